@@ -52,93 +52,137 @@ impl Owned {
 }
 
 impl Drop for Owned {
-    /// Calls the host's destructor, here and now; see [`after_drops`] for the order of nested ones.
+    /// Calls the host's destructor: here and now, or, when this happens inside another destructor
+    /// on this thread, as soon as that one has returned.
     fn drop(&mut self) {
-        if let Some(drop) = self.drop {
+        let Some(drop) = self.drop else { return };
+        if is_dropping() {
+            return later(Later::Drop(Owned { data: self.data, drop: self.drop.take() }));
+        }
+        let _ = DROPPING.try_with(|dropping| dropping.set(true));
+        {
             let _inside = Inside::enter();
             // SAFETY: taken over with the promise that this destructor takes this pointer, and
             // called at most once since `self` ends here.
             unsafe { drop(self.data) };
         }
+        let _ = DROPPING.try_with(|dropping| dropping.set(false));
+        drain();
     }
 }
 
-thread_local! {
-    /// How many calls into host code this thread is inside of.
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
-    /// The linear task that this thread is running.
-    static CURRENT: Cell<*mut Token> = const { Cell::new(ptr::null_mut()) };
-    /// What waits until the drop that this thread is in has returned.
-    static LATER: RefCell<Later> = const { RefCell::new(Later { dropping: false, queue: VecDeque::new() }) };
+/// What waits until the destructor that this thread is in has returned.
+enum Later {
+    Drop(Owned),
+    /// The end of the task of this index.
+    End(u32, Box<dyn FnOnce()>),
 }
 
-struct Later {
-    dropping: bool,
-    queue: VecDeque<Box<dyn FnOnce()>>,
+thread_local! {
+    /// How many calls of callbacks, but for tasks, this thread is inside of.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// The linear task that this thread is running.
+    static CURRENT: Cell<*const Token> = const { Cell::new(ptr::null()) };
+    /// The thread is inside a destructor of the host's.
+    static DROPPING: Cell<bool> = const { Cell::new(false) };
+    static LATER: RefCell<VecDeque<Later>> = const { RefCell::new(VecDeque::new()) };
+    static DRAINING: Cell<bool> = const { Cell::new(false) };
+    /// The task that this thread has to end, and the lane that it holds until then.
+    static HOLDING: Cell<Holding> = const { Cell::new(Holding { core: 0, index: 0, lane: 0 }) };
+}
+
+/// A task that a thread has to end, and its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Holding {
+    /// Which core, by its address.
+    pub core: usize,
+    /// The task's record.
+    pub index: u32,
+    /// Its lane, or 0.
+    pub lane: u32,
+}
+
+/// Says what this thread has to end from now on; returns what it had before.
+#[inline]
+pub(crate) fn hold(holding: Holding) -> Holding {
+    HOLDING.try_with(|held| held.replace(holding)).unwrap_or(holding)
+}
+
+/// What this thread has to end.
+pub(crate) fn holding() -> Holding {
+    HOLDING.try_with(Cell::get).unwrap_or(Holding { core: 0, index: 0, lane: 0 })
+}
+
+/// Whether this thread is inside a destructor of the host's.
+pub(crate) fn is_dropping() -> bool {
+    DROPPING.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Ends the task of that index when the destructor that this thread is in has returned.
+pub(crate) fn end_later(index: u32, end: Box<dyn FnOnce()>) {
+    later(Later::End(index, end));
+}
+
+/// Whether the end of the task of that index waits for this thread.
+pub(crate) fn ends_later(index: u32) -> bool {
+    let is = |later: &Later| matches!(later, Later::End(its, _) if *its == index);
+    LATER.try_with(|queue| queue.borrow().iter().any(is)).unwrap_or(false)
+}
+
+fn later(what: Later) {
+    let _ = LATER.try_with(|queue| queue.borrow_mut().push_back(what));
+}
+
+/// Runs what destructors have left behind, from the outermost one.
+fn drain() {
+    if DRAINING.try_with(|draining| draining.replace(true)).unwrap_or(true) {
+        return;
+    }
+    while let Ok(Some(next)) = LATER.try_with(|queue| queue.borrow_mut().pop_front()) {
+        match next {
+            Later::Drop(owned) => drop(owned),
+            Later::End(_, end) => end(),
+        }
+    }
+    let _ = DRAINING.try_with(|draining| draining.set(false));
 }
 
 /// Marks that this thread is inside host code.
-struct Inside;
+pub(crate) struct Inside;
 
 impl Inside {
-    fn enter() -> Inside {
-        DEPTH.with(|depth| depth.set(depth.get() + 1));
+    pub(crate) fn enter() -> Inside {
+        let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
         Inside
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        DEPTH.with(|depth| depth.set(depth.get() - 1));
+        let _ = DEPTH.try_with(|depth| depth.set(depth.get() - 1));
     }
 }
 
 /// Whether this thread is inside a task, a drop or another callback.
 pub fn inside_host_code() -> bool {
-    DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false)
+    !current_token().is_null() || DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false)
 }
 
 /// The token of the linear task that this thread is running, or null.
-pub(crate) fn current_token() -> *mut Token {
-    CURRENT.try_with(Cell::get).unwrap_or(ptr::null_mut())
+pub(crate) fn current_token() -> *const Token {
+    CURRENT.try_with(Cell::get).unwrap_or(ptr::null())
 }
 
 /// Calls a linear task's function.
 ///
 /// # Safety
-/// `function` takes `data`, and `token` is good until it returns.
-pub(crate) unsafe fn call_task(function: TaskFn, token: &mut Token, data: *mut c_void) -> i32 {
-    let _inside = Inside::enter();
-    let token: *mut Token = token;
+/// `function` takes `data`, and may be called on this thread.
+#[inline]
+pub(crate) unsafe fn call_task(function: TaskFn, token: &Token, data: *mut c_void) -> i32 {
+    let token: *const Token = token;
     let outer = CURRENT.with(|current| current.replace(token));
-    // SAFETY: the caller's promise.
-    let code = unsafe { function(token, data) };
+    // SAFETY: the caller's promise; tokens change through atomics alone.
+    let code = unsafe { function(token.cast_mut(), data) };
     CURRENT.with(|current| current.set(outer));
     code
-}
-
-/// Runs `ending` (which drops something of the host's) now, or, inside another drop of this
-/// thread, when that one has returned.
-pub(crate) fn after_drops(ending: impl FnOnce() + 'static) {
-    let nested = LATER.with(|later| {
-        let mut later = later.borrow_mut();
-        std::mem::replace(&mut later.dropping, true)
-    });
-    if nested {
-        LATER.with(|later| later.borrow_mut().queue.push_back(Box::new(ending)));
-        return;
-    }
-    ending();
-    loop {
-        let next = LATER.with(|later| {
-            let mut later = later.borrow_mut();
-            let next = later.queue.pop_front();
-            later.dropping = next.is_some();
-            next
-        });
-        match next {
-            Some(ending) => ending(),
-            None => return,
-        }
-    }
 }

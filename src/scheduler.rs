@@ -1,49 +1,427 @@
-//! The scheduler, as Rust and the C face use it.
+//! The scheduler, as Rust and the C face use it: the core, its workers and its settings, in one.
 
-use crate::error::Result;
+use crate::config::{self, Key, Settings};
+use crate::core::Core;
+use crate::core::add::{LONGEST_NAME, NewTask};
+use crate::core::word::{self, Cause};
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::{self, inside_host_code};
 use crate::id::TaskId;
-use crate::kinds::{Kind, State};
-use crate::task::{RawTask, TaskOptions, TaskStatus, Value};
+use crate::kinds::{Kind, State, flags};
+use crate::log::{self, LogLevel};
+use crate::sync::Mutex;
+use crate::task::{Function, RawTask, TaskOptions, TaskStatus, Value};
 use crate::token::Token;
+use crate::workers::Pool;
+use crate::{clock, info};
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
 
 /// One instance: its names, limits and threads.
+///
+/// Dropping one is a forced shutdown that waits for what runs; drop it on a thread that runs no
+/// task.
 #[derive(Debug)]
-pub struct Scheduler {}
+pub struct Scheduler {
+    core: Arc<Core>,
+    settings: Arc<Settings>,
+    pool: Pool,
+    /// Shutdowns under way; the last one to end lets tasks in again.
+    shutdowns: Mutex<usize>,
+    /// Held while threads are ended.
+    ending: Mutex<()>,
+    /// Held while settings are changed.
+    changing: Mutex<()>,
+}
 
-#[allow(unused_variables, missing_docs)]
 impl Scheduler {
     /// A scheduler with the built-in configuration changed by this YAML text (empty: unchanged).
-    pub fn new(config_yaml: &str) -> Result<Scheduler> { todo!() }
-    /// The process-wide one, made at first use.
-    pub fn default_instance() -> Result<&'static Scheduler> { todo!() }
+    /// Its threads start with the first task.
+    pub fn new(config_yaml: &str) -> Result<Scheduler> {
+        let mut values = config::defaults();
+        config::apply_yaml(&mut values, config_yaml)?;
+        let settings = Arc::new(Settings::new(&values));
+        let core = Arc::new(Core::new(
+            settings.count(Key::MaximumQueueLine),
+            settings.count(Key::MaximumTaskInfoStorage),
+        ));
+        Ok(Scheduler {
+            pool: Pool::new(core.clone(), settings.clone()),
+            core,
+            settings,
+            shutdowns: Mutex::new(0),
+            ending: Mutex::new(()),
+            changing: Mutex::new(()),
+        })
+    }
+
+    /// The process-wide one, made at first use with the file that the environment variable
+    /// `TASK_SCHEDULING_CONFIG` names, if it is set. While that file cannot be used, this fails.
+    pub fn default_instance() -> Result<&'static Scheduler> {
+        static DEFAULT: OnceLock<Scheduler> = OnceLock::new();
+        if let Some(scheduler) = DEFAULT.get() {
+            return Ok(scheduler);
+        }
+        let yaml = match std::env::var_os("TASK_SCHEDULING_CONFIG") {
+            Some(path) => read_config(&path)?,
+            None => String::new(),
+        };
+        let fresh = Scheduler::new(&yaml)?;
+        Ok(DEFAULT.get_or_init(|| fresh))
+    }
+
     /// Adds a task that is a C function.
     ///
     /// # Safety
     /// The function takes `user_data` and may be called on any thread; so may `drop`.
-    pub unsafe fn submit_raw(&self, task: &RawTask<'_>) -> Result<TaskId> { todo!() }
-    /// Adds a task that is a Rust closure.
+    #[inline]
+    pub unsafe fn submit_raw(&self, task: &RawTask<'_>) -> Result<TaskId> {
+        let new = self.check(task)?;
+        self.pool.ensure()?;
+        let added = match self.core.add(&new) {
+            Err(full)
+                if full.code() == ErrorCode::QueueFull
+                    && task.flags & flags::WAIT_FOR_ROOM != 0 =>
+            {
+                self.add_when_room(&new, task.wait_seconds, full)?
+            }
+            other => other?,
+        };
+        if added.ready {
+            self.pool.notify();
+        }
+        log::line(LogLevel::Info, || {
+            format!("Io {} task | {} | added successfully", new.kind.log_word(), added.id)
+        });
+        Ok(added.id)
+    }
+
+    /// Looks a task over and makes it ready to be added.
+    #[inline]
+    fn check<'a>(&self, task: &RawTask<'a>) -> Result<NewTask<'a>> {
+        let function = match task.function {
+            Function::Linear(function) => function as *mut c_void,
+            Function::Async(_) => {
+                return Err(Error::new(
+                    ErrorCode::WrongKind,
+                    "this version runs no async tasks",
+                ));
+            }
+        };
+        if task.name.is_some_and(|name| name.is_empty() || name.len() > LONGEST_NAME) {
+            crate::core::add::check_name(task.name.unwrap_or_default())?;
+        }
+        let mut bits = 0;
+        let mut timeout = None;
+        if task.flags != 0 || task.timeout_seconds != 0.0 {
+            (bits, timeout) = wishes(task)?;
+        }
+        let kind = task.function.kind();
+        let (user_data, drop) = (task.user_data, task.drop);
+        Ok(NewTask { name: task.name, kind, function, user_data, drop, bits, timeout })
+    }
+
+    /// Adds as soon as there is room.
+    #[cold]
+    fn add_when_room(&self, new: &NewTask<'_>, seconds: f64, full: Error) -> Result<crate::core::add::Added> {
+        if inside_host_code() {
+            return Err(Error::new(
+                ErrorCode::WouldDeadlock,
+                "a task that waits for room in the queue may be what the queue waits for",
+            ));
+        }
+        let deadline = clock::deadline_in(seconds);
+        loop {
+            if !self.core.wait_for_room(deadline) {
+                return Err(full);
+            }
+            match self.core.add(new) {
+                Err(error) if error.code() == ErrorCode::QueueFull => {
+                    if deadline.is_some_and(|deadline| clock::until(deadline).is_none()) {
+                        return Err(full);
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Adds a task that is a Rust closure. Its error is the task's message; a panic fails the task.
     pub fn submit<F>(&self, options: TaskOptions<'_>, function: F) -> Result<TaskId>
-    where F: FnOnce(&Token) -> std::result::Result<(), String> + Send + 'static { todo!() }
-    pub fn force_stop(&self, id: TaskId) -> Result<()> { todo!() }
-    pub fn ban(&self, kind: Kind, name: &[u8]) -> Result<()> { todo!() }
-    pub fn allow(&self, kind: Kind, name: &[u8]) -> Result<()> { todo!() }
-    /// How many were cancelled.
-    pub fn cancel_queued(&self, kind: Kind, name: &[u8]) -> Result<usize> { todo!() }
-    pub fn result(&self, id: TaskId) -> Result<Value> { todo!() }
-    pub fn status(&self, id: TaskId) -> Result<TaskStatus> { todo!() }
-    pub fn state(&self, id: TaskId) -> Result<State> { todo!() }
-    /// Waits until the task has ended; 0 asks, infinity waits for ever; NotFinished when 0 and it
-    /// has not ended, TimedOut when the time is over.
-    pub fn wait(&self, id: TaskId, seconds: f64) -> Result<TaskStatus> { todo!() }
-    /// As `wait`, without the status.
-    pub fn wait_end(&self, id: TaskId, seconds: f64) -> Result<State> { todo!() }
-    pub fn tasks(&self, kind: Kind) -> Result<Vec<TaskStatus>> { todo!() }
-    pub fn queue_info(&self, kind: Kind, show_id: bool) -> Result<String> { todo!() }
-    pub fn forget(&self, id: TaskId) -> Result<()> { todo!() }
-    pub fn update_config(&self, key: &str, value: &str) -> Result<()> { todo!() }
-    pub fn load_config(&self, path: &str) -> Result<()> { todo!() }
-    pub fn config(&self, key: &str) -> Result<String> { todo!() }
-    pub fn shutdown(&self, force: bool) -> Result<()> { todo!() }
+    where
+        F: FnOnce(&Token) -> std::result::Result<(), String> + Send + 'static,
+    {
+        let boxed = Box::into_raw(Box::new(Some(function)));
+        let task = RawTask {
+            name: options.name.map(str::as_bytes),
+            function: Function::Linear(call_closure::<F>),
+            user_data: boxed.cast(),
+            drop: Some(drop_closure::<F>),
+            timeout_seconds: options.timeout_seconds,
+            wait_seconds: options.wait_seconds,
+            flags: options.flags,
+        };
+        // SAFETY: the functions take this pointer, and the closure may go to any thread.
+        unsafe {
+            self.submit_raw(&task).inspect_err(|_| drop(Box::from_raw(boxed)))
+        }
+    }
+
+    /// Tells a task to stop; a pending one is cancelled on the spot. Ok is a promise: whatever its
+    /// function returns, the task ends cancelled.
+    pub fn force_stop(&self, id: TaskId) -> Result<()> {
+        self.core.stop(id, Cause::Force)
+    }
+
+    /// Refuses adds of a name and cancels what is queued under it.
+    pub fn ban(&self, kind: Kind, name: &[u8]) -> Result<()> {
+        self.core.ban(kind, name)
+    }
+
+    /// Takes a ban back.
+    pub fn allow(&self, kind: Kind, name: &[u8]) -> Result<()> {
+        self.core.allow(kind, name)
+    }
+
+    /// Cancels what is queued under a name; how many tasks that were.
+    pub fn cancel_queued(&self, kind: Kind, name: &[u8]) -> Result<usize> {
+        let cancelled = self.core.cancel_queued(kind, name)?;
+        if cancelled > 0 {
+            log::line(LogLevel::Warning, || {
+                let name = String::from_utf8_lossy(name);
+                let kind = kind.log_word();
+                format!("Io {kind} task | {name} | is waiting to be executed in the queue, has been deleted")
+            });
+        }
+        Ok(cancelled)
+    }
+
+    /// Moves the result of a finished task out, once.
+    pub fn result(&self, id: TaskId) -> Result<Value> {
+        self.core.result(id)
+    }
+
+    /// Everything about a task at one moment.
+    pub fn status(&self, id: TaskId) -> Result<TaskStatus> {
+        self.core.status(id)
+    }
+
+    /// Where a task stands: the fast path.
+    #[inline]
+    pub fn state(&self, id: TaskId) -> Result<State> {
+        self.core.state(id)
+    }
+
+    /// Waits until the task has ended; 0 only asks (`NotFinished`), infinity waits for ever, a
+    /// time that is over answers `TimedOut`.
+    pub fn wait(&self, id: TaskId, seconds: f64) -> Result<TaskStatus> {
+        self.core.wait_status(id, wait_deadline(seconds)?)
+    }
+
+    /// As [`Scheduler::wait`], with the state alone.
+    pub fn wait_end(&self, id: TaskId, seconds: f64) -> Result<State> {
+        self.core.wait(id, wait_deadline(seconds)?)
+    }
+
+    /// Every task of a kind that is known, finished ones included, in the order of their adds.
+    pub fn tasks(&self, kind: Kind) -> Result<Vec<TaskStatus>> {
+        Ok(self.core.list(kind))
+    }
+
+    /// The queue text of a kind.
+    pub fn queue_info(&self, kind: Kind, show_id: bool) -> Result<String> {
+        let tasks = self.core.list(kind);
+        let pending = tasks.iter().filter(|task| task.state == State::Pending).count();
+        let now = clock::since_epoch(clock::precise());
+        Ok(info::text(kind, show_id, pending, &tasks, &self.core.failures(kind), now))
+    }
+
+    /// Gives up the record of a task: a finished one is gone, another one will be kept no longer
+    /// than any other.
+    pub fn forget(&self, id: TaskId) -> Result<()> {
+        self.core.forget(id)
+    }
+
+    /// Changes one setting, which takes effect at once.
+    pub fn update_config(&self, key: &str, value: &str) -> Result<()> {
+        self.change_config(|values| config::change(values, key, value))?;
+        log::line(LogLevel::Info, || {
+            format!("Configuration file updated and reloaded successfully: {key} = {value}")
+        });
+        Ok(())
+    }
+
+    /// Changes the settings that a YAML file names, all or none.
+    pub fn load_config(&self, path: &str) -> Result<()> {
+        let yaml = read_config(path.as_ref())?;
+        self.change_config(|values| config::apply_yaml(values, &yaml))
+    }
+
+    fn change_config(&self, change: impl FnOnce(&mut config::Values) -> Result<()>) -> Result<()> {
+        let changing = self.changing.lock();
+        let mut values = self.settings.values();
+        change(&mut values)?;
+        self.settings.set_all(&values);
+        self.core.set_bound(self.settings.count(Key::MaximumQueueLine));
+        self.pool.resize();
+        drop(changing);
+        self.core.set_history(self.settings.count(Key::MaximumTaskInfoStorage));
+        Ok(())
+    }
+
+    /// A setting, as text.
+    pub fn config(&self, key: &str) -> Result<String> {
+        Ok(self.settings.text(Key::find(key)?))
+    }
+
+    /// Cancels what is pending and waits for what runs; forced, also tells it to stop. No host
+    /// code runs when this returns, until a later add, which starts afresh. Bans, statuses and
+    /// settings stay.
+    pub fn shutdown(&self, force: bool) -> Result<()> {
+        if inside_host_code() {
+            return Err(Error::new(
+                ErrorCode::WouldDeadlock,
+                "a shutdown waits for the task or callback that it is called from",
+            ));
+        }
+        *self.shutdowns.lock() += 1;
+        self.close_down(force);
+        let mut shutdowns = self.shutdowns.lock();
+        *shutdowns -= 1;
+        if *shutdowns == 0 {
+            self.core.reopen();
+        }
+        drop(shutdowns);
+        log::line(LogLevel::Info, || "All scheduler has been shut down.".to_owned());
+        Ok(())
+    }
+
+    /// The steps of a shutdown; nothing comes in from the first on.
+    ///
+    /// 1. Adds are refused; every one before this has come in.
+    /// 2. What is pending is cancelled, so from here on nothing starts.
+    /// 3. Forced: what runs is told to stop.
+    /// 4. What runs is waited for, and so is every drop.
+    /// 5. The threads end; what is left in queues are cancelled tasks, which they free.
+    /// 6. Results that nobody took are dropped.
+    fn close_down(&self, force: bool) {
+        self.core.close();
+        self.core.cancel_everything();
+        if force {
+            self.core.stop_everything();
+        }
+        self.core.wait_everything();
+        let ending = self.ending.lock();
+        self.pool.stop();
+        self.core.clear_ready();
+        drop(ending);
+        self.core.drop_results();
+        self.core.trim();
+    }
+
     /// Forced shutdown for good, then frees; inside a task nothing is freed, and the log says so.
-    pub fn free(self: Box<Self>) { todo!() }
+    pub fn free(self: Box<Self>) {
+        if host::inside_host_code() {
+            log::line(LogLevel::Error, || {
+                "ts_scheduler_free was called from inside a task or callback: nothing was freed"
+                    .to_owned()
+            });
+            std::mem::forget(self);
+        }
+    }
+
+    /// How many threads of ours there are.
+    #[doc(hidden)]
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        self.close_down(true);
+    }
+}
+
+/// The wishes of a task as bits of its word, and its own time-out.
+#[cold]
+fn wishes(task: &RawTask<'_>) -> Result<(u64, Option<u64>)> {
+    let invalid = |text: String| Error::new(ErrorCode::InvalidArgument, text);
+    if task.flags & !flags::ALL != 0 {
+        return Err(invalid(format!("{:#x} has no meaning as a flag", task.flags & !flags::ALL)));
+    }
+    let seconds = task.timeout_seconds;
+    if !seconds.is_finite() || seconds < 0.0 {
+        return Err(invalid(format!("{seconds} is no time-out: seconds are finite and not negative")));
+    }
+    if task.flags & flags::WAIT_FOR_ROOM != 0 && (task.wait_seconds.is_nan() || task.wait_seconds < 0.0) {
+        return Err(invalid(format!("{} seconds cannot be waited", task.wait_seconds)));
+    }
+    let mut bits = 0;
+    for (flag, bit) in [
+        (flags::TIMEOUT_PROCESSING, word::TIMED),
+        (flags::BAN_ON_FAILURE, word::BAN_ON_FAILURE),
+        (flags::KEEP, word::KEEP),
+        (flags::INTERRUPT_BLOCKING, word::INTERRUPT),
+        (flags::RELEASE_LANE_WHEN_STUCK, word::RELEASE_LANE),
+    ] {
+        if task.flags & flag != 0 {
+            bits |= bit;
+        }
+    }
+    let own = task.flags & flags::TIMEOUT_PROCESSING != 0 && seconds > 0.0;
+    Ok((bits, own.then(|| clock::duration(seconds).as_nanos() as u64)))
+}
+
+/// The deadline of a wait: none is for ever, 0 only asks.
+fn wait_deadline(seconds: f64) -> Result<Option<u64>> {
+    if seconds.is_nan() || seconds < 0.0 {
+        return Err(Error::new(
+            ErrorCode::InvalidArgument,
+            format!("{seconds} seconds cannot be waited: it is not negative, and TS_FOREVER is for ever"),
+        ));
+    }
+    Ok(if seconds == 0.0 { Some(0) } else { clock::deadline_in(seconds) })
+}
+
+fn read_config(path: &std::ffi::OsStr) -> Result<String> {
+    use std::io::Read;
+    let wrong = |text: String| Error::new(ErrorCode::Config, text);
+    let shown = path.to_string_lossy();
+    let mut yaml = String::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(config::LONGEST as u64 + 1).read_to_string(&mut yaml));
+    match read {
+        Ok(length) if length > config::LONGEST => {
+            Err(wrong(format!("{shown} is longer than {} bytes", config::LONGEST)))
+        }
+        Ok(_) => Ok(yaml),
+        Err(error) => Err(wrong(format!("{shown} cannot be read: {error}"))),
+    }
+}
+
+unsafe extern "C" fn call_closure<F>(token: *mut Token, data: *mut c_void) -> i32
+where
+    F: FnOnce(&Token) -> std::result::Result<(), String>,
+{
+    // SAFETY: `submit` handed in this pointer, and the task runs once.
+    let (token, function) = unsafe { (&*token, (*data.cast::<Option<F>>()).take()) };
+    let Some(function) = function else { return ErrorCode::Panic.number() };
+    let (code, message) = match catch_unwind(AssertUnwindSafe(|| function(token))) {
+        Ok(Ok(())) => return 0,
+        Ok(Err(message)) => (1, message),
+        Err(panic) => {
+            let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+            let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
+            (ErrorCode::Panic.number(), words.unwrap_or_else(|| "the task panicked".to_owned()))
+        }
+    };
+    let _ = token.set_error(&message);
+    code
+}
+
+unsafe extern "C" fn drop_closure<F>(data: *mut c_void) {
+    // SAFETY: `submit` handed in this pointer, and a drop runs once.
+    drop(unsafe { Box::from_raw(data.cast::<Option<F>>()) });
 }

@@ -1,34 +1,144 @@
 //! The running task's view of itself.
 
-use crate::error::Result;
+use crate::core::Core;
+use crate::core::record::Outcome;
+use crate::core::word;
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::{self, DropFn, Owned};
+use crate::id::TaskId;
+use crate::clock;
 use std::ffi::c_void;
-use crate::host::DropFn;
+use std::ptr;
 
 /// Tells a running task whether to stop, and takes its result; valid inside the task's own call.
 #[derive(Debug)]
-pub struct Token {}
+pub struct Token {
+    core: *const Core,
+    index: u32,
+}
+
+// SAFETY: the core is shared between threads anyway, and outlives the task's call.
+unsafe impl Sync for Token {}
 
 impl Token {
-    /// Whether the task was told to stop: one atomic load.
+    pub(crate) fn new(core: &Core, index: u32) -> Token {
+        Token { core, index }
+    }
+
+    fn core(&self) -> &Core {
+        // SAFETY: whoever runs the task keeps the core until the call has returned.
+        unsafe { &*self.core }
+    }
+
+    /// Whether the task was told to stop: some loads.
     #[inline]
-    pub fn should_stop(&self) -> bool { todo!() }
+    pub fn should_stop(&self) -> bool {
+        self.core().word(self.index).cause().is_some()
+    }
+
     /// The task's id.
-    pub fn id(&self) -> crate::TaskId { todo!() }
+    pub fn id(&self) -> TaskId {
+        self.core().id(self.index, self.core().word(self.index).generation())
+    }
+
     /// Sleeps until the time has passed (`Ok`) or the task is told to stop (`Stopped`, at once).
     /// `WrongKind` in an async task.
-    pub fn sleep(&self, seconds: f64) -> Result<()> { let _ = seconds; todo!() }
+    pub fn sleep(&self, seconds: f64) -> Result<()> {
+        check_seconds(seconds)?;
+        if self.core().word(self.index).has(word::ASYNC) {
+            return Err(Error::new(
+                ErrorCode::WrongKind,
+                "an async task would hold up its loop: use ts_async_sleep",
+            ));
+        }
+        match self.core().sleep(self.index, clock::deadline_in(seconds)) {
+            true => Err(ErrorCode::Stopped.into()),
+            false => Ok(()),
+        }
+    }
+
     /// Sets the result, dropping an earlier one. With `drop` the pointer is taken over, without
     /// it `size` bytes are copied.
     ///
     /// # Safety
     /// `data` points to `size` readable bytes, or is what `drop` takes.
-    pub unsafe fn set_result(&self, data: *mut c_void, size: usize, drop: Option<DropFn>) -> Result<()> { let _ = (data, size, drop); todo!() }
+    pub unsafe fn set_result(&self, data: *mut c_void, size: usize, drop: Option<DropFn>) -> Result<()> {
+        self.check_thread()?;
+        let owned = match drop {
+            Some(_) => Owned::new(data, drop),
+            // SAFETY: the caller's promise.
+            None => unsafe { copy(data, size)? },
+        };
+        self.core().set_result(self.index, Outcome { owned, size });
+        Ok(())
+    }
+
     /// Sets the words that go with a failure.
-    pub fn set_error(&self, message: &str) -> Result<()> { let _ = message; todo!() }
+    pub fn set_error(&self, message: &str) -> Result<()> {
+        self.check_thread()?;
+        self.core().set_error(self.index, message);
+        Ok(())
+    }
+
+    fn check_thread(&self) -> Result<()> {
+        if ptr::eq(host::current_token(), self) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorCode::WrongThread,
+            "only the thread that runs the task may set its result and error",
+        ))
+    }
+}
+
+/// A copy of the host's bytes in memory that `free` gives back.
+///
+/// # Safety
+/// `data` points to `size` readable bytes.
+unsafe fn copy(data: *mut c_void, size: usize) -> Result<Owned> {
+    unsafe extern "C" fn release(data: *mut c_void) {
+        // SAFETY: from `malloc` below.
+        unsafe { libc::free(data) };
+    }
+    if size == 0 {
+        return Ok(Owned::new(ptr::null_mut(), None));
+    }
+    // SAFETY: as many bytes as were asked for are written, from what the caller promised.
+    unsafe {
+        let own = libc::malloc(size);
+        if own.is_null() {
+            return Err(ErrorCode::OutOfMemory.into());
+        }
+        ptr::copy_nonoverlapping(data.cast::<u8>(), own.cast(), size);
+        Ok(Owned::new(own, Some(release)))
+    }
+}
+
+/// Whether this many seconds can be slept.
+pub(crate) fn check_seconds(seconds: f64) -> Result<()> {
+    if seconds.is_finite() && seconds >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorCode::InvalidArgument,
+        format!("{seconds} is not a time to sleep: seconds are finite and not negative"),
+    ))
 }
 
 /// The token of the linear task that this thread is running.
-pub fn current<'a>() -> Option<&'a Token> { todo!() }
+pub fn current<'a>() -> Option<&'a Token> {
+    // SAFETY: set while the task's call lasts, and this is inside of it.
+    unsafe { host::current_token().as_ref() }
+}
 
 /// Sleeps as the running task, or plainly outside of one.
-pub fn sleep(seconds: f64) -> Result<()> { let _ = seconds; todo!() }
+pub fn sleep(seconds: f64) -> Result<()> {
+    match current() {
+        Some(token) => token.sleep(seconds),
+        None => {
+            check_seconds(seconds)?;
+            std::thread::sleep(clock::duration(seconds));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Time, from one place: nanoseconds of the monotonic clock.
+//!
+//! [`coarse`] is the kernel's last tick (some milliseconds old, 3 ns to read) and is what records
+//! are stamped with; [`precise`] is for deadlines. Points in time that the host sees are counted
+//! from the Unix epoch by an offset that is taken once per process, so that a jump of the wall
+//! clock never makes a duration negative.
+
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+fn read(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is good for the call; these clocks always exist on Linux.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// The last tick of the kernel's clock.
+#[inline]
+pub fn coarse() -> u64 {
+    read(libc::CLOCK_MONOTONIC_COARSE)
+}
+
+/// The time now.
+#[inline]
+pub fn precise() -> u64 {
+    read(libc::CLOCK_MONOTONIC)
+}
+
+/// What a monotonic reading is in seconds since the Unix epoch.
+pub fn since_epoch(nanoseconds: u64) -> f64 {
+    static OFFSET: OnceLock<f64> = OnceLock::new();
+    let offset = OFFSET.get_or_init(|| {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        wall.as_secs_f64() - precise() as f64 / 1e9
+    });
+    offset + nanoseconds as f64 / 1e9
+}
+
+/// The longest time that is ever waited for at once; more is as good as for ever.
+const LONGEST: f64 = 1e9;
+
+/// Seconds as a duration; what is too long for one is cut to some thirty years.
+pub fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.min(LONGEST)).unwrap_or(Duration::ZERO)
+}
+
+/// The moment that lies this many seconds ahead; none for infinity.
+pub fn deadline_in(seconds: f64) -> Option<u64> {
+    (seconds < LONGEST).then(|| precise() + duration(seconds).as_nanos() as u64)
+}
+
+/// How long it is until `deadline`; none when it has passed.
+pub fn until(deadline: u64) -> Option<Duration> {
+    deadline.checked_sub(precise()).filter(|left| *left > 0).map(Duration::from_nanos)
+}

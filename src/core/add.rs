@@ -1,0 +1,234 @@
+//! How a task comes in.
+//!
+//! One lock, the inlet's. All that can fail is done before anything is changed: a refused add
+//! leaves no trace.
+
+use super::Core;
+use super::inlet::{Door, Entry, INLETS, Item, SWEEP_LEAST};
+use super::lane::Lane;
+use super::record::Extra;
+use super::slab::{Chain, NIL};
+use crate::host::DropFn;
+use crate::kinds::Kind;
+use crate::sync::atomic::Ordering::*;
+use crate::{Error, ErrorCode, Result, TaskId, clock};
+use std::cell::Cell;
+use std::ffi::c_void;
+
+/// The longest name, in bytes.
+pub const LONGEST_NAME: usize = 255;
+
+/// A task that was looked over and can be added.
+#[derive(Debug)]
+pub struct NewTask<'a> {
+    pub name: Option<&'a [u8]>,
+    pub kind: Kind,
+    pub function: *mut c_void,
+    pub user_data: *mut c_void,
+    pub drop: Option<DropFn>,
+    /// Wishes, as bits of the word.
+    pub bits: u64,
+    /// A time-out of its own, in nanoseconds.
+    pub timeout: Option<u64>,
+}
+
+/// What became of an add.
+#[derive(Clone, Copy, Debug)]
+pub struct Added {
+    /// The new task.
+    pub id: TaskId,
+    /// Something became ready: tell who runs tasks.
+    pub ready: bool,
+}
+
+/// Whether a name may be used: what is wrong with it, if anything.
+pub fn check_name(name: &[u8]) -> Result<&str> {
+    if name.is_empty() || name.len() > LONGEST_NAME {
+        return Err(Error::new(
+            ErrorCode::InvalidArgument,
+            "a task name is 1 to 255 bytes long; NULL is no name",
+        ));
+    }
+    std::str::from_utf8(name).map_err(|wrong| {
+        Error::new(
+            ErrorCode::InvalidArgument,
+            format!("the task name is not UTF-8 from byte {} on", wrong.valid_up_to()),
+        )
+    })
+}
+
+thread_local! {
+    /// This thread's inlet for tasks without a name; `usize::MAX` is not chosen yet.
+    static INLET: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// The last tick that this thread stamped an add with, and how many since.
+    static STAMP: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+fn own_inlet() -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let inlet = INLET.try_with(Cell::get).unwrap_or(0);
+    if inlet != usize::MAX {
+        return inlet;
+    }
+    let inlet = NEXT.fetch_add(1, Ordering::Relaxed) % INLETS;
+    let _ = INLET.try_with(|own| own.set(inlet));
+    inlet
+}
+
+/// The low bits of a stamp count the adds of one thread in one tick, so that adds can be listed in
+/// their order; a millionth of a second more or less is lost in the tick anyway.
+const COUNT_BITS: u32 = 20;
+
+fn stamp() -> u64 {
+    let tick = clock::coarse() >> COUNT_BITS;
+    let count = STAMP
+        .try_with(|stamp| {
+            let (last, count) = stamp.get();
+            let count = if last == tick { count + 1 } else { 0 };
+            stamp.set((tick, count));
+            count
+        })
+        .unwrap_or(0);
+    tick << COUNT_BITS | count & ((1 << COUNT_BITS) - 1)
+}
+
+impl Core {
+    /// Adds a task.
+    pub fn add(&self, task: &NewTask<'_>) -> Result<Added> {
+        let hash = task.name.map_or(0, |name| self.hash(name));
+        let at = if task.name.is_some() { Core::inlet_of(hash) } else { own_inlet() };
+        let inlet = &self.inlets[at];
+        loop {
+            let mut door = inlet.lock();
+            if door.closed {
+                return Err(ErrorCode::ShuttingDown.into());
+            }
+            let lane = match task.name {
+                None => NIL,
+                Some(name) => match door.find(&self.lanes, hash, task.kind, name) {
+                    Some(lane) => lane,
+                    None => self.new_lane(&mut door, at, hash, task.kind, name)?,
+                },
+            };
+            if lane != NIL && self.lanes.at(lane).banned.load(Relaxed) {
+                return Err(self.banned(task.name.unwrap_or_default()));
+            }
+            let limit = self.bound.limit();
+            if limit != 0 && door.budget == 0 {
+                drop(door);
+                if self.count_room(at) {
+                    continue;
+                }
+                return Err(Error::new(
+                    ErrorCode::QueueFull,
+                    format!("the queue is full: {limit} linear tasks are pending (maximum_queue_line)"),
+                ));
+            }
+            door.make_room()?;
+            if door.free.len == 0 {
+                door.free = self.records.refill()?;
+            }
+            let index = self.take_free(&mut door.free);
+            if limit != 0 {
+                door.budget -= 1;
+            }
+            // Nothing fails from here on.
+            let record = self.records.at(index);
+            let generation = record.word.load().generation() + 1;
+            record.fill(task.function, task.user_data, task.drop, lane, stamp());
+            if task.timeout.is_some() {
+                record.set_extra(Box::new(Extra { timeout: task.timeout, ..Extra::default() }));
+            }
+            record.link.store(if lane == NIL { at as u32 } else { NIL }, Relaxed);
+            record.word.open(generation, task.bits);
+            inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
+            let ready = if lane == NIL {
+                inlet.push_ready(&mut door, Item::task(index));
+                true
+            } else {
+                let its = self.lanes.at(lane);
+                its.push(&self.records, index);
+                let ready = its.gate.announce();
+                if ready {
+                    inlet.push_ready(&mut door, Item::lane(lane));
+                }
+                ready
+            };
+            return Ok(Added { id: self.id(index, generation), ready });
+        }
+    }
+
+    #[inline]
+    fn take_free(&self, free: &mut Chain) -> u32 {
+        let index = free.head;
+        free.head = self.records.at(index).link.load(Relaxed);
+        free.len -= 1;
+        index
+    }
+
+    /// Makes the lane of a name that has none.
+    #[cold]
+    fn new_lane(&self, door: &mut Door, at: usize, hash: u64, kind: Kind, name: &[u8]) -> Result<u32> {
+        let text = check_name(name)?;
+        if door.is_banned(hash, kind, name) {
+            return Err(self.banned(name));
+        }
+        if door.names.len() >= door.sweep_at {
+            self.sweep(door);
+            door.sweep_at = SWEEP_LEAST.max(door.names.len() * 2);
+        }
+        let no_memory = |_| Error::from(ErrorCode::OutOfMemory);
+        door.names.try_reserve(1, |entry| entry.hash).map_err(no_memory)?;
+        let mut own = String::new();
+        own.try_reserve_exact(text.len()).map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
+        own.push_str(text);
+        let mut chain = self.lanes.refill()?;
+        let lane = chain.head;
+        chain.head = self.lanes.at(lane).link_to_next();
+        chain.len -= 1;
+        self.lanes.put_back(chain);
+        let name = own.into_boxed_str();
+        self.lanes.at(lane).open(at, kind, &name);
+        door.names.insert_unique(hash, Entry { hash, lane, name }, |entry| entry.hash);
+        Ok(lane)
+    }
+
+    fn banned(&self, name: &[u8]) -> Error {
+        let name = String::from_utf8_lossy(name);
+        Error::new(ErrorCode::Banned, format!("the task name '{name}' is banned"))
+    }
+
+    /// Frees the lanes that hold nothing and that nobody remembers.
+    pub(super) fn sweep(&self, door: &mut Door) {
+        let _history = self.history.lock();
+        let lanes = &self.lanes;
+        door.names.retain(|entry| {
+            let lane = lanes.at(entry.lane);
+            let idle = lane.is_unused();
+            if idle {
+                lane.close();
+                lane.link_as_last();
+                lanes.put_back(Chain { head: entry.lane, len: 1 });
+            }
+            !idle
+        });
+    }
+}
+
+impl Lane {
+    fn link_to_next(&self) -> u32 {
+        use super::slab::Place;
+        self.link().load(Relaxed)
+    }
+
+    fn link_as_last(&self) {
+        use super::slab::Place;
+        self.link().store(NIL, Relaxed);
+    }
+
+    /// Whether nobody needs it. Under the inlet's lock and history's.
+    fn is_unused(&self) -> bool {
+        self.gate.is_idle() && self.remembered.load(Relaxed) == 0
+    }
+}

@@ -1,0 +1,230 @@
+//! How a task ends, in this order:
+//!
+//! 1. the word decides between what the function returned and a stop that came first;
+//! 2. the function has returned;
+//! 3. a result that lost is dropped;
+//! 4. `drop(user_data)` runs;
+//! 5. the task enters history, and what that evicts is dropped;
+//! 6. the final state is visible; the waiting room is told;
+//! 7. its lane goes on (that is up to who runs the lane: [`Core::next_of`]).
+//!
+//! So who has waited for a task may free what it used, and sees what its end evicted gone.
+
+use super::Core;
+use super::record::Record;
+use super::seat::Seat;
+use super::slab::NIL;
+use super::take::Claim;
+use super::view::Failure;
+use super::word::{self, Snapshot};
+use crate::kinds::{Kind, State};
+use crate::log::{self, LogLevel};
+use crate::sync::atomic::Ordering::*;
+use crate::host::{self, Holding};
+use std::sync::Arc;
+
+impl Core {
+    /// Ends a task whose function returned `code`. True while the lane is still the caller's.
+    #[inline]
+    pub fn end(self: &Arc<Self>, claim: Claim, code: i32, seat: &mut impl Seat) -> bool {
+        let record = self.records.at(claim.index);
+        let state = if code == 0 { State::Completed } else { State::Failed };
+        let wishes = word::KEEP | word::BAN_ON_FAILURE | word::RELEASE_LANE;
+        if code == 0 && record.is_plain() && !claim.word.has(wishes) && !log::is_on() {
+            for evicted in self.history.enter(&self.records, &self.lanes, claim.index).each() {
+                self.free_evicted(evicted, seat);
+            }
+            // Written before the state is visible; what a stop that came first changes is below.
+            record.set_ended(seat.now(), code);
+            if let Ok(word) = record.word.finish_at_once(state) {
+                self.say_ended(claim.index, word, seat);
+                return true;
+            }
+            let word = record.word.returned();
+            return self.finish(claim.index, word, state, seat);
+        }
+        self.end_with_care(claim, code, state, seat)
+    }
+
+    #[inline(never)]
+    fn end_with_care(
+        self: &Arc<Self>,
+        claim: Claim,
+        code: i32,
+        state: State,
+        seat: &mut impl Seat,
+    ) -> bool {
+        let index = claim.index;
+        let record = self.records.at(index);
+        let word = record.word.returned();
+        let state = word.cause().map_or(state, |cause| cause.state());
+        self.log_end(index, word, state, code);
+        if state != State::Completed {
+            let result = {
+                let _room = self.rooms.lock(index);
+                record.see_extra(|extra| extra.result.take())
+            };
+            drop(result);
+        }
+        drop(record.take_user_data());
+        if state == State::Failed {
+            self.note_failure(index, word, code);
+            if word.has(word::BAN_ON_FAILURE) {
+                self.ban_lane_of(record);
+            }
+        }
+        for evicted in self.history.enter(&self.records, &self.lanes, index).each() {
+            self.free_evicted(evicted, seat);
+        }
+        record.set_ended(seat.now(), if state == State::Failed { code } else { 0 });
+        self.finish(index, word, state, seat)
+    }
+
+    /// Steps 6 of a task whose function ran: everything before is done.
+    fn finish(&self, index: u32, word: Snapshot, state: State, seat: &mut impl Seat) -> bool {
+        let state = word.cause().map_or(state, |cause| cause.state());
+        let word = self.records.at(index).word.finish(State::Running, state);
+        let released = word.is_released();
+        self.say_ended(index, word, seat);
+        !released
+    }
+
+    #[inline]
+    fn say_ended(&self, index: u32, word: Snapshot, seat: &mut impl Seat) {
+        seat.ended();
+        if word.is_waited() {
+            self.rooms.tell(index);
+        } else if word.is_garbage() {
+            self.bury(index, seat);
+        }
+    }
+
+    /// Ends a pending task that a stop reached before its start, on this thread; inside a drop of
+    /// this thread, when that has returned.
+    pub fn end_pending(self: &Arc<Self>, index: u32) {
+        let record = self.records.at(index);
+        let mut seat = self.visitor();
+        seat.left(true);
+        self.bound.made_room();
+        self.count_dead(record);
+        if host::is_dropping() {
+            let core = Arc::clone(self);
+            host::end_later(index, Box::new(move || core.end_cancelled(index)));
+        } else {
+            self.end_cancelled(index);
+        }
+    }
+
+    fn end_cancelled(&self, index: u32) {
+        let record = self.records.at(index);
+        let mut seat = self.visitor();
+        let state = record.word.load().cause().map_or(State::Cancelled, |cause| cause.state());
+        let outer = host::hold(Holding { core: self.address(), index, lane: NIL });
+        drop(record.take_user_data());
+        host::hold(outer);
+        for evicted in self.history.enter(&self.records, &self.lanes, index).each() {
+            self.free_evicted(evicted, &mut seat);
+        }
+        record.set_ended(seat.now(), 0);
+        let word = record.word.finish(State::Pending, state);
+        self.say_ended(index, word, &mut seat);
+    }
+
+    #[inline]
+    fn free_evicted(&self, index: u32, seat: &mut impl Seat) {
+        drop(self.records.at(index).take_extra());
+        seat.free(self, index);
+    }
+
+    /// A cancelled task still hangs in its queue; when too many do, they are taken out.
+    fn count_dead(&self, record: &Record) {
+        let lane = record.lane.load(Relaxed);
+        if lane != NIL {
+            let its = self.lanes.at(lane);
+            let _door = self.inlets[its.inlet()].lock();
+            if its.count_dead() {
+                let dead = its.take_dead(&self.records);
+                drop(_door);
+                self.unlink_all(dead);
+            }
+            return;
+        }
+        let inlet = &self.inlets[record.link.load(Relaxed) as usize];
+        let mut door = inlet.lock();
+        door.dead += 1;
+        if door.dead > 64 && door.dead > door.ready.len() / 2 {
+            let mut dead = Vec::new();
+            door.ready.retain(|item| match item.split() {
+                Err(task) if !self.records.at(task).word.load().is_startable() => {
+                    dead.push(task);
+                    false
+                }
+                _ => true,
+            });
+            door.dead = 0;
+            inlet.ready.store(door.ready.len(), Relaxed);
+            drop(door);
+            self.unlink_all(dead);
+        }
+    }
+
+    fn unlink_all(&self, dead: Vec<u32>) {
+        let mut seat = self.visitor();
+        for index in dead {
+            if self.records.at(index).word.unlink().is_garbage() {
+                self.bury(index, &mut seat);
+            }
+        }
+    }
+
+    fn note_failure(&self, index: u32, word: Snapshot, code: i32) {
+        const REMEMBERED: usize = 10;
+        let record = self.records.at(index);
+        let failure = Failure {
+            id: self.id(index, word.generation()),
+            kind: if word.has(word::ASYNC) { Kind::Async } else { Kind::Linear },
+            at: crate::clock::coarse(),
+            message: self.error_text(index, record, code),
+        };
+        let mut failures = self.failures.lock();
+        let its = failures.iter().filter(|other| other.kind == failure.kind).count();
+        if its == REMEMBERED {
+            if let Some(oldest) = failures.iter().position(|other| other.kind == failure.kind) {
+                failures.remove(oldest);
+            }
+        }
+        failures.push_back(failure);
+    }
+
+    /// What a failed task said, or else its code in words. Not ended yet.
+    fn error_text(&self, index: u32, record: &Record, code: i32) -> String {
+        let _room = self.rooms.lock(index);
+        record
+            .see_extra(|extra| extra.error.as_deref().map(str::to_owned))
+            .flatten()
+            .unwrap_or_else(|| format!("code {code}"))
+    }
+
+    fn log_end(&self, index: u32, word: Snapshot, state: State, code: i32) {
+        if !log::is_on() {
+            return;
+        }
+        let id = self.id(index, word.generation());
+        let kind = if word.has(word::ASYNC) { Kind::Async } else { Kind::Linear }.log_word();
+        match state {
+            State::Failed => {
+                let text = self.error_text(index, self.records.at(index), code);
+                log::line(LogLevel::Error, || {
+                    format!("Io {kind} task | {id} | execution failed: {text}")
+                });
+            }
+            State::Timeout => log::line(LogLevel::Warning, || {
+                format!("Io {kind} task | {id} | timed out, forced termination")
+            }),
+            State::Cancelled => {
+                log::line(LogLevel::Warning, || format!("Io {kind} task | {id} | was cancelled"))
+            }
+            _ => {}
+        }
+    }
+}

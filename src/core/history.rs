@@ -1,0 +1,113 @@
+//! The finished tasks that stay readable.
+//!
+//! The last `maximum_task_info_storage` of them, in the order in which they ended; older ones are
+//! let go. While its lock is held no readable record can go away, which is what makes a status a
+//! picture of one moment. A task enters before its final state is visible, so that who sees the
+//! end also sees the eviction that it caused.
+
+use super::lane::Lane;
+use super::record::Record;
+use super::slab::{NIL, Slab};
+use super::word;
+use crate::sync::{Mutex, MutexGuard};
+use crate::sync::atomic::{AtomicUsize, Ordering::*};
+use std::collections::VecDeque;
+
+/// See the module.
+#[derive(Debug)]
+pub struct History {
+    order: Mutex<VecDeque<u32>>,
+    limit: AtomicUsize,
+}
+
+/// What one task's end evicted: at most two, so that a lowered limit is reached soon.
+#[derive(Debug, Default)]
+pub struct Evicted {
+    found: [u32; 2],
+}
+
+impl Evicted {
+    /// The evicted records, which the caller drops and, if they are garbage, frees.
+    #[inline]
+    pub fn each(self) -> impl Iterator<Item = u32> {
+        self.found.into_iter().filter(|index| *index != NIL)
+    }
+}
+
+impl History {
+    /// An empty one.
+    pub fn new(limit: usize) -> History {
+        History { order: Mutex::new(VecDeque::new()), limit: AtomicUsize::new(limit) }
+    }
+
+    /// Holds every readable record where it is.
+    pub fn lock(&self) -> MutexGuard<'_, VecDeque<u32>> {
+        self.order.lock()
+    }
+
+    /// How many may stay.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Relaxed);
+    }
+
+    /// A task is about to end.
+    #[inline]
+    pub fn enter(&self, records: &Slab<Record>, lanes: &Slab<Lane>, index: u32) -> Evicted {
+        let record = records.at(index);
+        let lane = record.lane.load(Relaxed);
+        let mut order = self.order.lock();
+        if lane != NIL {
+            let remembered = &lanes.at(lane).remembered;
+            remembered.store(remembered.load(Relaxed) + 1, Relaxed);
+        }
+        let mut evicted = Evicted::default();
+        if record.word.load().has(word::KEEP) {
+            record.word.settle();
+            return evicted;
+        }
+        order.push_back(index);
+        for found in &mut evicted.found {
+            if order.len() <= self.limit.load(Relaxed) {
+                break;
+            }
+            let oldest = order.pop_front().unwrap_or(NIL);
+            // Whoever else still holds the record lets go of the name when it frees the record.
+            if let_go(records, lanes, oldest) {
+                *found = oldest;
+            }
+        }
+        evicted
+    }
+
+    /// Takes out the oldest one above `limit`, of those that can be freed; none when that is done.
+    pub fn evict(&self, records: &Slab<Record>, lanes: &Slab<Lane>) -> Option<u32> {
+        let mut order = self.order.lock();
+        while order.len() > self.limit.load(Relaxed) {
+            let oldest = order.pop_front()?;
+            if let_go(records, lanes, oldest) {
+                return Some(oldest);
+            }
+        }
+        order.shrink_to_fit();
+        None
+    }
+}
+
+/// Makes a record unreadable; true when the caller is to free it. Under history's lock.
+pub fn let_go(records: &Slab<Record>, lanes: &Slab<Lane>, index: u32) -> bool {
+    let record = records.at(index);
+    let garbage = record.word.let_go().is_garbage();
+    if garbage {
+        forget_name(lanes, record);
+    }
+    garbage
+}
+
+/// The record no longer needs its lane's name. Under history's lock.
+pub fn forget_name(lanes: &Slab<Lane>, record: &Record) {
+    let lane = record.lane.load(Relaxed);
+    if lane != NIL {
+        let remembered = &lanes.at(lane).remembered;
+        remembered.store(remembered.load(Relaxed) - 1, Relaxed);
+    }
+}

@@ -1,0 +1,154 @@
+//! Where tasks come in: a few independent doors, so that adders do not meet.
+//!
+//! A name belongs to one inlet (by its hash) and a task without a name goes through its thread's.
+//! An inlet's lock guards its names, the new tasks of its lanes, what is ready, and its free
+//! records: an add takes one lock, once.
+//!
+//! Lock order: bound → inlet → history → slab supply. Nobody holds two inlets at once.
+
+use super::lane::Lane;
+use super::slab::{Chain, Slab};
+use crate::kinds::Kind;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering::*};
+use crate::{ErrorCode, Result};
+use crossbeam_utils::CachePadded;
+use hashbrown::HashTable;
+use std::collections::VecDeque;
+
+/// How many inlets a scheduler has.
+pub const INLETS: usize = 8;
+
+/// Something a worker can take: a lane with tasks, or a task without a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item(u32);
+
+const LANE: u32 = 1 << 31;
+
+impl Item {
+    /// A lane, which whoever takes it will own.
+    pub fn lane(index: u32) -> Item {
+        Item(index | LANE)
+    }
+
+    /// A task without a name.
+    pub fn task(index: u32) -> Item {
+        Item(index)
+    }
+
+    /// As a number, for places that store numbers.
+    pub fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    /// From [`Item::to_bits`].
+    pub fn from_bits(bits: u32) -> Item {
+        Item(bits)
+    }
+
+    /// The lane's index, or else the task's.
+    #[inline]
+    pub fn split(self) -> std::result::Result<u32, u32> {
+        if self.0 & LANE != 0 { Ok(self.0 & !LANE) } else { Err(self.0) }
+    }
+}
+
+/// A name and its lane.
+#[derive(Debug)]
+pub struct Entry {
+    pub hash: u64,
+    pub lane: u32,
+    /// The lane points into this.
+    pub name: Box<str>,
+}
+
+/// What the lock guards.
+#[derive(Debug, Default)]
+pub struct Door {
+    /// No adds: the scheduler shuts down.
+    pub closed: bool,
+    /// Lanes by name.
+    pub names: HashTable<Entry>,
+    /// Look for idle lanes when there are as many names as this.
+    pub sweep_at: usize,
+    /// Names whose adds are refused.
+    pub banned: HashTable<(u64, Kind, Box<str>)>,
+    /// What can be taken.
+    pub ready: VecDeque<Item>,
+    /// Cancelled tasks without a name, still in `ready`.
+    pub dead: usize,
+    /// Free records.
+    pub free: Chain,
+    /// Adds that may be let in before the bound is counted again.
+    pub budget: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Inlet {
+    door: CachePadded<Mutex<Door>>,
+    /// How long `ready` is: a hint for who looks without the lock.
+    pub ready: CachePadded<AtomicUsize>,
+    /// Tasks accepted here. Written under the lock.
+    pub added: AtomicUsize,
+}
+
+impl Inlet {
+    /// An empty one.
+    pub fn new() -> Inlet {
+        let door = Door { sweep_at: SWEEP_LEAST, ..Door::default() };
+        Inlet {
+            door: CachePadded::new(Mutex::new(door)),
+            ready: CachePadded::new(AtomicUsize::new(0)),
+            added: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes the lock.
+    #[inline]
+    pub fn lock(&self) -> crate::sync::MutexGuard<'_, Door> {
+        self.door.lock()
+    }
+
+    /// Puts something at the end of what is ready; [`Door::make_room`] was called.
+    #[inline]
+    pub fn push_ready(&self, door: &mut Door, item: Item) {
+        door.ready.push_back(item);
+        // Ordered before the adder's look at who is awake: see `workers::idle`.
+        self.ready.store(door.ready.len(), SeqCst);
+    }
+}
+
+/// Fewer names than this are not worth looking through.
+pub const SWEEP_LEAST: usize = 64;
+
+impl Door {
+    /// Makes room for one more in `ready`, or says that memory ran out.
+    #[inline]
+    pub fn make_room(&mut self) -> Result<()> {
+        if self.ready.len() < self.ready.capacity() {
+            return Ok(());
+        }
+        self.ready.try_reserve(64).map_err(|_| ErrorCode::OutOfMemory.into())
+    }
+
+    /// The lane of a name.
+    #[inline]
+    pub fn find(&self, lanes: &Slab<Lane>, hash: u64, kind: Kind, name: &[u8]) -> Option<u32> {
+        let same = |entry: &Entry| {
+            entry.hash == hash
+                && entry.name.as_bytes() == name
+                && lanes.at(entry.lane).kind() == kind
+        };
+        self.names.find(hash, same).map(|entry| entry.lane)
+    }
+
+    /// Whether the name is banned.
+    pub fn is_banned(&self, hash: u64, kind: Kind, name: &[u8]) -> bool {
+        !self.banned.is_empty()
+            && self
+                .banned
+                .find(hash, |(_, its, text)| *its == kind && text.as_bytes() == name)
+                .is_some()
+    }
+}

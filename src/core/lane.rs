@@ -1,0 +1,175 @@
+//! The FIFO of one kind and name.
+//!
+//! Tasks are linked through their records. New ones hang at `head … tail` under the inlet's lock;
+//! the lane's owner takes all of them at once and works them off from `taken`, without the lock.
+
+use super::gate::Gate;
+use super::record::Record;
+use super::slab::{NIL, Place, Slab};
+use crate::kinds::Kind;
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
+use std::ptr;
+
+/// See the module.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Lane {
+    /// Who works it.
+    pub gate: Gate,
+    /// First and last of the new tasks. Under the inlet's lock.
+    head: AtomicU32,
+    tail: AtomicU32,
+    /// The next task of those that the owner took. Only the owner writes; a cancel may read.
+    pub taken: AtomicU32,
+    /// How many new tasks hang here, and how many were cancelled since that was last looked after.
+    /// Under the inlet's lock.
+    len: AtomicU32,
+    dead: AtomicU32,
+    /// Ended tasks that are still readable, and so need the name. Under history's lock.
+    pub remembered: AtomicU32,
+    /// The inlet that it belongs to, and its kind.
+    inlet: AtomicU32,
+    /// Adds are refused. Under the inlet's lock.
+    pub banned: AtomicBool,
+    /// Whether it is async.
+    is_async: AtomicBool,
+    name_len: AtomicU32,
+    /// The bytes of the name, owned by the inlet's table. Under the inlet's lock or history's.
+    name: AtomicPtr<u8>,
+    link: AtomicU32,
+}
+
+// SAFETY: made of atomics; null pointers and zero numbers are good values.
+unsafe impl Place for Lane {
+    fn link(&self) -> &AtomicU32 {
+        &self.link
+    }
+
+    fn generation(&self) -> u64 {
+        0
+    }
+
+    fn set_generation(&self, _: u64) {}
+}
+
+impl Lane {
+    /// Starts a free place as an empty lane. `name` stays where it is until [`Lane::close`].
+    pub fn open(&self, inlet: usize, kind: Kind, name: &str) {
+        self.inlet.store(inlet as u32, Relaxed);
+        self.is_async.store(kind == Kind::Async, Relaxed);
+        self.banned.store(false, Relaxed);
+        self.dead.store(0, Relaxed);
+        self.name_len.store(name.len() as u32, Relaxed);
+        self.name.store(name.as_ptr().cast_mut(), Release);
+    }
+
+    /// Forgets the name. Under both locks that guard it.
+    pub fn close(&self) {
+        self.name.store(ptr::null_mut(), Release);
+        self.name_len.store(0, Relaxed);
+    }
+
+    /// The inlet that it belongs to.
+    #[inline]
+    pub fn inlet(&self) -> usize {
+        self.inlet.load(Relaxed) as usize
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        if self.is_async.load(Relaxed) { Kind::Async } else { Kind::Linear }
+    }
+
+    /// Its name. The caller holds the inlet's lock, or history's with a task of this lane there.
+    pub fn name(&self) -> String {
+        let (bytes, len) = (self.name.load(Acquire), self.name_len.load(Relaxed) as usize);
+        if bytes.is_null() {
+            return String::new();
+        }
+        // SAFETY: the table owns the bytes until `close`, which the caller's lock holds off; they
+        // were checked to be UTF-8 when the lane was made.
+        unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(bytes, len)) }.to_owned()
+    }
+
+    /// Hangs a task at the end. Under the inlet's lock.
+    #[inline]
+    pub fn push(&self, records: &Slab<Record>, index: u32) {
+        let tail = self.tail.load(Relaxed);
+        if tail == NIL {
+            self.head.store(index, Relaxed);
+        } else {
+            records.at(tail).link.store(index, Relaxed);
+        }
+        self.tail.store(index, Relaxed);
+        self.len.store(self.len.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// Takes all new tasks over to the owner, who has none left. Under the inlet's lock.
+    #[inline]
+    pub fn take_all(&self) {
+        self.gate.own();
+        self.taken.store(self.head.load(Relaxed), Release);
+        self.head.store(NIL, Relaxed);
+        self.tail.store(NIL, Relaxed);
+        self.len.store(0, Relaxed);
+        self.dead.store(0, Relaxed);
+    }
+
+    /// The owner gives the lane up with what is left in `taken`; it goes back among what is
+    /// ready. Under the inlet's lock.
+    pub fn give_up(&self) {
+        self.gate.hold();
+    }
+
+    /// A new owner takes the lane from what is ready: first comes what an earlier one left. Under
+    /// the inlet's lock.
+    #[inline]
+    pub fn adopt(&self) {
+        if self.taken.load(Relaxed) == NIL {
+            self.take_all();
+        } else if self.head.load(Relaxed) == NIL {
+            self.gate.own();
+        }
+    }
+
+    /// The first of the new tasks. Under the inlet's lock.
+    pub fn first(&self) -> u32 {
+        self.head.load(Relaxed)
+    }
+
+    /// Counts a cancelled task; true when the dead ones should be taken out. Under the inlet's
+    /// lock.
+    pub fn count_dead(&self) -> bool {
+        let dead = self.dead.load(Relaxed) + 1;
+        self.dead.store(dead, Relaxed);
+        dead > 64 && dead > self.len.load(Relaxed) / 2
+    }
+
+    /// Takes the dead out of the new tasks and returns them, linked. Under the inlet's lock.
+    pub fn take_dead(&self, records: &Slab<Record>) -> Vec<u32> {
+        let (mut dead, mut last, mut len) = (Vec::new(), NIL, 0);
+        let mut index = self.head.load(Relaxed);
+        self.head.store(NIL, Relaxed);
+        while index != NIL {
+            let record = records.at(index);
+            let next = record.link.load(Relaxed);
+            if record.word.load().is_startable() {
+                if last == NIL {
+                    self.head.store(index, Relaxed);
+                } else {
+                    records.at(last).link.store(index, Relaxed);
+                }
+                record.link.store(NIL, Relaxed);
+                last = index;
+                len += 1;
+            } else {
+                dead.push(index);
+            }
+            index = next;
+        }
+        self.tail.store(last, Relaxed);
+        self.len.store(len, Relaxed);
+        self.dead.store(0, Relaxed);
+        dead
+    }
+}

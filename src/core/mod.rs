@@ -1,0 +1,201 @@
+//! When a task may run: order, limits, bans, stops and records. No threads live here.
+//!
+//! The way of a task: [`add`] puts it into its lane or among what is ready; somebody who runs tasks
+//! takes it ([`take`]), starts it, runs it and ends it ([`end`]); [`stop`] may come at any time;
+//! [`history`] keeps it readable for a while; then its record is free.
+
+pub mod add;
+pub mod bound;
+pub mod end;
+pub mod gate;
+pub mod history;
+pub mod inlet;
+pub mod lane;
+pub mod record;
+pub mod seat;
+pub mod slab;
+pub mod stop;
+pub mod take;
+pub mod view;
+pub mod waiting;
+pub mod word;
+
+use crate::id::{self, Parts, TaskId};
+use crate::sync::atomic::{AtomicBool, Ordering::*};
+use crate::sync::Mutex;
+use bound::Bound;
+use crossbeam_utils::CachePadded;
+use foldhash::fast::FixedState;
+use history::History;
+use inlet::{INLETS, Inlet};
+use lane::Lane;
+use record::{LAST_GENERATION, Record};
+use seat::{Counts, Seat, Visitor};
+use slab::Slab;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher};
+use std::ptr;
+use std::sync::Arc;
+use view::Failure;
+use waiting::Rooms;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Core {
+    records: Slab<Record>,
+    lanes: Slab<Lane>,
+    inlets: [Inlet; INLETS],
+    bound: Bound,
+    history: History,
+    rooms: Rooms,
+    /// The last failures, oldest first.
+    failures: Mutex<VecDeque<Failure>>,
+    /// What workers count in.
+    seats: Mutex<Vec<Arc<CachePadded<Counts>>>>,
+    visitors: CachePadded<Counts>,
+    /// No adds are taken.
+    closed: AtomicBool,
+    /// The random bits of our ids.
+    instance: u64,
+    hashing: FixedState,
+}
+
+impl Core {
+    /// An empty one, with its limits on pending tasks (0: none) and on finished records.
+    pub fn new(queue_limit: usize, history_limit: usize) -> Core {
+        let instance = id::random_instance();
+        Core {
+            records: Slab::new(),
+            lanes: Slab::new(),
+            inlets: std::array::from_fn(|_| Inlet::new()),
+            bound: Bound::new(queue_limit),
+            history: History::new(history_limit),
+            rooms: Rooms::new(),
+            failures: Mutex::new(VecDeque::new()),
+            seats: Mutex::new(Vec::new()),
+            visitors: CachePadded::new(Counts::default()),
+            closed: AtomicBool::new(false),
+            instance,
+            hashing: FixedState::with_seed(instance.rotate_left(14) ^ 0x9e37_79b9_7f4a_7c15),
+        }
+    }
+
+    /// Tells this core from others.
+    pub fn address(&self) -> usize {
+        ptr::from_ref(self).addr()
+    }
+
+    /// The seat of whoever has none of its own.
+    pub fn visitor(&self) -> Visitor<'_> {
+        Visitor(&self.visitors)
+    }
+
+    /// A new place to count in.
+    pub fn new_counts(&self) -> Arc<CachePadded<Counts>> {
+        let counts = Arc::new(CachePadded::new(Counts::default()));
+        self.seats.lock().push(counts.clone());
+        counts
+    }
+
+    /// How many tasks left the queue and how many ended, so far.
+    fn counted(&self) -> (u64, u64) {
+        let mut left = self.visitors.left.load(SeqCst);
+        let mut ended = self.visitors.ended.load(Acquire);
+        for counts in self.seats.lock().iter() {
+            left += counts.left.load(SeqCst);
+            ended += counts.ended.load(Acquire);
+        }
+        (left, ended)
+    }
+
+    fn added(&self) -> u64 {
+        self.inlets.iter().map(|inlet| inlet.added.load(Acquire) as u64).sum()
+    }
+
+    /// How many tasks are pending.
+    pub fn pending(&self) -> usize {
+        let (left, _) = self.counted();
+        self.added().saturating_sub(left) as usize
+    }
+
+    /// How many tasks have not ended.
+    pub fn unfinished(&self) -> usize {
+        let (_, ended) = self.counted();
+        self.added().saturating_sub(ended) as usize
+    }
+
+    /// Whether adds are refused for a shutdown.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Acquire)
+    }
+
+    fn hash(&self, name: &[u8]) -> u64 {
+        let mut hasher = self.hashing.build_hasher();
+        hasher.write(name);
+        hasher.finish()
+    }
+
+    /// The inlet of a hash: its highest bits, since tables use the others.
+    #[inline]
+    fn inlet_of(hash: u64) -> usize {
+        (hash >> 32) as usize % INLETS
+    }
+
+    /// The id of a record's task.
+    #[inline]
+    pub fn id(&self, index: u32, generation: u64) -> TaskId {
+        TaskId::from_parts(Parts { index, generation, instance: self.instance })
+    }
+
+    /// Index and generation of an id of ours.
+    #[inline]
+    fn locate(&self, id: TaskId) -> Option<(u32, u64, &Record)> {
+        let parts = id.parts().filter(|parts| parts.instance == self.instance)?;
+        Some((parts.index, parts.generation, self.records.get(parts.index)?))
+    }
+
+    /// The record's memory is nobody's any more; false when the place is used up.
+    #[inline]
+    fn vacate(&self, index: u32) -> bool {
+        let word = &self.records.at(index).word;
+        let generation = word.load().generation();
+        word.free(generation);
+        generation < LAST_GENERATION
+    }
+
+    /// Frees a record that became garbage by something else than history.
+    #[cold]
+    fn bury(&self, index: u32, seat: &mut impl Seat) {
+        let record = self.records.at(index);
+        {
+            let _history = self.history.lock();
+            history::forget_name(&self.lanes, record);
+        }
+        drop(record.take_extra());
+        seat.free(self, index);
+    }
+
+    /// Changes how many finished tasks stay readable.
+    pub fn set_history(&self, limit: usize) {
+        self.history.set_limit(limit);
+        let mut seat = self.visitor();
+        while let Some(index) = self.history.evict(&self.records, &self.lanes) {
+            drop(self.records.at(index).take_extra());
+            seat.free(self, index);
+        }
+    }
+
+    /// Gives memory of a burst back: idle lanes, free records, room in queues. Nothing is lost.
+    pub fn trim(&self) {
+        let mut chains = Vec::new();
+        for at in 0..INLETS {
+            let mut door = self.inlets[at].lock();
+            self.sweep(&mut door);
+            door.ready.shrink_to_fit();
+            let _ = door.names.shrink_to(0, |entry| entry.hash);
+            chains.push(std::mem::take(&mut door.free));
+        }
+        self.records.trim(chains);
+        self.lanes.trim(Vec::new());
+    }
+}

@@ -1,0 +1,197 @@
+//! The 64 bytes that are a task, and the box for what only few tasks have.
+//!
+//! Fields are atomics so that a reader who comes at the wrong time reads an old value instead of
+//! undefined behaviour; who may write which, and when, is said at each. Some are used twice: what
+//! the start needs is not needed after the end.
+
+use super::slab::Place;
+use super::word::Word;
+use crate::host::{DropFn, Owned, TaskFn};
+use crate::id::GENERATION_BITS;
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
+use crate::task::Value;
+use std::ffi::c_void;
+use std::ptr;
+
+/// The last generation: a place that has used it up is retired.
+pub const LAST_GENERATION: u64 = (1 << GENERATION_BITS) - 1;
+
+/// See the module.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Record {
+    /// Decides everything.
+    pub word: Word,
+    /// The function; after the end, when it ended (nanoseconds).
+    function: AtomicPtr<c_void>,
+    /// The host's; after the end, the code that the function returned.
+    user_data: AtomicPtr<c_void>,
+    /// The destructor of `user_data`, or null.
+    drop: AtomicPtr<c_void>,
+    /// What few tasks have, or null. While the task has not ended its waiting room's lock guards
+    /// it, afterwards history's.
+    extra: AtomicPtr<Extra>,
+    /// When it was added: nanoseconds, the low bits a count of adds in the same tick.
+    added: AtomicU64,
+    /// When it started (nanoseconds), or 0.
+    started: AtomicU64,
+    /// The next in its queue (under the lock of its inlet, or its lane's owner's); for a task
+    /// without a name, its inlet.
+    pub link: AtomicU32,
+    /// Its lane, or [`super::slab::NIL`] without a name.
+    pub lane: AtomicU32,
+}
+
+const _: () = assert!(size_of::<Record>() == 64);
+
+// SAFETY: made of atomics; null pointers and zero numbers are good values.
+unsafe impl Place for Record {
+    fn link(&self) -> &AtomicU32 {
+        &self.link
+    }
+
+    fn generation(&self) -> u64 {
+        self.word.load().generation()
+    }
+
+    fn set_generation(&self, generation: u64) {
+        self.word.free(generation);
+    }
+}
+
+/// What few tasks have.
+#[derive(Debug, Default)]
+pub struct Extra {
+    /// Nanoseconds that it may run, where it has a time-out of its own.
+    pub timeout: Option<u64>,
+    /// What it said went wrong.
+    pub error: Option<Box<str>>,
+    /// What it left.
+    pub result: Option<Outcome>,
+}
+
+/// A result that nobody has taken yet; dropping it calls the host.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The pointer and what frees it.
+    pub owned: Owned,
+    /// As the task said.
+    pub size: usize,
+}
+
+impl Outcome {
+    /// Moves it out to the host.
+    pub fn into_value(self) -> Value {
+        let size = self.size;
+        let (data, drop) = self.owned.into_parts();
+        Value { data, size, drop }
+    }
+}
+
+impl Record {
+    /// Fills a free place, all but the word. The caller owns the place.
+    #[inline]
+    pub fn fill(
+        &self,
+        function: *mut c_void,
+        user_data: *mut c_void,
+        drop: Option<DropFn>,
+        lane: u32,
+        added: u64,
+    ) {
+        self.function.store(function, Relaxed);
+        self.user_data.store(user_data, Relaxed);
+        self.drop.store(drop.map_or(ptr::null_mut(), |drop| drop as *mut c_void), Relaxed);
+        self.extra.store(ptr::null_mut(), Relaxed);
+        self.added.store(added, Relaxed);
+        self.started.store(0, Relaxed);
+        self.lane.store(lane, Relaxed);
+    }
+
+    /// When it was added.
+    pub fn added(&self) -> u64 {
+        self.added.load(Relaxed)
+    }
+
+    /// When it started, or 0.
+    pub fn started(&self) -> u64 {
+        self.started.load(Relaxed)
+    }
+
+    /// Notes the start. The caller runs the task.
+    #[inline]
+    pub fn set_started(&self, now: u64) {
+        self.started.store(now, Relaxed);
+    }
+
+    /// The function and what it gets. The caller runs the task.
+    #[inline]
+    pub fn call(&self) -> (TaskFn, *mut c_void) {
+        let function = self.function.load(Relaxed);
+        // SAFETY: `fill` was given this pointer from a `TaskFn`, and the task has not ended.
+        let function = unsafe { std::mem::transmute::<*mut c_void, TaskFn>(function) };
+        (function, self.user_data.load(Relaxed))
+    }
+
+    /// Whether the end has nothing to drop.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.drop.load(Relaxed).is_null() && self.extra.load(Relaxed).is_null()
+    }
+
+    /// `user_data` with its destructor. Once, by who ends the task.
+    pub fn take_user_data(&self) -> Owned {
+        let drop = self.drop.swap(ptr::null_mut(), Relaxed);
+        // SAFETY: `fill` was given this pointer from a `DropFn`; null is none.
+        let drop = unsafe { std::mem::transmute::<*mut c_void, Option<DropFn>>(drop) };
+        Owned::new(self.user_data.load(Relaxed), drop)
+    }
+
+    /// Notes the end, before the final state is visible. By who ends the task.
+    #[inline]
+    pub fn set_ended(&self, now: u64, code: i32) {
+        self.function.store(ptr::without_provenance_mut(now as usize), Relaxed);
+        self.user_data.store(ptr::without_provenance_mut(code as u32 as usize), Relaxed);
+    }
+
+    /// When it ended; of an ended task.
+    pub fn ended(&self) -> u64 {
+        self.function.load(Relaxed).addr() as u64
+    }
+
+    /// What the function returned; of an ended task.
+    pub fn code(&self) -> i32 {
+        self.user_data.load(Relaxed).addr() as u32 as i32
+    }
+
+    /// Puts the box up before the task is opened.
+    pub fn set_extra(&self, extra: Box<Extra>) {
+        self.extra.store(Box::into_raw(extra), Relaxed);
+    }
+
+    /// Takes the box down: once, by who ended the task or lets it go.
+    #[inline]
+    pub fn take_extra(&self) -> Option<Box<Extra>> {
+        if self.extra.load(Relaxed).is_null() {
+            return None;
+        }
+        let extra = self.extra.swap(ptr::null_mut(), AcqRel);
+        // SAFETY: from `Box::into_raw`, and swapped out only once.
+        (!extra.is_null()).then(|| unsafe { Box::from_raw(extra) })
+    }
+
+    /// Works on the box, made at first use. The caller holds the lock that guards it.
+    pub fn with_extra<R>(&self, work: impl FnOnce(&mut Extra) -> R) -> R {
+        let mut extra = self.take_extra().unwrap_or_default();
+        let out = work(&mut extra);
+        self.set_extra(extra);
+        out
+    }
+
+    /// Looks at the box, if there is one. The caller holds the lock that guards it.
+    pub fn see_extra<R>(&self, look: impl FnOnce(&mut Extra) -> R) -> Option<R> {
+        let extra = self.extra.load(Acquire);
+        // SAFETY: put up by `set_extra`, taken down only under the lock that the caller holds.
+        unsafe { extra.as_mut() }.map(look)
+    }
+}

@@ -1,0 +1,125 @@
+//! Where a thread keeps count, and gathers freed records, while it works on tasks.
+//!
+//! A worker has a seat of its own, so that a task costs it no shared counter; everybody else
+//! counts in the one for visitors. Sums over all seats and inlets are exact when nothing moves,
+//! and err on the safe side when something does: what is taken off is read before what was added.
+
+use super::Core;
+use super::slab::{Chain, NIL};
+use crate::sync::atomic::{AtomicU64, Ordering::*};
+use crossbeam_utils::CachePadded;
+use std::sync::Arc;
+
+/// How many tasks left the queue and how many ended, as far as one seat knows.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Started, or cancelled while pending.
+    pub left: AtomicU64,
+    /// Reached a final state.
+    pub ended: AtomicU64,
+}
+
+/// Counts and gathers for the core; see the module.
+pub trait Seat {
+    /// A task left the queue; `bounded`: somebody may wait for the room.
+    fn left(&mut self, bounded: bool);
+    /// A task reached its final state.
+    fn ended(&mut self);
+    /// Takes a record back.
+    fn free(&mut self, core: &Core, index: u32);
+    /// The time, as fresh as the seat needs it.
+    fn now(&mut self) -> u64 {
+        crate::clock::coarse()
+    }
+}
+
+/// The seat of one worker.
+#[derive(Debug)]
+pub struct WorkerSeat {
+    counts: Arc<CachePadded<Counts>>,
+    chain: Chain,
+    last: u64,
+}
+
+/// Records that a worker hands back at once.
+const HANDFUL: u32 = 64;
+
+impl WorkerSeat {
+    /// A seat that counts there.
+    pub fn new(counts: Arc<CachePadded<Counts>>) -> WorkerSeat {
+        WorkerSeat { counts, chain: Chain::default(), last: 0 }
+    }
+
+    /// Hands back the records gathered so far: before the worker parks or leaves.
+    pub fn hand_back(&mut self, core: &Core) {
+        core.records.put_back(std::mem::take(&mut self.chain));
+    }
+
+    /// Reads the clock, after a time without tasks.
+    pub fn refresh(&mut self) {
+        self.last = crate::clock::coarse();
+    }
+
+    /// The last reading: when the task before ended.
+    #[inline]
+    pub fn last_time(&self) -> u64 {
+        self.last
+    }
+}
+
+impl Seat for WorkerSeat {
+    #[inline]
+    fn now(&mut self) -> u64 {
+        self.refresh();
+        self.last
+    }
+
+    #[inline]
+    fn left(&mut self, bounded: bool) {
+        if bounded {
+            // Ordered against the look at who waits for room: see `Bound`.
+            self.counts.left.fetch_add(1, SeqCst);
+        } else {
+            self.counts.left.store(self.counts.left.load(Relaxed) + 1, Release);
+        }
+    }
+
+    #[inline]
+    fn ended(&mut self) {
+        self.counts.ended.store(self.counts.ended.load(Relaxed) + 1, Release);
+    }
+
+    #[inline]
+    fn free(&mut self, core: &Core, index: u32) {
+        if !core.vacate(index) {
+            return;
+        }
+        core.records.at(index).link.store(self.chain.head, Relaxed);
+        self.chain.head = index;
+        self.chain.len += 1;
+        if self.chain.len == HANDFUL {
+            self.hand_back(core);
+        }
+    }
+}
+
+/// The seat of everybody else.
+#[derive(Debug)]
+pub struct Visitor<'a>(pub &'a Counts);
+
+impl Seat for Visitor<'_> {
+    fn left(&mut self, _: bool) {
+        self.0.left.fetch_add(1, SeqCst);
+    }
+
+    fn ended(&mut self) {
+        self.0.ended.fetch_add(1, Release);
+    }
+
+    fn free(&mut self, core: &Core, index: u32) {
+        if core.vacate(index) {
+            core.records.at(index).link.store(NIL, Relaxed);
+            core.records.put_back(Chain { head: index, len: 1 });
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! How tasks are stopped: one, all that are queued under a name, or all there are.
+
+use super::Core;
+use super::add::check_name;
+
+use super::record::Record;
+use super::slab::NIL;
+use super::word::{Cause, Snapshot, Stop};
+use crate::kinds::{Kind, State};
+use crate::log::{self, LogLevel};
+use crate::sync::atomic::Ordering::*;
+use crate::{Error, ErrorCode, Result, TaskId};
+use std::sync::Arc;
+
+impl Core {
+    /// Tells the task to stop. Ok is a promise: it will not complete.
+    pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<()> {
+        let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        match record.word.stop(generation, cause) {
+            Stop::Pending => {
+                log::line(LogLevel::Warning, || format!("Io linear task | {id} | was cancelled"));
+                self.end_pending(index);
+                Ok(())
+            }
+            Stop::Running { waited } => {
+                if waited {
+                    self.rooms.tell(index);
+                }
+                log::line(LogLevel::Warning, || {
+                    format!("Io linear task | {id} | has been forcibly cancelled")
+                });
+                Ok(())
+            }
+            Stop::Again => Ok(()),
+            Stop::Stopping => Err(ErrorCode::AlreadyStopping.into()),
+            Stop::Finished => Err(ErrorCode::AlreadyFinished.into()),
+            Stop::Gone => Err(no_such(id)),
+        }
+    }
+
+    /// Stops a task if it is pending and has this word; false if it had changed.
+    fn cancel_if(self: &Arc<Self>, index: u32, seen: Snapshot, cause: Cause) -> bool {
+        let word = &self.records.at(index).word;
+        let cancelled = word.cancel_pending(seen, cause);
+        if cancelled {
+            self.end_pending(index);
+        }
+        cancelled
+    }
+
+    /// Cancels what is queued under a name; how many.
+    pub fn cancel_queued(self: &Arc<Self>, kind: Kind, name: &[u8]) -> Result<usize> {
+        check_name(name)?;
+        let hash = self.hash(name);
+        let lane = self.inlets[Core::inlet_of(hash)].lock().find(&self.lanes, hash, kind, name);
+        Ok(lane.map_or(0, |lane| self.cancel_lane(lane)))
+    }
+
+    /// Cancels the pending tasks of a lane, which may be swept and used anew meanwhile: a task is
+    /// only cancelled where its record names the lane and the lane the name it had before.
+    fn cancel_lane(self: &Arc<Self>, lane: u32) -> usize {
+        let its = self.lanes.at(lane);
+        let mut victims = Vec::new();
+        {
+            let _door = self.inlets[its.inlet()].lock();
+            let mut index = its.first();
+            while index != NIL {
+                let record = self.records.at(index);
+                let seen = record.word.load();
+                if seen.is_startable() {
+                    victims.push((index, seen));
+                }
+                index = record.link.load(Relaxed);
+            }
+        }
+        // What the owner took, from the back of the line: it may start some while we look. A
+        // record that went on while we looked at it sends us back to the owner's next one.
+        let mut index = its.taken.load(Acquire);
+        let mut taken = Vec::new();
+        while index != NIL {
+            let record = self.records.at(index);
+            let seen = record.word.load();
+            let next = record.link.load(Acquire);
+            let here = record.lane.load(Relaxed) == lane;
+            let now = record.word.load();
+            if !here || now.generation() != seen.generation() || !now.is_linked() {
+                let again = its.taken.load(Acquire);
+                if again == index {
+                    std::hint::spin_loop();
+                }
+                index = again;
+                taken.clear();
+                continue;
+            }
+            if now.is_startable() {
+                taken.push((index, now));
+            }
+            index = next;
+        }
+        taken.extend(victims);
+        let count = taken.len();
+        taken.retain(|(index, seen)| self.cancel_if_still(*index, *seen));
+        debug_assert!(taken.len() <= count);
+        taken.len()
+    }
+
+    fn cancel_if_still(self: &Arc<Self>, index: u32, mut seen: Snapshot) -> bool {
+        let generation = seen.generation();
+        let word = &self.records.at(index).word;
+        while seen.generation() == generation && seen.is_startable() {
+            if self.cancel_if(index, seen, Cause::Force) {
+                return true;
+            }
+            seen = word.load();
+        }
+        false
+    }
+
+    /// Refuses adds of a name from now on and cancels what is queued under it.
+    pub fn ban(self: &Arc<Self>, kind: Kind, name: &[u8]) -> Result<()> {
+        let text = check_name(name)?;
+        let hash = self.hash(name);
+        let lane = {
+            let mut door = self.inlets[Core::inlet_of(hash)].lock();
+            if door.is_banned(hash, kind, name) {
+                return Err(Error::new(
+                    ErrorCode::AlreadyBanned,
+                    format!("the task name '{text}' is banned already"),
+                ));
+            }
+            door.banned
+                .try_reserve(1, |banned| banned.0)
+                .map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
+            door.banned.insert_unique(hash, (hash, kind, text.into()), |banned| banned.0);
+            let lane = door.find(&self.lanes, hash, kind, name);
+            if let Some(lane) = lane {
+                self.lanes.at(lane).banned.store(true, Relaxed);
+            }
+            lane
+        };
+        log::line(LogLevel::Warning, || {
+            format!("Io {} task | {text} | is banned from execution", kind.log_word())
+        });
+        if let Some(lane) = lane {
+            self.cancel_lane(lane);
+        }
+        Ok(())
+    }
+
+    /// Bans the name of a task that is about to end as failed, before its lane goes on.
+    pub(super) fn ban_lane_of(self: &Arc<Self>, record: &Record) {
+        let lane = record.lane.load(Relaxed);
+        if lane != NIL {
+            let its = self.lanes.at(lane);
+            let name = {
+                let _door = self.inlets[its.inlet()].lock();
+                its.name()
+            };
+            // Banned by somebody else meanwhile is as good.
+            let _ = self.ban(its.kind(), name.as_bytes());
+        }
+    }
+
+    /// Lets a banned name in again.
+    pub fn allow(&self, kind: Kind, name: &[u8]) -> Result<()> {
+        let text = check_name(name)?;
+        let hash = self.hash(name);
+        {
+            let mut door = self.inlets[Core::inlet_of(hash)].lock();
+            let same = |banned: &(u64, Kind, Box<str>)| banned.1 == kind && &*banned.2 == text;
+            let Ok(found) = door.banned.find_entry(hash, same) else {
+                return Err(Error::new(
+                    ErrorCode::NotBanned,
+                    format!("the task name '{text}' is not banned"),
+                ));
+            };
+            found.remove();
+            if let Some(lane) = door.find(&self.lanes, hash, kind, name) {
+                self.lanes.at(lane).banned.store(false, Relaxed);
+            }
+        }
+        log::line(LogLevel::Info, || {
+            format!("Io {} task | {text} | is allowed for execution", kind.log_word())
+        });
+        Ok(())
+    }
+
+    /// Takes no more tasks. When this returns, every add has either come in or will be refused.
+    pub fn close(&self) {
+        self.closed.store(true, SeqCst);
+        for inlet in &self.inlets {
+            inlet.lock().closed = true;
+        }
+        self.wake_room_waiters();
+    }
+
+    /// Takes tasks again.
+    pub fn reopen(&self) {
+        self.closed.store(false, SeqCst);
+        for inlet in &self.inlets {
+            inlet.lock().closed = false;
+        }
+    }
+
+    /// Every record that was ever used.
+    pub(super) fn each_record(&self) -> impl Iterator<Item = (u32, &Record)> {
+        (1..self.records.end()).filter_map(|index| Some((index, self.records.get(index)?)))
+    }
+
+    /// Cancels everything pending, for a shutdown.
+    pub fn cancel_everything(self: &Arc<Self>) {
+        for (index, record) in self.each_record() {
+            let mut seen = record.word.load();
+            while seen.is_startable() {
+                if self.cancel_if(index, seen, Cause::Shutdown) {
+                    break;
+                }
+                seen = record.word.load();
+            }
+        }
+    }
+
+    /// Tells everything that runs to stop, for a forced shutdown.
+    pub fn stop_everything(&self) {
+        for (index, record) in self.each_record() {
+            let seen = record.word.load();
+            if seen.state() == Some(State::Running)
+                && let Stop::Running { waited: true } =
+                    record.word.stop(seen.generation(), Cause::Shutdown)
+            {
+                self.rooms.tell(index);
+            }
+        }
+    }
+
+    /// Waits until every task has ended. Nothing may come in meanwhile.
+    pub fn wait_everything(&self) {
+        while self.unfinished() > 0 {
+            for (index, record) in self.each_record() {
+                let seen = record.word.load();
+                if seen.state().is_some_and(|state| !state.is_final()) {
+                    let _ = self.wait_end(index, seen.generation(), None, |_, _| ());
+                }
+            }
+        }
+    }
+
+    /// Drops the results that nobody took, of tasks that history keeps.
+    pub fn drop_results(&self) {
+        for (_, record) in self.each_record() {
+            let result = {
+                let _history = self.history.lock();
+                let word = record.word.load();
+                match word.is_final() && word.is_readable() {
+                    true => record.see_extra(|extra| extra.result.take()).flatten(),
+                    false => None,
+                }
+            };
+            drop(result);
+        }
+    }
+}
+
+/// There is no task of this id.
+pub(super) fn no_such(id: TaskId) -> Error {
+    Error::new(ErrorCode::NotFound, format!("there is no task {id}, or no longer"))
+}
+

@@ -1,0 +1,162 @@
+//! How whoever runs tasks comes by them.
+//!
+//! [`Core::take_ready`] hands out what is ready, in batches; whoever takes a lane owns it, and asks
+//! [`Core::next_of`] for its tasks one by one until the lane is empty.
+
+use super::Core;
+use super::inlet::{INLETS, Item};
+use super::seat::Seat;
+use super::slab::NIL;
+use crate::host::TaskFn;
+use crate::sync::atomic::Ordering::*;
+use std::ffi::c_void;
+
+/// A task that is to be run now by who holds this; it must be ended.
+#[derive(Debug)]
+pub struct Claim {
+    /// The record.
+    pub index: u32,
+    /// Its word when it started.
+    pub word: super::word::Snapshot,
+}
+
+impl Core {
+    /// Whether something seems to be ready. A hint: only [`Core::is_ready`] counts.
+    #[inline]
+    pub fn seems_ready(&self) -> bool {
+        self.inlets.iter().any(|inlet| inlet.ready.load(Relaxed) > 0)
+    }
+
+    /// How much seems to be ready.
+    pub fn ready_hint(&self) -> usize {
+        self.inlets.iter().map(|inlet| inlet.ready.load(Relaxed)).sum()
+    }
+
+    /// Whether something is ready, for who has just told adders that it goes: an add that is not
+    /// seen here sees what was told.
+    pub fn is_ready(&self) -> bool {
+        self.inlets.iter().any(|inlet| inlet.ready.load(SeqCst) > 0)
+    }
+
+    /// Takes everything that is ready away when only dead tasks are left.
+    pub fn clear_ready(&self) {
+        let mut seat = self.visitor();
+        let mut item = [Item::task(NIL)];
+        while self.take_ready(0, &mut item) > 0 {
+            let started = match item[0].split() {
+                Err(task) => self.start(task, &mut seat),
+                Ok(lane) => self.next_of(lane, &mut seat),
+            };
+            debug_assert!(started.is_none(), "a task was alive after a shutdown");
+        }
+    }
+
+    /// Takes up to `out.len()` of what is ready, beginning with inlet `first`; how many. Whoever
+    /// takes a lane owns it.
+    pub fn take_ready(&self, first: usize, out: &mut [Item]) -> usize {
+        for step in 0..INLETS {
+            let inlet = &self.inlets[(first + step) % INLETS];
+            if inlet.ready.load(Relaxed) == 0 {
+                continue;
+            }
+            let mut door = inlet.lock();
+            let count = door.ready.len().min(out.len());
+            for (to, item) in out.iter_mut().zip(door.ready.drain(..count)) {
+                *to = item;
+            }
+            inlet.ready.store(door.ready.len(), Relaxed);
+            for item in &out[..count] {
+                if let Ok(lane) = item.split() {
+                    self.lanes.at(lane).adopt();
+                }
+            }
+            if count > 0 {
+                return count;
+            }
+        }
+        0
+    }
+
+    /// What to call for a claim, which starts now.
+    #[inline]
+    pub fn begin(&self, claim: &Claim, now: u64) -> (TaskFn, *mut c_void) {
+        let record = self.records.at(claim.index);
+        record.set_started(now);
+        record.call()
+    }
+
+    /// Starts a task without a name; none when it was cancelled.
+    #[inline]
+    pub fn start(&self, index: u32, seat: &mut impl Seat) -> Option<Claim> {
+        match self.records.at(index).word.start() {
+            Ok(word) => {
+                self.leave_queue(seat);
+                Some(Claim { index, word })
+            }
+            Err(_) => {
+                self.unlink(index, seat);
+                None
+            }
+        }
+    }
+
+    /// Starts the next task of a lane that the caller owns; when there is none, the caller no
+    /// longer owns it.
+    #[inline]
+    pub fn next_of(&self, lane: u32, seat: &mut impl Seat) -> Option<Claim> {
+        let its = self.lanes.at(lane);
+        loop {
+            let index = its.taken.load(Relaxed);
+            if index == NIL {
+                if its.gate.release() {
+                    return None;
+                }
+                let _door = self.inlets[its.inlet()].lock();
+                its.take_all();
+                continue;
+            }
+            its.taken.store(self.records.at(index).link.load(Relaxed), Release);
+            if let Some(claim) = self.start(index, seat) {
+                return Some(claim);
+            }
+        }
+    }
+
+    /// Puts an owned lane, with what is left in it, behind everything else that is ready.
+    pub fn requeue(&self, lane: u32) {
+        let its = self.lanes.at(lane);
+        let inlet = &self.inlets[its.inlet()];
+        let mut door = inlet.lock();
+        its.give_up();
+        inlet.push_ready(&mut door, Item::lane(lane));
+    }
+
+    /// Puts back what was taken and not begun.
+    pub fn put_back(&self, item: Item) {
+        match item.split() {
+            Ok(lane) => self.requeue(lane),
+            Err(task) => {
+                let inlet = &self.inlets[self.records.at(task).link.load(Relaxed) as usize];
+                let mut door = inlet.lock();
+                inlet.push_ready(&mut door, item);
+            }
+        }
+    }
+
+    #[inline]
+    fn leave_queue(&self, seat: &mut impl Seat) {
+        let bounded = self.bound.limit() != 0;
+        seat.left(bounded);
+        if bounded {
+            self.bound.made_room();
+        }
+    }
+
+    /// A cancelled task leaves its queue.
+    #[cold]
+    fn unlink(&self, index: u32, seat: &mut impl Seat) {
+        if self.records.at(index).word.unlink().is_garbage() {
+            self.bury(index, seat);
+        }
+    }
+}

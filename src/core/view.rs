@@ -1,0 +1,217 @@
+//! What can be known of tasks: state, status, result, lists.
+
+use super::Core;
+use super::record::Record;
+use super::slab::NIL;
+use super::stop::no_such;
+use super::waiting::Waited;
+use super::word::{self, Snapshot};
+use crate::kinds::{Kind, State};
+use crate::sync::atomic::Ordering::*;
+use crate::task::{STATUS_STUCK, TaskStatus, Value};
+use crate::{Error, ErrorCode, Result, TaskId, clock, host};
+
+/// A failure that the queue text still tells.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub id: TaskId,
+    pub kind: Kind,
+    /// Nanoseconds.
+    pub at: u64,
+    pub message: String,
+}
+
+impl Core {
+    /// Where a task stands: some loads, no lock.
+    #[inline]
+    pub fn state(&self, id: TaskId) -> Result<State> {
+        if let Some((_, generation, record)) = self.locate(id) {
+            let word = record.word.load();
+            if word.is_held(generation)
+                && let Some(state) = word.state()
+            {
+                return Ok(state);
+            }
+        }
+        Err(no_such(id))
+    }
+
+    /// Everything about a task at one moment.
+    pub fn status(&self, id: TaskId) -> Result<TaskStatus> {
+        let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        let _history = self.history.lock();
+        let word = record.word.load();
+        if !word.is_held(generation) {
+            return Err(no_such(id));
+        }
+        Ok(self.picture(index, record, word))
+    }
+
+    /// The status of a record that cannot go away: history's lock is held, or the record is
+    /// waited for.
+    fn picture(&self, index: u32, record: &Record, word: Snapshot) -> TaskStatus {
+        let state = word.state().unwrap_or(State::Pending);
+        let lane = record.lane.load(Relaxed);
+        let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
+        let ended = word.is_final();
+        let error = if ended { record.see_extra(|extra| extra.error.clone()).flatten() } else { None };
+        TaskStatus {
+            id: self.id(index, word.generation()),
+            added_at: point(record.added()),
+            started_at: point(record.started()),
+            ended_at: if ended { point(record.ended()) } else { 0.0 },
+            state,
+            kind: if word.has(word::ASYNC) { Kind::Async } else { Kind::Linear },
+            stopping: word.cause().filter(|_| !ended).map(|cause| cause.state()),
+            code: if ended { record.code() } else { 0 },
+            flags: if word.is_stuck() && !ended { STATUS_STUCK } else { 0 },
+            name: if lane == NIL { String::new() } else { self.lanes.at(lane).name() },
+            error: error.map_or(String::new(), String::from),
+        }
+    }
+
+    /// Waits for the end, until the deadline; `None` is for ever, `Some(0)` only asks. `look` sees
+    /// the task while it is kept for this thread.
+    fn wait_then<R>(
+        &self,
+        id: TaskId,
+        deadline: Option<u64>,
+        look: impl FnOnce(&Core, u32, &Record, Snapshot) -> R,
+    ) -> Result<R> {
+        let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        let word = record.word.load();
+        if !word.is_held(generation) {
+            return Err(no_such(id));
+        }
+        if deadline == Some(0) && !word.is_final() {
+            return Err(ErrorCode::NotFinished.into());
+        }
+        if !word.is_final() && self.ends_with_caller(index, record, word) {
+            return Err(Error::new(
+                ErrorCode::WouldDeadlock,
+                format!("the task {id} cannot end before this call returns"),
+            ));
+        }
+        let out = self.wait_end(index, generation, deadline, |word, waited| match waited {
+            Waited::TimeOver => Err(Error::new(
+                ErrorCode::TimedOut,
+                format!("the task {id} has not ended in the given time"),
+            )),
+            Waited::Came => Ok(look(self, index, record, word)),
+        });
+        out.unwrap_or_else(|| Err(no_such(id)))
+    }
+
+    /// Whether the end of that task has to wait for what this thread is doing.
+    fn ends_with_caller(&self, index: u32, record: &Record, word: Snapshot) -> bool {
+        let held = host::holding();
+        host::ends_later(index)
+            || held.core == self.address()
+                && (held.index == index
+                    || held.lane != NIL
+                        && record.lane.load(Relaxed) == held.lane
+                        && word.state() == Some(State::Pending))
+    }
+
+    /// Waits for the end.
+    pub fn wait(&self, id: TaskId, deadline: Option<u64>) -> Result<State> {
+        self.wait_then(id, deadline, |_, _, _, word| word.state().unwrap_or(State::Cancelled))
+    }
+
+    /// Waits for the end, and tells everything about the task.
+    pub fn wait_status(&self, id: TaskId, deadline: Option<u64>) -> Result<TaskStatus> {
+        self.wait_then(id, deadline, |core, index, record, word| {
+            let _history = core.history.lock();
+            core.picture(index, record, word)
+        })
+    }
+
+    /// Moves the result out.
+    pub fn result(&self, id: TaskId) -> Result<Value> {
+        let (_, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        let _history = self.history.lock();
+        let word = record.word.load();
+        if !word.is_held(generation) {
+            return Err(no_such(id));
+        }
+        if !word.is_final() {
+            return Err(ErrorCode::NotFinished.into());
+        }
+        match record.see_extra(|extra| extra.result.take()).flatten() {
+            Some(outcome) => Ok(outcome.into_value()),
+            None => Err(Error::new(
+                ErrorCode::NoResult,
+                "the task left no result, or it was taken already",
+            )),
+        }
+    }
+
+    /// Gives up a kept record: a finished one is gone, another will be history's when it ends.
+    pub fn forget(&self, id: TaskId) -> Result<()> {
+        let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        let mut order = self.history.lock();
+        let word = record.word.load();
+        if !word.is_held(generation) {
+            return Err(no_such(id));
+        }
+        if !word.is_final() && !word.is_settled() {
+            record.word.unkeep();
+            return Ok(());
+        }
+        if !word.has(word::KEEP) {
+            if !word.is_final() {
+                return Ok(());
+            }
+            order.retain(|other| *other != index);
+        }
+        let garbage = super::history::let_go(&self.records, &self.lanes, index);
+        drop(order);
+        if garbage {
+            drop(record.take_extra());
+            use super::seat::Seat;
+            self.visitor().free(self, index);
+        }
+        Ok(())
+    }
+
+    /// Every readable task of a kind, in the order in which they were added.
+    pub fn list(&self, kind: Kind) -> Vec<TaskStatus> {
+        let mut found = Vec::new();
+        for (index, record) in self.each_record() {
+            let _history = self.history.lock();
+            let word = record.word.load();
+            let its = if word.has(word::ASYNC) { Kind::Async } else { Kind::Linear };
+            if word.is_readable() && word.state().is_some() && its == kind {
+                found.push((record.added(), self.picture(index, record, word)));
+            }
+        }
+        found.sort_by_key(|(added, _)| *added);
+        found.into_iter().map(|(_, status)| status).collect()
+    }
+
+    /// The last failures of a kind, oldest first.
+    pub fn failures(&self, kind: Kind) -> Vec<Failure> {
+        self.failures.lock().iter().filter(|failure| failure.kind == kind).cloned().collect()
+    }
+
+    /// Sets the result of a running task, dropping an earlier one.
+    pub(crate) fn set_result(&self, index: u32, outcome: super::record::Outcome) {
+        let earlier = {
+            let _room = self.rooms.lock(index);
+            self.records.at(index).with_extra(|extra| extra.result.replace(outcome))
+        };
+        drop(earlier);
+    }
+
+    /// Sets the words of a running task's failure.
+    pub(crate) fn set_error(&self, index: u32, message: &str) {
+        let _room = self.rooms.lock(index);
+        self.records.at(index).with_extra(|extra| extra.error = Some(message.into()));
+    }
+
+    /// The word of a record of ours.
+    #[inline]
+    pub(crate) fn word(&self, index: u32) -> Snapshot {
+        self.records.at(index).word.load()
+    }
+}

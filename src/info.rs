@@ -1,0 +1,69 @@
+//! The queue text, in the columns that the Python library prints.
+
+use crate::core::view::Failure;
+use crate::kinds::{Kind, State};
+use crate::task::{STATUS_STUCK, TaskStatus};
+use std::fmt::Write;
+
+/// The text about one kind.
+pub fn text(
+    kind: Kind,
+    show_id: bool,
+    pending: usize,
+    tasks: &[TaskStatus],
+    failures: &[Failure],
+    now: f64,
+) -> String {
+    let count = |state| tasks.iter().filter(|task| task.state == state).count();
+    let word = kind.queue_word();
+    let mut out = format!(
+        "\n{word} queue size: {pending}, Running tasks count: {}, Failed tasks count: {}\n",
+        count(State::Running),
+        count(State::Failed),
+    );
+    for task in tasks {
+        let _ = write!(out, "Name: {}, ", task.name);
+        if show_id {
+            let _ = write!(out, "ID: {}, ", task.id);
+        }
+        let _ = writeln!(
+            out,
+            "Status: {}{}, Elapsed Time: {} seconds",
+            task.state.word(),
+            hint(task),
+            elapsed(task, now)
+        );
+    }
+    if !failures.is_empty() {
+        let _ = write!(out, "\n{word} error logs:\n");
+    }
+    for failure in failures {
+        let _ = writeln!(
+            out,
+            "Task ID: {}, Error time: {}, Error message: {}",
+            failure.id,
+            crate::platform::calendar(crate::clock::since_epoch(failure.at)),
+            failure.message
+        );
+    }
+    out
+}
+
+fn hint(task: &TaskStatus) -> &'static str {
+    match task.state {
+        State::Timeout => " (Task timed out)",
+        State::Failed => " (Task failed)",
+        State::Cancelled => " (Task cancelled)",
+        State::Running if task.flags & STATUS_STUCK != 0 => " (Task stuck)",
+        _ => "",
+    }
+}
+
+/// How long it ran; "NaN" for what never started.
+fn elapsed(task: &TaskStatus, now: f64) -> String {
+    if task.started_at == 0.0 {
+        return "NaN".to_owned();
+    }
+    let end = if task.state.is_final() { task.ended_at } else { now };
+    format!("{:.2}", (end - task.started_at).max(0.0))
+}

@@ -1,0 +1,101 @@
+//! Locks and atomics, from one place.
+//!
+//! The product uses std's (futexes without global state, so that a forked child inherits no locked
+//! table), checker builds parking_lot's (ThreadSanitizer misreads std's), models loom's or
+//! shuttle's. A poisoned lock is taken as it is: no lock of ours is held while host code runs, and
+//! our own code under locks does not leave things half done.
+
+#[cfg(ts_loom)]
+pub use loom::sync::atomic;
+#[cfg(ts_shuttle)]
+pub use shuttle::sync::atomic;
+#[cfg(not(any(ts_loom, ts_shuttle)))]
+pub use std::sync::atomic;
+
+#[cfg(ts_loom)]
+use loom::sync as base;
+#[cfg(all(ts_checker, not(any(ts_loom, ts_shuttle))))]
+use parking_lot as base;
+#[cfg(ts_shuttle)]
+use shuttle::sync as base;
+#[cfg(not(any(ts_loom, ts_shuttle, ts_checker)))]
+use std::sync as base;
+
+use std::time::Duration;
+
+/// A mutual exclusion lock.
+#[derive(Debug, Default)]
+pub struct Mutex<T>(base::Mutex<T>);
+
+/// What a locked [`Mutex`] gives.
+pub type MutexGuard<'a, T> = base::MutexGuard<'a, T>;
+
+impl<T> Mutex<T> {
+    /// A free lock.
+    pub fn new(value: T) -> Mutex<T> {
+        Mutex(base::Mutex::new(value))
+    }
+
+    /// Takes the lock.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        #[cfg(all(ts_checker, not(any(ts_loom, ts_shuttle))))]
+        return self.0.lock();
+        #[cfg(not(all(ts_checker, not(any(ts_loom, ts_shuttle)))))]
+        return self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    }
+}
+
+/// A condition variable.
+#[derive(Debug, Default)]
+pub struct Condvar(base::Condvar);
+
+impl Condvar {
+    /// One that nobody waits on.
+    pub fn new() -> Condvar {
+        Condvar(base::Condvar::new())
+    }
+
+    /// Waits to be notified; may also return without.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        #[cfg(all(ts_checker, not(any(ts_loom, ts_shuttle))))]
+        {
+            let mut guard = guard;
+            self.0.wait(&mut guard);
+            guard
+        }
+        #[cfg(not(all(ts_checker, not(any(ts_loom, ts_shuttle)))))]
+        self.0.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Waits to be notified for at most `time`; may also return before.
+    pub fn wait_for<'a, T>(&self, guard: MutexGuard<'a, T>, time: Duration) -> MutexGuard<'a, T> {
+        // Models know no time: there a wait ends by a notification alone.
+        #[cfg(any(ts_loom, ts_shuttle))]
+        {
+            let _ = time;
+            self.wait(guard)
+        }
+        #[cfg(all(ts_checker, not(any(ts_loom, ts_shuttle))))]
+        {
+            let mut guard = guard;
+            self.0.wait_for(&mut guard, time);
+            guard
+        }
+        #[cfg(not(any(ts_loom, ts_shuttle, ts_checker)))]
+        match self.0.wait_timeout(guard, time) {
+            Ok((guard, _)) => guard,
+            Err(poisoned) => poisoned.into_inner().0,
+        }
+    }
+
+    /// Wakes one that waits.
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    /// Wakes all that wait.
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}

@@ -1,0 +1,370 @@
+//! Who of the workers is awake, and when another one is woken.
+//!
+//! A wake costs a hundred times what a small task costs, so it is done rarely; and a task must not
+//! wait because a wake was saved. Each worker is in one of four parts:
+//!
+//! * **active**: runs tasks from its batch;
+//! * **searcher** (at most one): awake, looks for tasks, for some microseconds;
+//! * **sentry** (at most one): naps, and looks every [`NAP`] whether the active ones still get on;
+//! * **parked**: sleeps until it is woken.
+//!
+//! What holds: *when something is ready, or left in the batch of a worker that may block, then
+//! there is a searcher, or a sentry beside an active worker, or a wake under way, or no worker is
+//! left to wake.* It holds because of three rules.
+//!
+//! 1. Who makes something ready then looks at the summary, and wakes one if neither a searcher nor
+//!    such a sentry is there ([`Idle::must_wake`], [`Idle::wake`]).
+//! 2. Who stops searching because it found something wakes another one if anything is left
+//!    ([`Idle::found`]).
+//! 3. Who stops searching, or standing sentry, because it found nothing looks once more after it
+//!    said so ([`Idle::park`] and the caller's look).
+//!
+//! Rules 1 and 3 meet in the middle: the adder stores what is ready and then loads the summary,
+//! the parting worker stores the summary and then loads what is ready, all four SeqCst; one of
+//! them sees the other. All else is decided under one lock, which nobody takes per task.
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering::*};
+use std::time::Duration;
+
+/// How long a sentry naps between looks.
+pub const NAP: Duration = Duration::from_micros(100);
+
+/// What a woken worker is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Look for tasks.
+    Search,
+    /// Nap and watch.
+    Watch,
+    /// End its thread.
+    Leave,
+}
+
+/// What a wake has to do, outside the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// Nothing.
+    Nobody,
+    /// Tell this parked worker its part.
+    Parked(usize, Part),
+    /// Start another worker with this part.
+    Spawn(Part),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    searcher: bool,
+    sentry: Option<usize>,
+    /// Active ones and the searcher.
+    awake: usize,
+    /// The one that parked last is woken first.
+    parked: Vec<usize>,
+    /// Worker threads there are, in whatever part.
+    alive: usize,
+    /// How many there may be.
+    most: usize,
+    /// The active ones were seen not to get on: wake the next without a nap.
+    blocked: bool,
+    /// Every worker is to leave.
+    closing: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Idle {
+    state: Mutex<State>,
+    /// What adders look at; see [`State::summary`].
+    summary: AtomicU64,
+    /// So many active workers keep all processors busy.
+    processors: usize,
+}
+
+const SEARCHER: u64 = 1;
+const SENTRY: u64 = 2;
+const FULL: u64 = 4;
+const AWAKE: u64 = 0xffff << 16;
+const ALIVE: u64 = 0xffff << 32;
+
+impl State {
+    fn summary(&self) -> u64 {
+        u64::from(self.searcher) * SEARCHER
+            | u64::from(self.sentry.is_some()) * SENTRY
+            | u64::from(self.parked.is_empty() && self.alive >= self.most) * FULL
+            | (self.awake as u64) << 16
+            | (self.alive as u64) << 32
+    }
+
+    /// Picks one to wake, if there is one; the caller has seen that it is needed.
+    fn pick(&mut self, part: Part) -> Wake {
+        if self.closing {
+            return Wake::Nobody;
+        }
+        let wake = if let Some(worker) = self.parked.pop() {
+            if part == Part::Watch {
+                self.sentry = Some(worker);
+            }
+            Wake::Parked(worker, part)
+        } else if self.alive < self.most {
+            self.alive += 1;
+            // A new one's number is not known yet; it says it itself.
+            if part == Part::Watch {
+                self.sentry = Some(usize::MAX);
+            }
+            Wake::Spawn(part)
+        } else {
+            return Wake::Nobody;
+        };
+        if part == Part::Search {
+            self.searcher = true;
+            self.awake += 1;
+        }
+        wake
+    }
+}
+
+impl Idle {
+    /// With no worker, and at most so many.
+    pub fn new(most: usize, processors: usize) -> Idle {
+        let idle = Idle {
+            state: Mutex::new(State { most, ..State::default() }),
+            summary: AtomicU64::new(0),
+            processors,
+        };
+        idle.change(|_| ());
+        idle
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock();
+        let out = change(&mut state);
+        self.summary.store(state.summary(), SeqCst);
+        out
+    }
+
+    /// Whether there is no worker at all.
+    #[inline]
+    pub fn is_deserted(&self) -> bool {
+        self.summary.load(Relaxed) & ALIVE == 0
+    }
+
+    /// How many worker threads there are.
+    pub fn alive(&self) -> usize {
+        self.state.lock().alive
+    }
+
+    /// Whether who has just made something ready has to wake somebody.
+    #[inline]
+    pub fn must_wake(&self) -> bool {
+        let summary = self.summary.load(SeqCst);
+        let watched = summary & SENTRY != 0 && summary & AWAKE != 0;
+        summary & (SEARCHER | FULL) == 0 && !watched
+    }
+
+    /// Picks one to search, if it is still needed.
+    pub fn wake(&self) -> Wake {
+        self.change(|state| {
+            if state.searcher || state.sentry.is_some() && state.awake > 0 {
+                return Wake::Nobody;
+            }
+            match state.sentry {
+                // Nobody is left for it to watch: it searches itself.
+                Some(worker) if worker != usize::MAX => {
+                    state.sentry = None;
+                    state.searcher = true;
+                    state.awake += 1;
+                    Wake::Parked(worker, Part::Search)
+                }
+                _ => state.pick(Part::Search),
+            }
+        })
+    }
+
+    /// Picks one for the first task of all, if there is no worker.
+    pub fn populate(&self) -> Wake {
+        self.change(|state| match state.alive {
+            0 => state.pick(Part::Search),
+            _ => Wake::Nobody,
+        })
+    }
+
+    /// A wake's thread could not be made.
+    pub fn stillborn(&self, part: Part) {
+        self.change(|state| {
+            state.alive -= 1;
+            match part {
+                Part::Search => {
+                    state.searcher = false;
+                    state.awake -= 1;
+                }
+                _ => state.sentry = None,
+            }
+        });
+    }
+
+    /// An active worker has run out: true when it is the searcher now.
+    pub fn search(&self) -> bool {
+        self.change(|state| !std::mem::replace(&mut state.searcher, true))
+    }
+
+    /// The searcher has found something and is active now. If something is `left` for others,
+    /// another one is picked: to search while processors are free, else to stand sentry.
+    pub fn found(&self, left: bool) -> Wake {
+        self.change(|state| {
+            state.searcher = false;
+            if !left || state.sentry.is_some() {
+                return Wake::Nobody;
+            }
+            let part = if state.blocked || state.awake < self.processors {
+                Part::Search
+            } else {
+                Part::Watch
+            };
+            state.pick(part)
+        })
+    }
+
+    /// An awake worker with nothing to do parks. The caller looks once more afterwards.
+    pub fn park(&self, worker: usize, searcher: bool) {
+        self.change(|state| {
+            state.awake -= 1;
+            if searcher {
+                state.searcher = false;
+            }
+            state.blocked = false;
+            state.parked.push(worker);
+        });
+    }
+
+    /// A parked worker that has seen something after all searches, unless somebody does or it was
+    /// told another part already: true when it searches.
+    pub fn unpark(&self, worker: usize) -> bool {
+        self.change(|state| {
+            let Some(at) = state.parked.iter().position(|other| *other == worker) else {
+                return false;
+            };
+            if state.searcher || state.closing {
+                return false;
+            }
+            state.parked.remove(at);
+            state.searcher = true;
+            state.awake += 1;
+            true
+        })
+    }
+
+    /// A parked worker leaves for good, unless it was told a part meanwhile: true when it is gone.
+    pub fn leave_parked(&self, worker: usize) -> bool {
+        self.change(|state| {
+            let Some(at) = state.parked.iter().position(|other| *other == worker) else {
+                return false;
+            };
+            state.parked.remove(at);
+            state.alive -= 1;
+            true
+        })
+    }
+
+    /// An awake worker leaves if there are more than there may be: true when it is gone.
+    pub fn leave_surplus(&self, searcher: bool) -> bool {
+        self.change(|state| {
+            if state.alive <= state.most {
+                return false;
+            }
+            state.alive -= 1;
+            state.awake -= 1;
+            if searcher {
+                state.searcher = false;
+            }
+            true
+        })
+    }
+
+    /// An awake worker, or the sentry, leaves because of the closing.
+    pub fn leave_closing(&self, awake: bool, searcher: bool) {
+        self.change(|state| {
+            state.alive -= 1;
+            if awake {
+                state.awake -= 1;
+            }
+            if searcher {
+                state.searcher = false;
+            }
+        });
+    }
+
+    /// A new worker that stands sentry says its number.
+    /// False when it is not to be one, since all are to leave.
+    pub fn name_sentry(&self, worker: usize) -> bool {
+        self.change(|state| {
+            let mine = state.sentry == Some(usize::MAX);
+            if mine {
+                state.sentry = Some(worker);
+            }
+            mine
+        })
+    }
+
+    /// The sentry searches: the active ones get on badly (`blocked`), or a processor is free. False
+    /// when it was told another part already.
+    pub fn sentry_searches(&self, worker: usize, blocked: bool) -> bool {
+        self.change(|state| {
+            if state.sentry != Some(worker) {
+                return false;
+            }
+            state.blocked = blocked;
+            if state.searcher {
+                return false;
+            }
+            state.sentry = None;
+            state.searcher = true;
+            state.awake += 1;
+            true
+        })
+    }
+
+    /// The sentry is not needed and parks; the caller looks once more afterwards. False when it
+    /// was told another part already.
+    pub fn sentry_parks(&self, worker: usize) -> bool {
+        self.change(|state| {
+            let mine = state.sentry == Some(worker);
+            if mine {
+                state.sentry = None;
+                state.parked.push(worker);
+            }
+            mine
+        })
+    }
+
+    /// Changes how many workers there may be.
+    pub fn set_most(&self, most: usize) {
+        self.change(|state| state.most = most);
+    }
+
+    /// Whether there are more workers than there may be, or all are to leave.
+    pub fn has_surplus(&self) -> bool {
+        let state = self.state.lock();
+        state.alive > state.most || state.closing
+    }
+
+    /// Every worker is to leave; the parked ones and the sentry are returned to be told.
+    pub fn close(&self) -> Vec<usize> {
+        self.change(|state| {
+            state.closing = true;
+            let mut told = std::mem::take(&mut state.parked);
+            // They leave as if they were awake, but for the count.
+            told.extend(state.sentry.take().filter(|worker| *worker != usize::MAX));
+            told
+        })
+    }
+
+    /// Whether every worker is to leave.
+    pub fn is_closing(&self) -> bool {
+        self.state.lock().closing
+    }
+
+    /// Workers may be made again.
+    pub fn reopen(&self) {
+        self.change(|state| state.closing = false);
+    }
+}

@@ -1,0 +1,220 @@
+//! Our own threads, which run linear tasks: the first customer of the core.
+//!
+//! [`idle`] decides who is awake, [`batch`] is what a worker has taken, [`worker`] is the life of
+//! one thread, and the [`Pool`] makes threads and ends them.
+
+pub mod batch;
+pub mod idle;
+pub mod parker;
+pub mod worker;
+
+use crate::config::{Key, Settings};
+use crate::core::Core;
+use crate::core::seat::Counts;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::{Error, ErrorCode, Result};
+use batch::Batch;
+use crossbeam_utils::CachePadded;
+use idle::{Idle, Part, Wake};
+use parker::Parker;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// What others may touch of a worker.
+#[derive(Debug)]
+pub struct Slot {
+    /// What it has taken.
+    pub batch: CachePadded<Batch>,
+    /// Where it parks.
+    pub parker: Parker,
+    /// What it counts in.
+    pub counts: Arc<CachePadded<Counts>>,
+    /// No thread uses it.
+    free: AtomicBool,
+}
+
+/// What all workers of a scheduler share.
+#[derive(Debug)]
+pub struct Shared {
+    core: Arc<Core>,
+    settings: Arc<Settings>,
+    idle: Idle,
+    processors: usize,
+    /// Every slot there ever was; they are used again.
+    slots: Mutex<Vec<Arc<Slot>>>,
+    /// How many slots there are, for who keeps a copy.
+    slot_count: AtomicUsize,
+    /// A worker may have to leave: look closer.
+    surplus: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Pool(Arc<Shared>);
+
+impl Pool {
+    /// A pool without a thread.
+    pub fn new(core: Arc<Core>, settings: Arc<Settings>) -> Pool {
+        let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
+        let most = settings.count(Key::LineTaskMax);
+        Pool(Arc::new(Shared {
+            core,
+            settings,
+            idle: Idle::new(most, processors),
+            processors,
+            slots: Mutex::new(Vec::new()),
+            slot_count: AtomicUsize::new(0),
+            surplus: AtomicBool::new(false),
+            threads: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// Makes sure that somebody is there to run a task that is about to be added.
+    #[inline]
+    pub fn ensure(&self) -> Result<()> {
+        if !self.0.idle.is_deserted() {
+            return Ok(());
+        }
+        let wake = self.0.idle.populate();
+        self.0.carry_out(wake)
+    }
+
+    /// Something became ready.
+    #[inline]
+    pub fn notify(&self) {
+        self.0.notify();
+    }
+
+    /// The limit on tasks that run at once has changed.
+    pub fn resize(&self) {
+        self.0.idle.set_most(self.0.settings.count(Key::LineTaskMax));
+        self.0.surplus.store(true, Release);
+        if self.0.core.seems_ready() || self.0.anything_in_batches() {
+            self.0.notify();
+        }
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.0.idle.alive()
+    }
+
+    /// Ends all threads and waits until they are gone; new ones can be made afterwards. No task is
+    /// left but dead ones.
+    pub fn stop(&self) {
+        let told = self.0.idle.close();
+        self.0.surplus.store(true, Release);
+        {
+            let slots = self.0.slots.lock();
+            for worker in told {
+                slots[worker].parker.unpark(Part::Leave);
+            }
+        }
+        loop {
+            let threads = std::mem::take(&mut *self.0.threads.lock());
+            if threads.is_empty() {
+                break;
+            }
+            for thread in threads {
+                let _ = thread.join();
+            }
+        }
+        self.0.idle.reopen();
+        self.0.surplus.store(false, Release);
+    }
+}
+
+impl Shared {
+    /// Something became ready: wake somebody, if that is needed.
+    #[inline]
+    fn notify(self: &Arc<Shared>) {
+        if self.idle.must_wake() {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    fn wake(self: &Arc<Shared>) {
+        let wake = self.idle.wake();
+        // Without a thread the task waits for the next one that can be made; the log has said so.
+        let _ = self.carry_out(wake);
+    }
+
+    fn carry_out(self: &Arc<Shared>, wake: Wake) -> Result<()> {
+        match wake {
+            Wake::Nobody => Ok(()),
+            Wake::Parked(worker, part) => {
+                let slot = self.slots.lock()[worker].clone();
+                slot.parker.unpark(part);
+                Ok(())
+            }
+            Wake::Spawn(part) => self.spawn(part).inspect_err(|_| self.idle.stillborn(part)),
+        }
+    }
+
+    fn spawn(self: &Arc<Shared>, part: Part) -> Result<()> {
+        let (number, slot) = self.new_slot();
+        let shared = self.clone();
+        let mut threads = self.threads.lock();
+        let _masked = crate::platform::SignalsBlocked::all();
+        let made = std::thread::Builder::new()
+            .name(format!("ts-worker-{number}"))
+            .spawn(move || worker::run(shared, number, slot, part));
+        match made {
+            Ok(thread) => {
+                threads.push(thread);
+                Ok(())
+            }
+            Err(error) => {
+                drop(threads);
+                self.slots.lock()[number].free.store(true, Release);
+                let text = format!("no thread could be made: {error}");
+                crate::log::line(crate::log::LogLevel::Error, || text.clone());
+                Err(Error::new(ErrorCode::System, text))
+            }
+        }
+    }
+
+    /// A slot that nobody uses.
+    fn new_slot(&self) -> (usize, Arc<Slot>) {
+        let mut slots = self.slots.lock();
+        for (number, slot) in slots.iter().enumerate() {
+            if slot.free.swap(false, AcqRel) {
+                return (number, slot.clone());
+            }
+        }
+        let slot = Arc::new(Slot {
+            batch: CachePadded::new(Batch::new()),
+            parker: Parker::new(),
+            counts: self.core.new_counts(),
+            free: AtomicBool::new(false),
+        });
+        slots.push(slot.clone());
+        self.slot_count.store(slots.len(), Release);
+        (slots.len() - 1, slot)
+    }
+
+    /// A thread is about to end. It waits for the one that ended before it, so that at most one
+    /// ended thread is left to be waited for.
+    fn part(&self, slot: &Slot) {
+        slot.free.store(true, Release);
+        let own = std::thread::current().id();
+        let ended: Vec<_> = {
+            let mut threads = self.threads.lock();
+            let (ended, others) = std::mem::take(&mut *threads)
+                .into_iter()
+                .partition(|thread| thread.is_finished() && thread.thread().id() != own);
+            *threads = others;
+            ended
+        };
+        for thread in ended {
+            let _ = thread.join();
+        }
+    }
+
+    fn anything_in_batches(&self) -> bool {
+        self.slots.lock().iter().any(|slot| slot.batch.len() > 0)
+    }
+}

@@ -1,0 +1,51 @@
+//! Where one worker sleeps until it is told a part.
+
+use super::idle::Part;
+use crate::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+/// See the module. A part that was told and not yet heard is kept.
+#[derive(Debug)]
+pub struct Parker {
+    told: Mutex<Option<Part>>,
+    news: Condvar,
+}
+
+impl Parker {
+    /// Nothing told.
+    pub fn new() -> Parker {
+        Parker { told: Mutex::new(None), news: Condvar::new() }
+    }
+
+    /// Tells the worker its part, and wakes it.
+    pub fn unpark(&self, part: Part) {
+        *self.told.lock() = Some(part);
+        self.news.notify_one();
+    }
+
+    /// Sleeps until a part is told; none when `deadline` (monotonic nanoseconds) passed before.
+    pub fn park(&self, deadline: Option<u64>) -> Option<Part> {
+        let mut told = self.told.lock();
+        loop {
+            if let Some(part) = told.take() {
+                return Some(part);
+            }
+            told = match deadline {
+                None => self.news.wait(told),
+                Some(deadline) => match crate::clock::until(deadline) {
+                    Some(left) => self.news.wait_for(told, left),
+                    None => return None,
+                },
+            };
+        }
+    }
+
+    /// Naps; the part, if one is told meanwhile.
+    pub fn nap(&self, time: Duration) -> Option<Part> {
+        let mut told = self.told.lock();
+        if told.is_none() {
+            told = self.news.wait_for(told, time);
+        }
+        told.take()
+    }
+}

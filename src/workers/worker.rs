@@ -1,0 +1,284 @@
+//! The life of one worker thread.
+
+use super::batch::BATCH;
+use super::idle::{NAP, Part};
+use super::{Shared, Slot};
+use crate::config::Key;
+use crate::core::inlet::Item;
+use crate::core::seat::WorkerSeat;
+use crate::core::take::Claim;
+use crate::host::{self, Holding};
+use crate::sync::atomic::Ordering::*;
+use crate::token::Token;
+use crate::clock;
+use std::sync::Arc;
+
+/// Looks that a searcher takes before it gives up, and pauses between two of them.
+const LOOKS: u32 = 60;
+const PAUSES: u32 = 4;
+/// A batch of fewer is small: the next search waits a little for more.
+const SMALL: usize = 8;
+/// Pauses of that wait.
+const GATHER: u32 = 40;
+/// So many tasks of one lane are run before others that are ready have their turn.
+const TURN: u32 = 64;
+/// So many tasks between two looks of a sentry are a sign that the active ones get on.
+const BRISK: u64 = 8;
+
+struct Worker {
+    shared: Arc<Shared>,
+    number: usize,
+    slot: Arc<Slot>,
+    seat: WorkerSeat,
+    /// Copies of all slots, as many as there were.
+    peers: Vec<Arc<Slot>>,
+    /// The last batch was small, and just now.
+    small: bool,
+}
+
+/// What a worker does next.
+enum Next {
+    Part(Part),
+    /// It is active and its batch is filled.
+    Work,
+    Gone,
+}
+
+/// Runs until the worker leaves.
+pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
+    let seat = WorkerSeat::new(slot.counts.clone());
+    let mut worker = Worker { shared, number, slot, seat, peers: Vec::new(), small: false };
+    let unneeded = part == Part::Watch && !worker.shared.idle.name_sentry(number);
+    let mut next = Next::Part(if unneeded { Part::Leave } else { part });
+    loop {
+        next = match next {
+            Next::Part(Part::Search) => worker.search(),
+            Next::Part(Part::Watch) => worker.watch(),
+            Next::Part(Part::Leave) => {
+                worker.shared.idle.leave_closing(false, false);
+                Next::Gone
+            }
+            Next::Work => worker.work(),
+            Next::Gone => break,
+        };
+    }
+    worker.seat.hand_back(&worker.shared.core);
+    worker.shared.part(&worker.slot);
+}
+
+impl Worker {
+    /// As the searcher: looks for tasks for a while.
+    fn search(&mut self) -> Next {
+        for _ in 0..LOOKS {
+            if self.shared.surplus.load(Relaxed) && self.has_to_leave(true) {
+                return Next::Gone;
+            }
+            if self.small && self.shared.core.ready_hint() < SMALL {
+                // Tasks trickle in: taken one by one, each would cost a search of its own.
+                pause(GATHER);
+            }
+            self.small = false;
+            if self.take() {
+                let left = self.slot.batch.len() > 1 || self.shared.core.seems_ready();
+                let wake = self.shared.idle.found(left);
+                let _ = self.shared.carry_out(wake);
+                return Next::Work;
+            }
+            pause(PAUSES);
+        }
+        self.park(true)
+    }
+
+    /// Fills the batch from what is ready, or from another worker's batch.
+    fn take(&mut self) -> bool {
+        let mut items = [Item::from_bits(0); BATCH];
+        let count = self.shared.core.take_ready(self.number, &mut items);
+        if count > 0 {
+            self.small = count < SMALL;
+            self.slot.batch.fill(items[..count].iter().map(|item| item.to_bits()));
+            return true;
+        }
+        if self.peers.len() != self.shared.slot_count.load(Acquire) {
+            self.peers = self.shared.slots.lock().clone();
+        }
+        let mut stolen = [0; BATCH];
+        for step in 1..self.peers.len() {
+            let peer = &self.peers[(self.number + step) % self.peers.len()];
+            let count = peer.batch.steal(&mut stolen);
+            if count > 0 {
+                self.slot.batch.fill(stolen[..count].iter().copied());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// As an active worker: runs the batch, then looks for more.
+    fn work(&mut self) -> Next {
+        loop {
+            self.seat.refresh();
+            while let Some(bits) = self.slot.batch.pop() {
+                self.run_item(Item::from_bits(bits));
+                if self.shared.surplus.load(Relaxed) && self.has_to_leave(false) {
+                    return Next::Gone;
+                }
+            }
+            if self.shared.idle.search() {
+                return Next::Part(Part::Search);
+            }
+            // Somebody else searches, and will see what we leave.
+            if !self.take() {
+                return self.park(false);
+            }
+        }
+    }
+
+    fn run_item(&mut self, item: Item) {
+        let core = &self.shared.core;
+        match item.split() {
+            Err(task) => {
+                if let Some(claim) = core.start(task, &mut self.seat) {
+                    self.run_task(claim, 0);
+                }
+            }
+            Ok(lane) => {
+                let mut turn = 0;
+                while let Some(claim) = self.shared.core.next_of(lane, &mut self.seat) {
+                    if !self.run_task(claim, lane) {
+                        return;
+                    }
+                    turn += 1;
+                    let crowd = turn >= TURN && self.shared.core.seems_ready();
+                    if crowd || self.shared.surplus.load(Relaxed) && self.shared.idle.has_surplus() {
+                        self.shared.core.requeue(lane);
+                        self.shared.notify();
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs and ends a task; true while the lane is still ours.
+    #[inline]
+    fn run_task(&mut self, claim: Claim, lane: u32) -> bool {
+        let core = &self.shared.core;
+        host::hold(Holding { core: core.address(), index: claim.index, lane });
+        let token = Token::new(core, claim.index);
+        let (function, user_data) = core.begin(&claim, self.seat.last_time());
+        // SAFETY: the host's promise when it submitted the task.
+        let code = unsafe { host::call_task(function, &token, user_data) };
+        let ours = core.end(claim, code, &mut self.seat);
+        host::hold(Holding { core: 0, index: 0, lane: 0 });
+        ours
+    }
+
+    /// Leaves if it has to; what is left in the batch goes back.
+    #[cold]
+    fn has_to_leave(&mut self, searcher: bool) -> bool {
+        let closing = self.shared.idle.is_closing();
+        if closing {
+            // Nothing but dead tasks is left; taking them is what frees them.
+            while self.slot.batch.len() > 0 || self.take() {
+                while let Some(bits) = self.slot.batch.pop() {
+                    self.run_item_dead(Item::from_bits(bits));
+                }
+            }
+            self.shared.idle.leave_closing(true, searcher);
+            return true;
+        }
+        if !self.shared.idle.leave_surplus(searcher) {
+            self.shared.surplus.store(false, Relaxed);
+            // Said again if it has become true meanwhile.
+            if self.shared.idle.has_surplus() {
+                self.shared.surplus.store(true, Relaxed);
+            }
+            return false;
+        }
+        while let Some(bits) = self.slot.batch.pop() {
+            self.shared.core.put_back(Item::from_bits(bits));
+        }
+        self.shared.notify();
+        true
+    }
+
+    fn run_item_dead(&mut self, item: Item) {
+        let core = self.shared.core.clone();
+        let started = match item.split() {
+            Err(task) => core.start(task, &mut self.seat),
+            Ok(lane) => core.next_of(lane, &mut self.seat),
+        };
+        debug_assert!(started.is_none(), "a task was alive while the pool closed");
+    }
+
+    /// Parks, as the searcher or not, until told a part or idle for too long.
+    fn park(&mut self, searcher: bool) -> Next {
+        let idle = &self.shared.idle;
+        self.seat.hand_back(&self.shared.core);
+        idle.park(self.number, searcher);
+        self.parked()
+    }
+
+    /// Has just been put among the parked: looks once more, then sleeps.
+    fn parked(&mut self) -> Next {
+        if (self.shared.core.is_ready() || self.shared.surplus.load(SeqCst))
+            && self.shared.idle.unpark(self.number)
+        {
+            return Next::Part(Part::Search);
+        }
+        let idle_time = clock::deadline_in(self.shared.settings.seconds(Key::MaxIdleTime));
+        match self.slot.parker.park(idle_time) {
+            Some(part) => Next::Part(part),
+            None if self.shared.idle.leave_parked(self.number) => {
+                // An add that saw us parked finds nobody to wake, and makes another; one that came
+                // before we left is ours to pass on.
+                if self.shared.core.is_ready() {
+                    self.shared.notify();
+                }
+                Next::Gone
+            }
+            // Told a part at the last moment.
+            None => Next::Part(self.slot.parker.park(None).unwrap_or(Part::Search)),
+        }
+    }
+
+    /// As the sentry: naps, and looks whether the others get on.
+    fn watch(&mut self) -> Next {
+        let mut before = self.progress();
+        loop {
+            if let Some(part) = self.slot.parker.nap(NAP) {
+                return Next::Part(part);
+            }
+            if self.shared.surplus.load(Relaxed) && self.shared.idle.is_closing() {
+                // Told to leave, or about to be.
+                return Next::Part(self.slot.parker.park(None).unwrap_or(Part::Leave));
+            }
+            let now = self.progress();
+            let busy = before.iter().zip(&now).filter(|(was, is)| was != is).count();
+            let done = now.iter().sum::<u64>() - before.iter().sum::<u64>();
+            before = now;
+            let left = self.shared.core.is_ready() || self.shared.anything_in_batches();
+            if left && busy < self.shared.processors {
+                if self.shared.idle.sentry_searches(self.number, done == 0) {
+                    return Next::Part(Part::Search);
+                }
+            } else if !left && done < BRISK && self.shared.idle.sentry_parks(self.number) {
+                if self.shared.anything_in_batches() && self.shared.idle.unpark(self.number) {
+                    return Next::Part(Part::Search);
+                }
+                return self.parked();
+            }
+        }
+    }
+
+    /// How many tasks each worker has taken on so far.
+    fn progress(&self) -> Vec<u64> {
+        self.shared.slots.lock().iter().map(|slot| slot.counts.left.load(Relaxed)).collect()
+    }
+}
+
+fn pause(times: u32) {
+    for _ in 0..times {
+        std::hint::spin_loop();
+    }
+}
