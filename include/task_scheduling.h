@@ -33,51 +33,49 @@
  *
  * The rules that hold everywhere:
  *
- * Errors. A call that can fail returns TS_OK or what went wrong;
- * ts_last_error_message says it in words. A call that failed did nothing: it
- * took nothing over and called no drop. It sets an id or a handle that it
- * would have given to zero or NULL, and leaves other outputs as they were.
- * errno stays as it was. Unless it is said otherwise, no pointer may be NULL;
- * one that is, and a number that is none of its enumeration's, gives
- * TS_ERROR_INVALID_ARGUMENT. A call on a scheduler may also answer
- * TS_ERROR_FORKED and TS_ERROR_PANIC.
+ * Errors. A call that can fail returns a ts_error; ts_last_error_message says
+ * in words what was wrong. A failed call did nothing: it took nothing over and
+ * called no drop. An id or handle that it should have given is zero or NULL;
+ * other outputs are as they were. errno is kept. No pointer may be NULL unless
+ * the description says so; a wrong NULL, and a number that its enumeration
+ * does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can give
+ * TS_ERROR_PANIC.
  *
- * Threads. Each function's description ends in a line that says on which
- * thread it may be called, whether it blocks, and whether a task may call it.
- * What holds for a task holds for every function of yours that the library
- * calls: drops and log functions too. The library holds no lock while it calls
- * you. A call that would wait for its own caller does not: it answers
- * TS_ERROR_WOULD_DEADLOCK.
+ * Threads. Each description ends in one line: which thread may make the call,
+ * whether it blocks, and whether a task may make it. What a task may do, every
+ * function of yours may do that the library calls, drops included: no lock is
+ * held meanwhile. A call that would wait for its own caller gives
+ * TS_ERROR_WOULD_DEADLOCK instead.
  *
- * Ownership. A pointer of yours travels as user_data with two functions: one
- * that uses it and drop, which frees it. Once a call has taken user_data over,
- * its drop is called exactly once, when the other function can no longer run;
- * drop may be NULL. The drop of a task that ran is called on the thread where
- * it ran, before the task's final state can be seen; the drop of a task that
- * never started on the thread that cancelled it. A result is dropped by
- * whoever lets go of it last. A drop that is caused inside another drop is
- * called after it, on the same thread. All else that you pass in is copied.
- * What you are given says how to free it; freeing NULL does nothing.
+ * Ownership. What you hand to a function of yours travels as three parameters:
+ * the function, user_data, and drop, which frees user_data and may be NULL.
+ * When the call succeeds, user_data is taken over: drop is called exactly
+ * once, when the function can no longer run. For a task that ran, that is on
+ * the thread where it ran, before its final state can be seen; for one that
+ * never started, on the thread that cancelled it. A drop that happens inside
+ * another drop is called after it, on the same thread. Everything else that
+ * you pass is copied. What you receive says how to free it; freeing NULL does
+ * nothing.
  *
- * Functions of yours. They return. One that leaves by longjmp, pthread_exit or
- * a C++ exception ends the process.
+ * Functions of yours return. One that leaves by longjmp, pthread_exit or a C++
+ * exception ends the process.
  *
- * Ids. A task id is a UUID and is never used again, so an old one is an error,
- * never another task. A ts_scheduler * is a pointer: using one that was freed
- * is undefined.
+ * Ids. A task id is a UUID. It is never used again, so an old one gives an
+ * error, never another task. A ts_scheduler * is a pointer: using one after it
+ * was freed is undefined.
  *
- * Text is UTF-8 and ends in NUL. Task names have 1 to 255 bytes.
+ * Text is UTF-8 and ends in NUL. A task name has 1 to 255 bytes.
  *
- * Times are in seconds. Points in time count from 1970-01-01 00:00 UTC;
- * durations are 0 to 1e9, and do not care when the clock is set. TS_FOREVER is
- * allowed only where it is said.
+ * Times are in seconds. Points in time count from 1970-01-01 00:00 UTC.
+ * Durations are 0 to 1e9 and do not notice when the clock is set; TS_FOREVER
+ * is allowed only where the description says so.
  *
- * Structs that begin with size grow in later versions. Start from their _INIT
- * macro, which sets size: a program keeps working with a newer library. In
- * options, zero is the default.
+ * Structs that begin with size may grow in later versions. Start from the
+ * _INIT macro, which sets size: the program then works with newer libraries
+ * too. In options, zero means the default.
  *
- * fork. The child has none of the parent's threads: schedulers of the parent
- * answer TS_ERROR_FORKED there.
+ * After fork the child has none of the parent's threads. There, calls on the
+ * parent's schedulers give TS_ERROR_FORKED.
  */
 
 /* Generated from src/ffi/: TS_UPDATE=1 cargo test --test header */
@@ -97,8 +95,7 @@ extern "C" {
 /*
  * Errors ---------------------------------------------------------------------
  *
- * Every call that can fail returns a ts_error. Its numbers never change; new
- * ones may be added at the end.
+ * The numbers never change; later versions may add some at the end.
  */
 
 /// What came of a call.
@@ -154,8 +151,8 @@ typedef enum {
     TS_ERROR_PANIC = 22,
 } ts_error;
 
-/// The name of an error, such as "TS_ERROR_BANNED"; "unknown" for a number
-/// that is none. Never NULL; nothing to free.
+/// The name of an error, such as "TS_ERROR_BANNED"; "unknown" for any other
+/// number. Never NULL; nothing to free.
 ///
 /// Any thread. Never blocks. From a task: yes.
 const char *ts_error_name(ts_error error);
@@ -170,29 +167,28 @@ const char *ts_last_error_message(void);
 /*
  * Schedulers -----------------------------------------------------------------
  *
- * A scheduler is a set of names with their queues, its own limits and its
- * own threads. Wherever a ts_scheduler * is asked for, NULL means the default
- * one of the process, which is made at its first use and never freed.
+ * A scheduler has its own names, queues, limits and threads. Wherever a
+ * function takes a ts_scheduler *, NULL means the default one of the process,
+ * which is made when it is first used and never freed.
  */
 
 /// A scheduler.
 typedef struct ts_scheduler ts_scheduler;
 
-/// Makes a scheduler. config_yaml changes the built-in configuration, for
-/// example "line_task_max: 4"; NULL or "" leaves it as it is. The keys stand
-/// under "Configuration". Give the scheduler back with ts_scheduler_free.
+/// Makes a scheduler. config_yaml changes the configuration it starts with,
+/// for example "line_task_max: 4"; NULL or "" changes nothing. The keys stand
+/// under "Configuration". Free the scheduler with ts_scheduler_free.
 ///
-/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG when the text is not
-/// allowed, with the line; TS_ERROR_OUT_OF_MEMORY.
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
+/// value out of range; the message names the line. TS_ERROR_OUT_OF_MEMORY.
 ///
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_scheduler_new(const char *config_yaml, ts_scheduler **out);
 
-/// Shuts the scheduler down as ts_shutdown with force_cleanup does, for good,
-/// and frees it. NULL is allowed and does nothing. No other thread may be
-/// using the scheduler, or use it later.
+/// Shuts the scheduler down as ts_shutdown with force_cleanup does, and frees
+/// it. NULL does nothing. No other thread may be using the scheduler.
 ///
-/// From inside a task or callback nothing is freed, and the log says so.
+/// Inside a task nothing is freed, and the log says so.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 void ts_scheduler_free(ts_scheduler *scheduler);
@@ -202,10 +198,10 @@ void ts_scheduler_free(ts_scheduler *scheduler);
 /// stop first. Results that nobody took are dropped; statuses, bans and the
 /// configuration stay.
 ///
-/// When it has returned, no function of yours is running and none is called,
-/// until a task is added again: that starts the scheduler afresh.
+/// When it has returned, no function of yours is running, and none is called
+/// until a task is added again, which starts the scheduler afresh.
 ///
-/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task or callback.
+/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 ts_error ts_shutdown(ts_scheduler *scheduler, bool force_cleanup);
@@ -222,14 +218,14 @@ ts_error ts_shutdown(ts_scheduler *scheduler, bool force_cleanup);
  *                  |              |------> TS_TIMEOUT     it ran for too long
  *                  `--------------`------> TS_CANCELLED   it was told to stop
  *
- * A running task that is told to stop stays TS_RUNNING until its function has
- * returned. Whatever the function then returns, the stop decides the state.
+ * A task that is told to stop is TS_RUNNING until its function has returned.
+ * Then the stop decides the state, whatever the function returned.
  */
 
 /// A duration without end, for waits.
 #define TS_FOREVER ((double)INFINITY)
 
-/// The id of a task: a UUID, never used twice. All zeroes is no task's.
+/// The id of a task. No task has the id that is all zeroes.
 typedef struct {
     /// In the order in which a UUID is written.
     uint8_t bytes[16];
@@ -260,8 +256,8 @@ typedef enum {
     TS_CANCELLED = 6,
 } ts_state;
 
-/// A running task's view of itself; see "Inside a task". Valid until the
-/// task's function returns.
+/// What a running task has of the scheduler: see "Inside a task". Valid until
+/// the task's function returns.
 typedef struct ts_token ts_token;
 
 /// The function of a linear task. Return 0 for completed, any other number for
@@ -286,7 +282,7 @@ typedef ts_poll (*ts_poll_fn)(ts_token *token, void *user_data);
 /// was taken over, when the function that goes with it can no longer run.
 typedef void (*ts_drop_fn)(void *user_data);
 
-/// Flag: stop the task when it has run for timeout_seconds.
+/// Flag: tell the task to stop when it has run for timeout_seconds.
 #define TS_TIMEOUT_PROCESSING 1
 /// Flag: when the task fails, ban its name before the next of that name starts.
 #define TS_BAN_ON_FAILURE 2
@@ -297,16 +293,16 @@ typedef void (*ts_drop_fn)(void *user_data);
 /// Flag: when the task is told to stop, break the system call that it blocks
 /// in.
 #define TS_INTERRUPT_BLOCKING 16
-/// Flag: when the task is told to stop and does not, for longer than
-/// stuck_grace, let the next of its name start although this one still runs.
+/// Flag: when the task still runs stuck_grace seconds after it was told to
+/// stop, let the next of its name start beside it.
 #define TS_RELEASE_LANE_WHEN_STUCK 32
 
-/// A task with every option. Start from TS_TASK_OPTIONS_INIT, then set either
-/// run or poll, and what else you need.
+/// A task with every option. Start from TS_TASK_OPTIONS_INIT, then set run or
+/// poll, and what else you need.
 typedef struct {
     /// sizeof(ts_task_options).
     size_t size;
-    /// 1 to 255 bytes. NULL is no name: such a task queues behind no other.
+    /// The name. NULL is none: the task queues behind no other.
     const char *name;
     /// The function of a linear task, or NULL.
     ts_task_fn run;
@@ -332,15 +328,15 @@ typedef struct {
     { sizeof(ts_task_options), NULL, NULL, NULL, NULL, NULL, 0.0, 0.0,         \
       (ts_kind)0, 0 }
 
-/// Adds a linear task: run will be called once with user_data, on a thread of
-/// the scheduler. With timeout_processing it is told to stop when it has run
-/// for watch_dog_time seconds. task_name may be NULL, and so may drop.
+/// Adds a linear task: run will be called once, with user_data, on a thread of
+/// the scheduler. With timeout_processing the task is told to stop when it has
+/// run for watch_dog_time seconds. task_name may be NULL for no name: the task
+/// then queues behind no other.
 ///
-/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_BANNED when the name is;
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_BANNED;
 /// TS_ERROR_QUEUE_FULL when maximum_queue_line tasks are pending;
 /// TS_ERROR_SHUTTING_DOWN; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_SYSTEM when no
-/// thread can be started; TS_ERROR_FORKED. The task was then not added, and
-/// user_data is still yours.
+/// thread can be started; TS_ERROR_FORKED. user_data is then still yours.
 ///
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_add_task(ts_scheduler *scheduler,
@@ -351,7 +347,8 @@ ts_error ts_add_task(ts_scheduler *scheduler,
                      ts_drop_fn drop,
                      ts_task_id *out_id);
 
-/// Adds a task with every option; the other ways to add are short for it.
+/// Adds a task with every option; ts_add_task and ts_add_async_task are short
+/// for it.
 ///
 ///     ts_task_options options = TS_TASK_OPTIONS_INIT;
 ///     options.name = "thumbnails";
@@ -364,17 +361,17 @@ ts_error ts_add_task(ts_scheduler *scheduler,
 ///
 /// Errors: as ts_add_task; TS_ERROR_QUEUE_FULL with TS_WAIT_FOR_ROOM when the
 /// time to wait is over; TS_ERROR_WOULD_DEADLOCK when it would have to wait
-/// for room inside a task or callback.
+/// for room inside a task.
 ///
 /// Any thread. Never blocks without TS_WAIT_FOR_ROOM. From a task: yes.
 ts_error ts_submit(ts_scheduler *scheduler,
                    const ts_task_options *options,
                    ts_task_id *out_id);
 
-/// Stops a task. A pending one is cancelled on the spot; a running one is told
-/// to stop: its sleep returns at once, and ts_should_stop says true. TS_OK is
-/// a promise: the task ends as TS_CANCELLED and has no result. Use ts_wait to
-/// know when. Stopping a task again is TS_OK too.
+/// Stops a task. A pending one is cancelled on the spot. A running one is told
+/// to stop: ts_should_stop says true, and ts_interruptible_sleep returns at
+/// once. TS_OK is a promise: the task ends as TS_CANCELLED, without a result;
+/// ts_wait tells when. Stopping it again gives TS_OK too.
 ///
 /// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED;
 /// TS_ERROR_ALREADY_STOPPING when a time-out or a shutdown came first.
@@ -382,8 +379,8 @@ ts_error ts_submit(ts_scheduler *scheduler,
 /// Any thread. Never blocks. From a task: yes, also for itself.
 ts_error ts_force_stop(ts_scheduler *scheduler, ts_task_id id);
 
-/// Bans a name: tasks of that kind and name can no longer be added, and
-/// pending ones are cancelled. Running ones go on.
+/// Bans a name: adding a task of that kind and name gives TS_ERROR_BANNED from
+/// now on, and pending ones are cancelled. A running one goes on.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_ALREADY_BANNED.
 ///
@@ -401,7 +398,7 @@ ts_error ts_allow_task_name(ts_scheduler *scheduler,
                             ts_kind kind,
                             const char *task_name);
 
-/// Cancels every pending task of a kind and name, and says how many they were.
+/// Cancels the pending tasks of a kind and name, and says how many there were.
 /// A running one goes on. out_cancelled may be NULL.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT.
@@ -416,16 +413,17 @@ ts_error ts_cancel_all_queued_tasks_by_name(ts_scheduler *scheduler,
  * Inside a task --------------------------------------------------------------
  *
  * What a task does with its token. Only the thread that runs the task may use
- * it, except for ts_should_stop. Where a linear task passes NULL, its own
- * token is meant: code deep inside a task need not be handed the token.
+ * it, except with ts_should_stop. NULL means the token of the linear task that
+ * the calling thread is running, so code deep inside a task need not be handed
+ * its token.
  *
  * A task that works for long asks ts_should_stop from time to time, and
- * sleeps with ts_interruptible_sleep. One that does neither cannot be
- * stopped, only waited for.
+ * sleeps with ts_interruptible_sleep. One that does neither runs to its end,
+ * whoever stops it.
  */
 
-/// Whether the task was told to stop: then tidy up and return soon. Costs next
-/// to nothing. With NULL outside any task: false.
+/// Whether the task was told to stop: then tidy up and return soon. Asking
+/// costs next to nothing. With NULL outside any task: false.
 ///
 /// Any thread, while the task's function runs. Never blocks. From a task: yes.
 bool ts_should_stop(const ts_token *token);
@@ -434,20 +432,21 @@ bool ts_should_stop(const ts_token *token);
 /// the task is told to stop or was before. With NULL outside any task it is a
 /// plain sleep.
 ///
-/// Errors: TS_ERROR_INVALID_ARGUMENT when seconds is not a number, negative or
-/// without end; TS_ERROR_WRONG_KIND in an async task, which may not block.
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_KIND in an async task,
+/// which may not block.
 ///
-/// The task's thread. Blocks for the time. From a task: yes, if linear.
+/// The task's thread, or any with NULL. Blocks. From a task: yes, if linear.
 ts_error ts_interruptible_sleep(ts_token *token, double seconds);
 
 /// Sets the task's result, which ts_get_task_result hands out when the task
-/// has completed. With drop the pointer itself is the result and is taken
-/// over; size is yours to use. Without drop, size bytes are copied from data.
-/// Setting it again drops the earlier one.
+/// has completed. With drop, data itself is the result and is taken over; size
+/// is handed on as it is. With drop NULL, size bytes are copied from data,
+/// which may be NULL when there are none. A result that was set before is
+/// dropped.
 ///
-/// Errors: TS_ERROR_INVALID_ARGUMENT when there are bytes to copy and data is
-/// NULL; TS_ERROR_WRONG_THREAD outside the task; TS_ERROR_OUT_OF_MEMORY. Then
-/// data is still yours and an earlier result stays.
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_THREAD outside the task;
+/// TS_ERROR_OUT_OF_MEMORY. Then data is still yours, and an earlier result
+/// stays.
 ///
 /// The task's thread. Never blocks. From a task: yes, there only.
 ts_error ts_set_result(ts_token *token,
@@ -455,9 +454,8 @@ ts_error ts_set_result(ts_token *token,
                        size_t size,
                        ts_drop_fn drop);
 
-/// Sets the words that stand in the status when the task fails. The return
-/// value alone decides whether it does. The text is copied, and cut after 255
-/// bytes.
+/// Sets the words that the status shows when the task fails. Whether it fails,
+/// its return value alone decides. The text is cut after 255 bytes.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_THREAD outside the task.
 ///
@@ -495,8 +493,8 @@ ts_error ts_add_async_task(ts_scheduler *scheduler,
  * with TS_KEEP it stays known until ts_task_forget.
  */
 
-/// Bit of a status's flags: the task was told to stop longer than stuck_grace
-/// seconds ago and still runs.
+/// Bit of a status's flags: the task still runs, more than stuck_grace seconds
+/// after it was told to stop.
 #define TS_STATUS_STUCK 1
 
 /// Everything that is known of a task at one moment. Start from
@@ -516,8 +514,8 @@ typedef struct {
     ts_state state;
     /// Its kind.
     ts_kind kind;
-    /// The state in which it will end, when it was told to stop and still
-    /// runs; else 0.
+    /// While it runs after it was told to stop: the state in which it will
+    /// end. Else 0.
     ts_state stopping;
     /// What its function returned.
     int32_t code;
@@ -554,16 +552,15 @@ ts_error ts_get_task_status(ts_scheduler *scheduler,
                             ts_task_id id,
                             ts_task_status *out_status);
 
-/// Waits until the task has ended. 0 seconds only ask, TS_FOREVER waits
-/// without bound. out_status may be NULL; if not, its size must be set.
+/// Waits until the task has ended. 0 seconds only asks; TS_FOREVER waits
+/// without bound. out_status may be NULL; if it is not, its size must be set.
 ///
-/// When it returns TS_OK, the task's function has returned and its drop was
-/// called: what the task used may be freed.
+/// After TS_OK the task's function has returned and its drop was called: what
+/// the task used may be freed.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
-/// TS_ERROR_WOULD_DEADLOCK when it would have to wait inside a task or
-/// callback.
+/// TS_ERROR_WOULD_DEADLOCK when it would have to wait inside a task.
 ///
 /// Any thread. Blocks up to the time. From a task: only with 0 seconds.
 ts_error ts_wait(ts_scheduler *scheduler,
@@ -571,11 +568,11 @@ ts_error ts_wait(ts_scheduler *scheduler,
                  double seconds,
                  ts_task_status *out_status);
 
-/// A result: the bytes, or whatever pointer the task set.
+/// A result, as ts_set_result set it.
 typedef struct {
-    /// The bytes, or the task's own pointer.
+    /// The copied bytes, or the task's own pointer.
     void *data;
-    /// How many bytes, or what the task said.
+    /// The size that the task set.
     size_t size;
     /// Frees data; NULL for nothing to free. ts_value_free calls it.
     ts_drop_fn drop;
@@ -593,25 +590,24 @@ ts_error ts_get_task_result(ts_scheduler *scheduler,
                             ts_task_id id,
                             ts_value *out_value);
 
-/// Calls the value's drop, if it has one, and sets all of it to zero, so that
-/// freeing it again does nothing. NULL is allowed.
+/// Calls the value's drop, if it has one, and sets the value to zero, so that
+/// freeing it again does nothing. NULL does nothing.
 ///
 /// Any thread. Never blocks. From a task: yes.
 void ts_value_free(ts_value *value);
 
-/// Gives up the record of a finished task: its result is dropped, and its id
-/// answers TS_ERROR_NOT_FOUND from now on. For tasks with TS_KEEP, and for
-/// whoever wants the memory back early.
+/// Gives up the record of a finished task, with TS_KEEP or without: its result
+/// is dropped, and its id gives TS_ERROR_NOT_FOUND from now on.
 ///
 /// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_NOT_FINISHED.
 ///
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_task_forget(ts_scheduler *scheduler, ts_task_id id);
 
-/// Writes the status of every known task of a kind into array, as many as fit
-/// into capacity, and into out_count how many there are, which may be more.
-/// array[0].size must be set, and counts for all of them. With capacity 0,
-/// array may be NULL, and the tasks are only counted.
+/// Writes the statuses of the known tasks of a kind into array, at most
+/// capacity of them, and how many there are into out_count, which may be more.
+/// array[0].size must be set and counts for every element. With capacity 0 the
+/// tasks are only counted, and array may be NULL.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
 ///
@@ -622,8 +618,8 @@ ts_error ts_list_tasks(ts_scheduler *scheduler,
                        size_t capacity,
                        size_t *out_count);
 
-/// A text for people: the tasks of a kind that run and wait, with times, and
-/// the last ten errors. With show_id the ids stand in it too. Free it with
+/// A text for people: the running and pending tasks of a kind with their
+/// times, and the last ten errors; with show_id also the ids. Free it with
 /// ts_string_free.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
@@ -634,7 +630,7 @@ ts_error ts_get_all_queue_info(ts_scheduler *scheduler,
                                bool show_id,
                                char **out_text);
 
-/// Frees a text that this library handed out. NULL is allowed.
+/// Frees a text that the library gave you. NULL does nothing.
 ///
 /// Any thread. Never blocks. From a task: yes.
 void ts_string_free(char *text);
@@ -644,7 +640,6 @@ void ts_string_free(char *text);
 /// NULL.
 ///
 /// Any thread. Never blocks. From a task: yes.
-///
 void ts_task_id_format(ts_task_id id, char out[37]);
 
 /// Reads an id from its text, in lower or upper case.
@@ -660,19 +655,19 @@ ts_error ts_task_id_parse(const char *text, ts_task_id *out_id);
  * Each scheduler has its own. Durations are in seconds.
  *
  *     key                       default
- *     line_task_max                  10  linear tasks that run at once, 1 to 4096
+ *     line_task_max                  10  linear tasks at once, 1 to 4096
  *     maximum_queue_line             30  pending linear tasks in all; 0: any
  *     maximum_queue_async            30  pending async tasks per name; 0: any
  *     maximum_event_loop_tasks        3  async tasks of a name that run at once
- *     watch_dog_time                200  how long a task with a time-out may run
+ *     watch_dog_time                200  how long a task may run, if limited
  *     maximum_task_info_storage      60  finished tasks that stay known
  *     max_idle_time                  60  idle for so long: end the threads
  *     stuck_grace                     5  told to stop for so long: stuck
  *     status_check_interval         800  how often a stuck task is reported
- *     stuck_task_max                 64  stuck tasks that a fresh thread replaces
+ *     stuck_task_max                 64  stuck tasks that get a substitute
  */
 
-/// Changes one key, at once. value is written as in YAML: "18".
+/// Changes one key, at once. value is written as in YAML, for example "18".
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
 /// value out of range. Nothing is then changed.
@@ -682,10 +677,11 @@ ts_error ts_update_config(ts_scheduler *scheduler,
                           const char *key,
                           const char *value);
 
-/// Changes the keys that stand in a YAML file.
+/// Changes the keys that a YAML file sets.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG when the file cannot be
-/// read or is not allowed, with the line. Nothing is then changed.
+/// read, or for an unknown key or a value out of range; the message names the
+/// line. Nothing is then changed.
 ///
 /// Any thread. Blocks while the file is read. From a task: yes.
 ts_error ts_load_config(ts_scheduler *scheduler, const char *path);
@@ -703,7 +699,7 @@ ts_error ts_get_config(ts_scheduler *scheduler,
 /*
  * Log ------------------------------------------------------------------------
  *
- * The library prints nothing. Who wants to hear what it does sets a function.
+ * The library prints nothing. What it has to say goes to a function of yours.
  */
 
 /// How much a line of the log matters.
@@ -718,14 +714,14 @@ typedef enum {
     TS_LOG_ERROR = 4,
 } ts_log_level;
 
-/// Takes a line of the log, which has no line end and holds until the function
-/// returns.
-typedef void (*ts_log_fn)(ts_log_level level, const char *text, void *user_data);
+/// Takes one line of the log. text has no line end, and is valid until the
+/// function returns.
+typedef void (*ts_log_fn)(ts_log_level level, const char *text,
+                          void *user_data);
 
 /// Sets the function that takes the log of every scheduler of the process, in
-/// the place of an earlier one, whose drop is called when it can no longer run.
-/// NULL: none. The function may be called on any thread, also on several at
-/// once.
+/// place of an earlier one. NULL sets none. The function is called on any
+/// thread, on several at once too.
 ///
 /// Errors: TS_ERROR_OUT_OF_MEMORY; user_data is then still yours.
 ///
@@ -735,8 +731,8 @@ ts_error ts_set_log_callback(ts_log_fn log, void *user_data, ts_drop_fn drop);
 /*
  * Version --------------------------------------------------------------------
  *
- * The macros say with which version a program was compiled, the function with
- * which it runs.
+ * The macros tell the version that a program was compiled with, ts_version the
+ * one that it runs with.
  */
 
 #define TS_VERSION_MAJOR 0

@@ -21,13 +21,18 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The sections, in the order in which `src/ffi/mod.rs` declares them.
-fn sections() -> Vec<String> {
-    read("src/ffi/mod.rs")
-        .lines()
-        .filter_map(|line| Some(format!("src/ffi/{}.rs", line.strip_prefix("pub mod ")?.strip_suffix(';')?)))
-        .collect()
-}
+/// The sections, each a file of `src/ffi/`, in the order in which a reader needs them.
+const SECTIONS: &[&str] = &[
+    "errors",
+    "schedulers",
+    "tasks",
+    "inside",
+    "async_tasks",
+    "information",
+    "configuration",
+    "log",
+    "version",
+];
 
 /// The name that a line of Rust source gives to an item of the header.
 fn declared(line: &str) -> Option<&str> {
@@ -41,7 +46,8 @@ fn declared(line: &str) -> Option<&str> {
 
 /// The items of one source as cbindgen prints them, by name.
 fn printed(source: &str, names: &[&str]) -> BTreeMap<String, String> {
-    let mut config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
+    let mut config =
+        cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
     config.export.include = names.iter().map(|name| name.to_string()).collect();
     let mut text = Vec::new();
     cbindgen::Builder::new()
@@ -53,22 +59,35 @@ fn printed(source: &str, names: &[&str]) -> BTreeMap<String, String> {
     let text = String::from_utf8(text).unwrap();
     let mut items = BTreeMap::new();
     for item in text.split("\n\n").map(str::trim).filter(|item| !item.is_empty()) {
-        let code: String = item.lines().filter(|line| !line.trim_start().starts_with("///")).collect();
+        let code: String =
+            item.lines().filter(|line| !line.trim_start().starts_with("///")).collect();
         let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
         // A type's name stands at the end or in a typedef's middle, a function's in the middle; in
         // each, it is the one word that this source declares, unless it uses its neighbours too.
         let name = match code.split_once('(') {
             _ if code.starts_with("#define") => words.clone().find(|word| names.contains(word)),
-            Some((_, rest)) if code.starts_with("typedef") => {
-                rest.split(|c: char| !c.is_alphanumeric() && c != '_').find(|word| names.contains(word))
+            Some((_, rest)) if code.starts_with("typedef") => rest
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .find(|word| names.contains(word)),
+            Some((before, _)) if !code.starts_with("typedef") => {
+                before.split([' ', '*']).next_back()
             }
-            Some((before, _)) if !code.starts_with("typedef") => before.split([' ', '*']).next_back(),
             _ => words.clone().rfind(|word| names.contains(word)),
         };
         let name = name.unwrap_or_else(|| panic!("{source}: whose is this?\n{item}"));
         assert!(items.insert(name.to_owned(), item.to_owned()).is_none(), "{source}: {name} twice");
     }
     items
+}
+
+/// The item with a function type that is too long folded; cbindgen folds only functions.
+fn folded(item: &str) -> String {
+    let Some((doc, code)) = item.rsplit_once('\n').filter(|(_, code)| code.len() > 80) else {
+        return item.to_owned();
+    };
+    let (before, after) = code.split_at(code[..80].rfind(", ").expect(code) + 1);
+    let indent = code.rfind('(').expect(code) + 1;
+    format!("{doc}\n{before}\n{:indent$}{}", "", after.trim_start())
 }
 
 /// One section: its heading, then its items in the order of the source.
@@ -92,9 +111,10 @@ fn section(source: &str) -> String {
             text += "\n";
         } else if let Some(name) = declared(line) {
             let item = items.get(name).unwrap_or_else(|| panic!("{source}: {name} is not printed"));
-            let apart = !(item.contains("#define") && text.lines().next_back().unwrap().starts_with("#define"));
+            let apart = !(item.contains("#define")
+                && text.lines().next_back().unwrap().starts_with("#define"));
             text += if apart { "\n" } else { "" };
-            text += item;
+            text += &folded(item);
             text += "\n";
         }
         raw = line.starts_with("//#");
@@ -112,8 +132,8 @@ fn section(source: &str) -> String {
 
 fn generated() -> String {
     let mut text = read("src/ffi/prologue.h");
-    for source in sections() {
-        text += &section(&source);
+    for name in SECTIONS {
+        text += &section(&format!("src/ffi/{name}.rs"));
     }
     text + "\n" + &read("src/ffi/epilogue.h")
 }
@@ -137,7 +157,11 @@ fn functions() -> Vec<(String, Vec<String>)> {
     for item in body.split("\n\n") {
         let (doc, code): (Vec<_>, Vec<_>) = item.lines().partition(|line| line.starts_with("///"));
         let code = code.join(" ");
-        if code.starts_with("typedef") || code.starts_with('#') || code.starts_with("/*") || !code.ends_with(");") {
+        if code.starts_with("typedef")
+            || code.starts_with('#')
+            || code.starts_with("/*")
+            || !code.ends_with(");")
+        {
             continue;
         }
         let name = code.split('(').next().unwrap().split([' ', '*']).next_back().unwrap();
@@ -152,9 +176,27 @@ fn the_header_is_what_the_sources_say() {
     let generated = generated();
     let checked_in = header();
     for (at, (is, should)) in checked_in.lines().zip(generated.lines()).enumerate() {
-        assert_eq!(is, should, "{HEADER}:{}: TS_UPDATE=1 cargo test --test header rewrites it", at + 1);
+        assert_eq!(
+            is,
+            should,
+            "{HEADER}:{}: TS_UPDATE=1 cargo test --test header rewrites it",
+            at + 1
+        );
     }
     assert_eq!(checked_in.len(), generated.len(), "{HEADER} ends too early or too late");
+}
+
+#[test]
+fn every_public_module_of_the_face_is_a_section() {
+    let source = read("src/ffi/mod.rs");
+    let mut modules: Vec<_> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .collect();
+    let mut sections = SECTIONS.to_vec();
+    modules.sort();
+    sections.sort();
+    assert_eq!(modules, sections);
 }
 
 #[test]
@@ -186,7 +228,8 @@ fn the_list_of_symbols_is_the_header_and_the_library() {
     let mut listed = Vec::new();
     for line in list.lines().filter(|line| !line.starts_with('#')) {
         let (name, version) = line.split_once(' ').unwrap_or_else(|| panic!("symbols.txt: {line}"));
-        let numbers: Vec<u32> = version.split('.').map(|number| number.parse().expect(line)).collect();
+        let numbers: Vec<u32> =
+            version.split('.').map(|number| number.parse().expect(line)).collect();
         assert_eq!(numbers.len(), 3, "symbols.txt: {line}");
         listed.push(name.to_owned());
     }
@@ -202,16 +245,34 @@ fn the_list_of_symbols_is_the_header_and_the_library() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    assert_eq!(listed, symbols::exported(&symbols::shared_library()), "symbols.txt (left) and the library (right)");
+    assert_eq!(
+        listed,
+        symbols::exported(&symbols::shared_library()),
+        "symbols.txt (left) and the library (right)"
+    );
 }
 
 /// Both libraries may be linked into one program.
 #[test]
 fn no_name_is_tree_sitters() {
     const THEIRS: &[&str] = &[
-        "ts_parser_", "ts_tree_", "ts_node_", "ts_query_", "ts_language_", "ts_lexer_", "ts_stack_",
-        "ts_subtree_", "ts_external_scanner_", "ts_range_array_", "ts_lookahead_iterator_", "ts_wasm_",
-        "ts_current_malloc", "ts_current_calloc", "ts_current_realloc", "ts_current_free", "ts_set_allocator",
+        "ts_parser_",
+        "ts_tree_",
+        "ts_node_",
+        "ts_query_",
+        "ts_language_",
+        "ts_lexer_",
+        "ts_stack_",
+        "ts_subtree_",
+        "ts_external_scanner_",
+        "ts_range_array_",
+        "ts_lookahead_iterator_",
+        "ts_wasm_",
+        "ts_current_malloc",
+        "ts_current_calloc",
+        "ts_current_realloc",
+        "ts_current_free",
+        "ts_set_allocator",
     ];
     for (name, _) in functions() {
         assert!(!THEIRS.iter().any(|theirs| name.starts_with(theirs)), "{name}");
@@ -223,7 +284,8 @@ fn the_shared_library_has_its_soname_and_stays_loaded() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let dynamic = symbols::output(Command::new("readelf").arg("-dW").arg(symbols::shared_library()));
+    let dynamic =
+        symbols::output(Command::new("readelf").arg("-dW").arg(symbols::shared_library()));
     assert!(dynamic.contains("Library soname: [libtask_scheduling.so.0]"), "{dynamic}");
     assert!(dynamic.contains("NODELETE"), "{dynamic}");
 }
@@ -236,14 +298,27 @@ fn scratch(name: &str) -> PathBuf {
     path
 }
 
-const STANDARDS: &[(&str, &str)] =
-    &[("gcc", "c99"), ("gcc", "c11"), ("gcc", "c17"), ("g++", "c++11"), ("g++", "c++17"), ("g++", "c++20")];
+const STANDARDS: &[(&str, &str)] = &[
+    ("gcc", "c99"),
+    ("gcc", "c11"),
+    ("gcc", "c17"),
+    ("g++", "c++11"),
+    ("g++", "c++17"),
+    ("g++", "c++20"),
+];
 
 /// Compiles the text with every warning an error; `flags` come last.
 fn compile(compiler: &str, standard: &str, source: &Path, flags: &[&str]) {
     symbols::output(
         Command::new(compiler)
-            .args([&format!("-std={standard}"), "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion"])
+            .args([
+                &format!("-std={standard}"),
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-pedantic",
+                "-Wconversion",
+            ])
             .arg("-I")
             .arg(root().join("include"))
             .args(["-x", if compiler == "g++" { "c++" } else { "c" }])
@@ -265,7 +340,7 @@ fn the_header_compiles_alone() {
 #[test]
 fn its_macros_and_layouts_hold_in_c_and_cpp() {
     header();
-    let source = root().join("tests/symbols/layout.c");
+    let source = root().join("tests/c/layout.c");
     for (compiler, standard) in STANDARDS {
         compile(compiler, standard, &source, &["-fsyntax-only"]);
     }
@@ -279,7 +354,9 @@ fn its_first_program_compiles() {
         .skip_while(|line| !line.ends_with("A complete program:"))
         .skip(1)
         .take_while(|line| !line.contains("cc hello.c"))
-        .map(|line| line.trim_start_matches(" *").strip_prefix("     ").unwrap_or("").to_owned() + "\n")
+        .map(|line| {
+            line.trim_start_matches(" *").strip_prefix("     ").unwrap_or("").to_owned() + "\n"
+        })
         .collect();
     assert!(program.contains("int main(void)"), "{program}");
     let directory = scratch("program");

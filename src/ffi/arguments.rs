@@ -5,11 +5,11 @@
 
 use super::schedulers::ts_scheduler;
 use super::tasks::{ts_kind, ts_task_id, ts_token};
+use crate::TaskId;
 use crate::error::{Error, ErrorCode, Result};
 use crate::kinds::Kind;
 use crate::scheduler::Scheduler;
 use crate::token::{self, Token};
-use crate::TaskId;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -66,7 +66,10 @@ pub(super) unsafe fn token_or_current<'a>(token: *const ts_token) -> Option<&'a 
 pub(super) unsafe fn token<'a>(token: *const ts_token) -> Result<&'a Token> {
     // SAFETY: the caller's promise.
     unsafe { token_or_current(token) }.ok_or_else(|| {
-        Error::new(ErrorCode::WrongThread, "token is NULL and this thread is running no linear task")
+        Error::new(
+            ErrorCode::WrongThread,
+            "token is NULL and this thread is running no linear task",
+        )
     })
 }
 
@@ -112,9 +115,8 @@ pub(super) unsafe fn out_id(place: *mut ts_task_id) -> Result<Out<ts_task_id>> {
 /// A kind, by its number.
 pub(super) fn kind(kind: MaybeUninit<ts_kind>) -> Result<Kind> {
     let number = number(kind);
-    Kind::from_number(number).ok_or_else(|| {
-        invalid(format!("kind is {number}; it is TS_LINEAR (1) or TS_ASYNC (2)"))
-    })
+    Kind::from_number(number)
+        .ok_or_else(|| invalid(format!("kind is {number}; it is TS_LINEAR (1) or TS_ASYNC (2)")))
 }
 
 /// The number that C put where an enumeration belongs.
@@ -133,7 +135,8 @@ pub(super) unsafe fn text<'a>(text: *const c_char, max: usize, what: &str) -> Re
         return Err(null(what));
     }
     // SAFETY: the caller's promise.
-    let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), libc::strnlen(text, max + 1)) };
+    let bytes =
+        unsafe { std::slice::from_raw_parts(text.cast::<u8>(), libc::strnlen(text, max + 1)) };
     if bytes.len() > max {
         return Err(invalid(format!("{what} is longer than {max} bytes")));
     }
@@ -150,7 +153,8 @@ pub(super) unsafe fn beginning<'a>(text: *const c_char, max: usize, what: &str) 
         return Err(null(what));
     }
     // SAFETY: the caller's promise.
-    let bytes = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), libc::strnlen(text, max + 1)) };
+    let bytes =
+        unsafe { std::slice::from_raw_parts(text.cast::<u8>(), libc::strnlen(text, max + 1)) };
     let cut = bytes.len() > max;
     let bytes = &bytes[..bytes.len().min(max)];
     match std::str::from_utf8(bytes) {
@@ -179,7 +183,10 @@ pub(super) unsafe fn name<'a>(name: *const c_char, what: &str) -> Result<&'a [u8
 ///
 /// # Safety
 /// As for [`text`].
-pub(super) unsafe fn optional_name<'a>(text: *const c_char, what: &str) -> Result<Option<&'a [u8]>> {
+pub(super) unsafe fn optional_name<'a>(
+    text: *const c_char,
+    what: &str,
+) -> Result<Option<&'a [u8]>> {
     if text.is_null() {
         return Ok(None);
     }
@@ -228,7 +235,7 @@ pub(super) unsafe fn struct_size(
     let size = unsafe { place.read_unaligned() };
     if !(smallest..=STRUCT_MAX).contains(&size) {
         return Err(invalid(format!(
-            "the size in {what} is {size}; it is {smallest} or more, as {macro_name} sets it"
+            "the size in {what} is {size}; it is {smallest} to {STRUCT_MAX}, and {macro_name} sets it"
         )));
     }
     Ok(size)
@@ -251,7 +258,10 @@ mod tests {
             assert_eq!(name(c"n".as_ptr(), "name").unwrap(), b"n");
             assert_eq!(optional_name(std::ptr::null(), "name").unwrap(), None);
             assert_eq!(words(name(std::ptr::null(), "name")), "name is NULL");
-            assert_eq!(words(name(c"".as_ptr(), "name")), "name is empty; a name has 1 to 255 bytes");
+            assert_eq!(
+                words(name(c"".as_ptr(), "name")),
+                "name is empty; a name has 1 to 255 bytes"
+            );
             assert_eq!(words(name(c"ab\xff".as_ptr(), "name")), "name is not UTF-8 at byte 2");
             let long = std::ffi::CString::new(vec![b'x'; 255]).unwrap();
             assert_eq!(name(long.as_ptr(), "name").unwrap().len(), 255);
@@ -267,8 +277,14 @@ mod tests {
         unsafe {
             assert_eq!(beginning(c"abc".as_ptr(), 3, "text").unwrap(), "abc");
             assert_eq!(beginning(c"aéb".as_ptr(), 2, "text").unwrap(), "a");
-            assert_eq!(words(beginning(c"ab\xffcd".as_ptr(), 4, "text")), "text is not UTF-8 at byte 2");
-            assert_eq!(words(beginning(c"a\xc3".as_ptr(), 4, "text")), "text is not UTF-8 at byte 1");
+            assert_eq!(
+                words(beginning(c"ab\xffcd".as_ptr(), 4, "text")),
+                "text is not UTF-8 at byte 2"
+            );
+            assert_eq!(
+                words(beginning(c"a\xc3".as_ptr(), 4, "text")),
+                "text is not UTF-8 at byte 1"
+            );
         }
     }
 
@@ -284,7 +300,10 @@ mod tests {
             (-1.0, "-1e0"),
             (1e300, "1e300"),
         ] {
-            assert_eq!(words(seconds(wrong, "seconds")), format!("seconds is {shown}; it is 0 to 1e9"));
+            assert_eq!(
+                words(seconds(wrong, "seconds")),
+                format!("seconds is {shown}; it is 0 to 1e9")
+            );
             assert!(wrong == f64::INFINITY || seconds_or_forever(wrong, "seconds").is_err());
         }
     }

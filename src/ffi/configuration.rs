@@ -3,16 +3,16 @@
 //! Each scheduler has its own. Durations are in seconds.
 //!
 //!     key                       default
-//!     line_task_max                  10  linear tasks that run at once, 1 to 4096
+//!     line_task_max                  10  linear tasks at once, 1 to 4096
 //!     maximum_queue_line             30  pending linear tasks in all; 0: any
 //!     maximum_queue_async            30  pending async tasks per name; 0: any
 //!     maximum_event_loop_tasks        3  async tasks of a name that run at once
-//!     watch_dog_time                200  how long a task with a time-out may run
+//!     watch_dog_time                200  how long a task may run, if limited
 //!     maximum_task_info_storage      60  finished tasks that stay known
 //!     max_idle_time                  60  idle for so long: end the threads
 //!     stuck_grace                     5  told to stop for so long: stuck
 //!     status_check_interval         800  how often a stuck task is reported
-//!     stuck_task_max                 64  stuck tasks that a fresh thread replaces
+//!     stuck_task_max                 64  stuck tasks that get a substitute
 
 use super::arguments::{self, Out, text};
 use super::errors::ts_error;
@@ -28,7 +28,7 @@ const VALUE_MAX: usize = 65535;
 /// The longest path, in bytes.
 const PATH_MAX: usize = 4095;
 
-/// Changes one key, at once. value is written as in YAML: "18".
+/// Changes one key, at once. value is written as in YAML, for example "18".
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
 /// value out of range. Nothing is then changed.
@@ -47,10 +47,11 @@ pub unsafe extern "C" fn ts_update_config(
     })
 }
 
-/// Changes the keys that stand in a YAML file.
+/// Changes the keys that a YAML file sets.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG when the file cannot be
-/// read or is not allowed, with the line. Nothing is then changed.
+/// read, or for an unknown key or a value out of range; the message names the
+/// line. Nothing is then changed.
 ///
 /// Any thread. Blocks while the file is read. From a task: yes.
 #[unsafe(no_mangle)]

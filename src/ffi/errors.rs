@@ -1,7 +1,6 @@
 //! Errors
 //!
-//! Every call that can fail returns a ts_error. Its numbers never change; new
-//! ones may be added at the end.
+//! The numbers never change; later versions may add some at the end.
 
 use super::arguments::number;
 use super::guard::{guard_or, last_message};
@@ -99,8 +98,8 @@ impl From<ErrorCode> for ts_error {
     }
 }
 
-/// The name of an error, such as "TS_ERROR_BANNED"; "unknown" for a number
-/// that is none. Never NULL; nothing to free.
+/// The name of an error, such as "TS_ERROR_BANNED"; "unknown" for any other
+/// number. Never NULL; nothing to free.
 ///
 /// Any thread. Never blocks. From a task: yes.
 #[unsafe(no_mangle)]
@@ -143,7 +142,8 @@ mod tests {
     fn unknown_errors_have_a_name_too() {
         for number in [-1, 23, i32::MIN, i32::MAX] {
             // SAFETY: checked by number.
-            let name = unsafe { ts_error_name(std::mem::transmute::<i32, MaybeUninit<ts_error>>(number)) };
+            let name =
+                unsafe { ts_error_name(std::mem::transmute::<i32, MaybeUninit<ts_error>>(number)) };
             // SAFETY: a static text.
             assert_eq!(unsafe { CStr::from_ptr(name) }, c"unknown");
         }

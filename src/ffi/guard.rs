@@ -69,7 +69,8 @@ fn panicked(panic: Box<dyn Any + Send>) -> Error {
         (_, Some(words)) => words.as_str(),
         _ => "no words were given",
     };
-    let error = Error::new(ErrorCode::Panic, format!("a panic was caught inside the library: {words}"));
+    let error =
+        Error::new(ErrorCode::Panic, format!("a panic was caught inside the library: {words}"));
     // Dropping a payload is code like any other: it could panic again.
     std::mem::forget(panic);
     error
@@ -77,7 +78,11 @@ fn panicked(panic: Box<dyn Any + Send>) -> Error {
 
 /// The longest beginning of `text` that has at most `size` bytes and ends between characters.
 pub(super) fn shorten(text: &str, size: usize) -> &str {
-    &text[..text.floor_char_boundary(size)]
+    let mut end = size.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 #[cfg(any(target_os = "linux", target_os = "emscripten", target_os = "dragonfly"))]

@@ -4,21 +4,21 @@
 //! that is taken, while it is among the last maximum_task_info_storage ones;
 //! with TS_KEEP it stays known until ts_task_forget.
 
-use super::arguments::{self, Out, out_id, seconds_or_forever, struct_size, text};
+use super::arguments::{self, Out, null, out_id, seconds_or_forever, struct_size, text};
 use super::errors::ts_error;
 use super::guard::{guard, guard_or, shorten};
 use super::schedulers::ts_scheduler;
 use super::tasks::{ts_drop_fn, ts_kind, ts_state, ts_task_id};
+use crate::TaskId;
 use crate::error::{ErrorCode, Result};
 use crate::host::{Owned, after_drops};
 use crate::task::{STATUS_STUCK, TaskStatus};
-use crate::TaskId;
 use std::ffi::{c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr;
 
-/// Bit of a status's flags: the task was told to stop longer than stuck_grace
-/// seconds ago and still runs.
+/// Bit of a status's flags: the task still runs, more than stuck_grace seconds
+/// after it was told to stop.
 pub const TS_STATUS_STUCK: u32 = 1;
 const _: () = assert!(TS_STATUS_STUCK == STATUS_STUCK);
 
@@ -40,8 +40,8 @@ pub struct ts_task_status {
     pub state: MaybeUninit<ts_state>,
     /// Its kind.
     pub kind: MaybeUninit<ts_kind>,
-    /// The state in which it will end, when it was told to stop and still
-    /// runs; else 0.
+    /// While it runs after it was told to stop: the state in which it will
+    /// end. Else 0.
     pub stopping: MaybeUninit<ts_state>,
     /// What its function returned.
     pub code: i32,
@@ -83,7 +83,8 @@ impl StatusPlace {
     /// NULL, or a status whose size is set.
     unsafe fn new(place: *mut ts_task_status, what: &str) -> Result<StatusPlace> {
         // SAFETY: the caller's promise.
-        let size = unsafe { struct_size(place.cast(), STATUS_SMALLEST, what, "TS_TASK_STATUS_INIT") }?;
+        let size =
+            unsafe { struct_size(place.cast(), STATUS_SMALLEST, what, "TS_TASK_STATUS_INIT") }?;
         Ok(StatusPlace { place: place.cast(), size })
     }
 
@@ -169,16 +170,15 @@ pub unsafe extern "C" fn ts_get_task_status(
     })
 }
 
-/// Waits until the task has ended. 0 seconds only ask, TS_FOREVER waits
-/// without bound. out_status may be NULL; if not, its size must be set.
+/// Waits until the task has ended. 0 seconds only asks; TS_FOREVER waits
+/// without bound. out_status may be NULL; if it is not, its size must be set.
 ///
-/// When it returns TS_OK, the task's function has returned and its drop was
-/// called: what the task used may be freed.
+/// After TS_OK the task's function has returned and its drop was called: what
+/// the task used may be freed.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
-/// TS_ERROR_WOULD_DEADLOCK when it would have to wait inside a task or
-/// callback.
+/// TS_ERROR_WOULD_DEADLOCK when it would have to wait inside a task.
 ///
 /// Any thread. Blocks up to the time. From a task: only with 0 seconds.
 #[unsafe(no_mangle)]
@@ -200,12 +200,12 @@ pub unsafe extern "C" fn ts_wait(
     })
 }
 
-/// A result: the bytes, or whatever pointer the task set.
+/// A result, as ts_set_result set it.
 #[repr(C)]
 pub struct ts_value {
-    /// The bytes, or the task's own pointer.
+    /// The copied bytes, or the task's own pointer.
     pub data: *mut c_void,
-    /// How many bytes, or what the task said.
+    /// The size that the task set.
     pub size: usize,
     /// Frees data; NULL for nothing to free. ts_value_free calls it.
     pub drop: ts_drop_fn,
@@ -234,8 +234,8 @@ pub unsafe extern "C" fn ts_get_task_result(
     })
 }
 
-/// Calls the value's drop, if it has one, and sets all of it to zero, so that
-/// freeing it again does nothing. NULL is allowed.
+/// Calls the value's drop, if it has one, and sets the value to zero, so that
+/// freeing it again does nothing. NULL does nothing.
 ///
 /// Any thread. Never blocks. From a task: yes.
 #[unsafe(no_mangle)]
@@ -252,9 +252,8 @@ pub unsafe extern "C" fn ts_value_free(value: *mut ts_value) {
     })
 }
 
-/// Gives up the record of a finished task: its result is dropped, and its id
-/// answers TS_ERROR_NOT_FOUND from now on. For tasks with TS_KEEP, and for
-/// whoever wants the memory back early.
+/// Gives up the record of a finished task, with TS_KEEP or without: its result
+/// is dropped, and its id gives TS_ERROR_NOT_FOUND from now on.
 ///
 /// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_NOT_FINISHED.
 ///
@@ -265,10 +264,10 @@ pub unsafe extern "C" fn ts_task_forget(scheduler: *mut ts_scheduler, id: ts_tas
     guard(|| unsafe { arguments::scheduler(scheduler) }?.forget(id.into()))
 }
 
-/// Writes the status of every known task of a kind into array, as many as fit
-/// into capacity, and into out_count how many there are, which may be more.
-/// array[0].size must be set, and counts for all of them. With capacity 0,
-/// array may be NULL, and the tasks are only counted.
+/// Writes the statuses of the known tasks of a kind into array, at most
+/// capacity of them, and how many there are into out_count, which may be more.
+/// array[0].size must be set and counts for every element. With capacity 0 the
+/// tasks are only counted, and array may be NULL.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
 ///
@@ -287,6 +286,7 @@ pub unsafe extern "C" fn ts_list_tasks(
         let kind = arguments::kind(kind)?;
         let places = match capacity {
             0 => None,
+            _ if array.is_null() => return Err(null("array")),
             _ => Some(StatusPlace::new(array, "array[0]")?),
         };
         let tasks = arguments::scheduler(scheduler)?.tasks(kind)?;
@@ -300,8 +300,8 @@ pub unsafe extern "C" fn ts_list_tasks(
     })
 }
 
-/// A text for people: the tasks of a kind that run and wait, with times, and
-/// the last ten errors. With show_id the ids stand in it too. Free it with
+/// A text for people: the running and pending tasks of a kind with their
+/// times, and the last ten errors; with show_id also the ids. Free it with
 /// ts_string_free.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
@@ -337,7 +337,7 @@ pub(super) fn new_string(text: &str) -> Result<*mut c_char> {
     }
 }
 
-/// Frees a text that this library handed out. NULL is allowed.
+/// Frees a text that the library gave you. NULL does nothing.
 ///
 /// Any thread. Never blocks. From a task: yes.
 #[unsafe(no_mangle)]
@@ -346,13 +346,12 @@ pub unsafe extern "C" fn ts_string_free(text: *mut c_char) {
     guard_or((), || unsafe { libc::free(text.cast()) })
 }
 
+/// cbindgen:ptrs-as-arrays=[[out;37]]
 /// Writes the id as text into out: 36 characters in lower case, such as
 /// "cf478b6e-5e02-89b8-9031-4adc6ff915c2", and a NUL. Does nothing when out is
 /// NULL.
 ///
 /// Any thread. Never blocks. From a task: yes.
-///
-/// cbindgen:ptrs-as-arrays=[[out;37]]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ts_task_id_format(id: ts_task_id, out: *mut c_char) {
     guard_or((), || {
@@ -370,11 +369,75 @@ pub unsafe extern "C" fn ts_task_id_format(id: ts_task_id, out: *mut c_char) {
 ///
 /// Any thread. Never blocks. From a task: yes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ts_task_id_parse(text: *const c_char, out_id: *mut ts_task_id) -> ts_error {
+pub unsafe extern "C" fn ts_task_id_parse(
+    text: *const c_char,
+    out_id: *mut ts_task_id,
+) -> ts_error {
     // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
         let out_id = self::out_id(out_id)?;
         out_id.set(self::text(text, 36, "text")?.parse::<TaskId>()?.into());
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::{Kind, State};
+
+    fn status() -> TaskStatus {
+        TaskStatus {
+            id: TaskId::from_bytes([7; 16]),
+            added_at: 1.0,
+            started_at: 2.0,
+            ended_at: 3.0,
+            state: State::Running,
+            kind: Kind::Linear,
+            stopping: Some(State::Timeout),
+            code: -5,
+            flags: STATUS_STUCK,
+            name: "name".into(),
+            error: "é".repeat(200),
+        }
+    }
+
+    #[test]
+    fn a_status_is_written_as_far_as_the_host_knows_it() {
+        const KNOWN: usize = size_of::<ts_task_status>();
+        for size in [KNOWN, KNOWN + 8] {
+            let mut place = [u64::MAX; (KNOWN + 8) / 4];
+            place[0] = size as u64;
+            place[size / 8] = size as u64;
+            // SAFETY: there is room for two of the larger size.
+            unsafe {
+                let places = StatusPlace::new(place.as_mut_ptr().cast(), "array[0]").unwrap();
+                places.set(0, &status());
+                places.set(1, &status());
+            }
+            let bytes: Vec<u8> = place.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            for at in 0..2 {
+                let one = &bytes[at * size..(at + 1) * size];
+                assert_eq!(one[..8], size.to_ne_bytes());
+                assert_eq!(one[8..24], [7; 16]);
+                assert_eq!(
+                    one[48..72]
+                        .chunks(4)
+                        .map(|n| i32::from_ne_bytes(n.try_into().unwrap()))
+                        .collect::<Vec<_>>(),
+                    [2, 1, 5, -5, 1, 0]
+                );
+                assert_eq!(one[72..77], *b"name\0");
+                assert_eq!(one[328..582], *"é".repeat(127).as_bytes());
+                assert!(
+                    one[582..].iter().all(|byte| *byte == 0),
+                    "the end of the text and what we do not know"
+                );
+            }
+            assert!(
+                bytes[2 * size..].iter().all(|byte| *byte == 0xff),
+                "nothing behind is written"
+            );
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Log
 //!
-//! The library prints nothing. Who wants to hear what it does sets a function.
+//! The library prints nothing. What it has to say goes to a function of yours.
 
 use super::errors::ts_error;
 use super::guard::guard;
@@ -22,15 +22,14 @@ pub enum ts_log_level {
     TS_LOG_ERROR = 4,
 }
 
-/// Takes a line of the log, which has no line end and holds until the function
-/// returns.
+/// Takes one line of the log. text has no line end, and is valid until the
+/// function returns.
 pub type ts_log_fn =
     Option<unsafe extern "C" fn(level: ts_log_level, text: *const c_char, user_data: *mut c_void)>;
 
 /// Sets the function that takes the log of every scheduler of the process, in
-/// the place of an earlier one, whose drop is called when it can no longer run.
-/// NULL: none. The function may be called on any thread, also on several at
-/// once.
+/// place of an earlier one. NULL sets none. The function is called on any
+/// thread, on several at once too.
 ///
 /// Errors: TS_ERROR_OUT_OF_MEMORY; user_data is then still yours.
 ///

@@ -1,4 +1,4 @@
-//! The C face: one file per section of the header, in the reader's order.
+//! The C face: one file per section of the header.
 //!
 //! The header is made from these files (see `tests/header.rs`): a file's first comment becomes the
 //! section's heading, its items follow in the order in which they stand here, and lines that begin
@@ -17,12 +17,12 @@
 mod arguments;
 mod guard;
 
+pub mod async_tasks;
+pub mod configuration;
 pub mod errors;
+pub mod information;
+pub mod inside;
+pub mod log;
 pub mod schedulers;
 pub mod tasks;
-pub mod inside;
-pub mod coroutines;
-pub mod information;
-pub mod configuration;
-pub mod log;
 pub mod version;

@@ -33,51 +33,49 @@
  *
  * The rules that hold everywhere:
  *
- * Errors. A call that can fail returns TS_OK or what went wrong;
- * ts_last_error_message says it in words. A call that failed did nothing: it
- * took nothing over and called no drop. It sets an id or a handle that it
- * would have given to zero or NULL, and leaves other outputs as they were.
- * errno stays as it was. Unless it is said otherwise, no pointer may be NULL;
- * one that is, and a number that is none of its enumeration's, gives
- * TS_ERROR_INVALID_ARGUMENT. A call on a scheduler may also answer
- * TS_ERROR_FORKED and TS_ERROR_PANIC.
+ * Errors. A call that can fail returns a ts_error; ts_last_error_message says
+ * in words what was wrong. A failed call did nothing: it took nothing over and
+ * called no drop. An id or handle that it should have given is zero or NULL;
+ * other outputs are as they were. errno is kept. No pointer may be NULL unless
+ * the description says so; a wrong NULL, and a number that its enumeration
+ * does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can give
+ * TS_ERROR_PANIC.
  *
- * Threads. Each function's description ends in a line that says on which
- * thread it may be called, whether it blocks, and whether a task may call it.
- * What holds for a task holds for every function of yours that the library
- * calls: drops and log functions too. The library holds no lock while it calls
- * you. A call that would wait for its own caller does not: it answers
- * TS_ERROR_WOULD_DEADLOCK.
+ * Threads. Each description ends in one line: which thread may make the call,
+ * whether it blocks, and whether a task may make it. What a task may do, every
+ * function of yours may do that the library calls, drops included: no lock is
+ * held meanwhile. A call that would wait for its own caller gives
+ * TS_ERROR_WOULD_DEADLOCK instead.
  *
- * Ownership. A pointer of yours travels as user_data with two functions: one
- * that uses it and drop, which frees it. Once a call has taken user_data over,
- * its drop is called exactly once, when the other function can no longer run;
- * drop may be NULL. The drop of a task that ran is called on the thread where
- * it ran, before the task's final state can be seen; the drop of a task that
- * never started on the thread that cancelled it. A result is dropped by
- * whoever lets go of it last. A drop that is caused inside another drop is
- * called after it, on the same thread. All else that you pass in is copied.
- * What you are given says how to free it; freeing NULL does nothing.
+ * Ownership. What you hand to a function of yours travels as three parameters:
+ * the function, user_data, and drop, which frees user_data and may be NULL.
+ * When the call succeeds, user_data is taken over: drop is called exactly
+ * once, when the function can no longer run. For a task that ran, that is on
+ * the thread where it ran, before its final state can be seen; for one that
+ * never started, on the thread that cancelled it. A drop that happens inside
+ * another drop is called after it, on the same thread. Everything else that
+ * you pass is copied. What you receive says how to free it; freeing NULL does
+ * nothing.
  *
- * Functions of yours. They return. One that leaves by longjmp, pthread_exit or
- * a C++ exception ends the process.
+ * Functions of yours return. One that leaves by longjmp, pthread_exit or a C++
+ * exception ends the process.
  *
- * Ids. A task id is a UUID and is never used again, so an old one is an error,
- * never another task. A ts_scheduler * is a pointer: using one that was freed
- * is undefined.
+ * Ids. A task id is a UUID. It is never used again, so an old one gives an
+ * error, never another task. A ts_scheduler * is a pointer: using one after it
+ * was freed is undefined.
  *
- * Text is UTF-8 and ends in NUL. Task names have 1 to 255 bytes.
+ * Text is UTF-8 and ends in NUL. A task name has 1 to 255 bytes.
  *
- * Times are in seconds. Points in time count from 1970-01-01 00:00 UTC;
- * durations are 0 to 1e9, and do not care when the clock is set. TS_FOREVER is
- * allowed only where it is said.
+ * Times are in seconds. Points in time count from 1970-01-01 00:00 UTC.
+ * Durations are 0 to 1e9 and do not notice when the clock is set; TS_FOREVER
+ * is allowed only where the description says so.
  *
- * Structs that begin with size grow in later versions. Start from their _INIT
- * macro, which sets size: a program keeps working with a newer library. In
- * options, zero is the default.
+ * Structs that begin with size may grow in later versions. Start from the
+ * _INIT macro, which sets size: the program then works with newer libraries
+ * too. In options, zero means the default.
  *
- * fork. The child has none of the parent's threads: schedulers of the parent
- * answer TS_ERROR_FORKED there.
+ * After fork the child has none of the parent's threads. There, calls on the
+ * parent's schedulers give TS_ERROR_FORKED.
  */
 
 /* Generated from src/ffi/: TS_UPDATE=1 cargo test --test header */

@@ -1,8 +1,8 @@
 //! Schedulers
 //!
-//! A scheduler is a set of names with their queues, its own limits and its
-//! own threads. Wherever a ts_scheduler * is asked for, NULL means the default
-//! one of the process, which is made at its first use and never freed.
+//! A scheduler has its own names, queues, limits and threads. Wherever a
+//! function takes a ts_scheduler *, NULL means the default one of the process,
+//! which is made when it is first used and never freed.
 
 use super::arguments::{self, Out, text};
 use super::errors::ts_error;
@@ -19,12 +19,12 @@ pub struct ts_scheduler {
     _opaque: (),
 }
 
-/// Makes a scheduler. config_yaml changes the built-in configuration, for
-/// example "line_task_max: 4"; NULL or "" leaves it as it is. The keys stand
-/// under "Configuration". Give the scheduler back with ts_scheduler_free.
+/// Makes a scheduler. config_yaml changes the configuration it starts with,
+/// for example "line_task_max: 4"; NULL or "" changes nothing. The keys stand
+/// under "Configuration". Free the scheduler with ts_scheduler_free.
 ///
-/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG when the text is not
-/// allowed, with the line; TS_ERROR_OUT_OF_MEMORY.
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
+/// value out of range; the message names the line. TS_ERROR_OUT_OF_MEMORY.
 ///
 /// Any thread. Never blocks. From a task: yes.
 #[unsafe(no_mangle)]
@@ -46,11 +46,10 @@ pub unsafe extern "C" fn ts_scheduler_new(
     })
 }
 
-/// Shuts the scheduler down as ts_shutdown with force_cleanup does, for good,
-/// and frees it. NULL is allowed and does nothing. No other thread may be
-/// using the scheduler, or use it later.
+/// Shuts the scheduler down as ts_shutdown with force_cleanup does, and frees
+/// it. NULL does nothing. No other thread may be using the scheduler.
 ///
-/// From inside a task or callback nothing is freed, and the log says so.
+/// Inside a task nothing is freed, and the log says so.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 #[unsafe(no_mangle)]
@@ -68,10 +67,10 @@ pub unsafe extern "C" fn ts_scheduler_free(scheduler: *mut ts_scheduler) {
 /// stop first. Results that nobody took are dropped; statuses, bans and the
 /// configuration stay.
 ///
-/// When it has returned, no function of yours is running and none is called,
-/// until a task is added again: that starts the scheduler afresh.
+/// When it has returned, no function of yours is running, and none is called
+/// until a task is added again, which starts the scheduler afresh.
 ///
-/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task or callback.
+/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 #[unsafe(no_mangle)]

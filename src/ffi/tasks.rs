@@ -9,25 +9,27 @@
 //!                  |              |------> TS_TIMEOUT     it ran for too long
 //!                  `--------------`------> TS_CANCELLED   it was told to stop
 //!
-//! A running task that is told to stop stays TS_RUNNING until its function has
-//! returned. Whatever the function then returns, the stop decides the state.
+//! A task that is told to stop is TS_RUNNING until its function has returned.
+//! Then the stop decides the state, whatever the function returned.
 
-use super::arguments::{self, Out, invalid, name, null, optional_name, seconds, seconds_or_forever};
+use super::arguments::{
+    self, Out, invalid, name, null, optional_name, seconds, seconds_or_forever,
+};
 use super::errors::ts_error;
 use super::guard::guard;
 use super::schedulers::ts_scheduler;
+use crate::TaskId;
 use crate::error::Result;
 use crate::host::{PollFn, TaskFn};
 use crate::kinds::{Kind, State, flags};
 use crate::task::{Function, RawTask};
-use crate::TaskId;
 use std::ffi::{c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
 
 //#/// A duration without end, for waits.
 //##define TS_FOREVER ((double)INFINITY)
 
-/// The id of a task: a UUID, never used twice. All zeroes is no task's.
+/// The id of a task. No task has the id that is all zeroes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ts_task_id {
@@ -98,8 +100,8 @@ impl From<Kind> for ts_kind {
     }
 }
 
-/// A running task's view of itself; see "Inside a task". Valid until the
-/// task's function returns.
+/// What a running task has of the scheduler: see "Inside a task". Valid until
+/// the task's function returns.
 pub struct ts_token {
     _opaque: (),
 }
@@ -123,14 +125,15 @@ pub enum ts_poll {
 
 /// The function of an async task. It does what it can without blocking and
 /// answers whether it is done.
-pub type ts_poll_fn =
-    Option<unsafe extern "C" fn(token: *mut ts_token, user_data: *mut c_void) -> MaybeUninit<ts_poll>>;
+pub type ts_poll_fn = Option<
+    unsafe extern "C" fn(token: *mut ts_token, user_data: *mut c_void) -> MaybeUninit<ts_poll>,
+>;
 
 /// Frees what user_data points to. Called exactly once for each user_data that
 /// was taken over, when the function that goes with it can no longer run.
 pub type ts_drop_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
-/// Flag: stop the task when it has run for timeout_seconds.
+/// Flag: tell the task to stop when it has run for timeout_seconds.
 pub const TS_TIMEOUT_PROCESSING: u32 = 1;
 /// Flag: when the task fails, ban its name before the next of that name starts.
 pub const TS_BAN_ON_FAILURE: u32 = 2;
@@ -141,8 +144,8 @@ pub const TS_WAIT_FOR_ROOM: u32 = 8;
 /// Flag: when the task is told to stop, break the system call that it blocks
 /// in.
 pub const TS_INTERRUPT_BLOCKING: u32 = 16;
-/// Flag: when the task is told to stop and does not, for longer than
-/// stuck_grace, let the next of its name start although this one still runs.
+/// Flag: when the task still runs stuck_grace seconds after it was told to
+/// stop, let the next of its name start beside it.
 pub const TS_RELEASE_LANE_WHEN_STUCK: u32 = 32;
 
 const _: () = assert!(
@@ -154,13 +157,13 @@ const _: () = assert!(
         && TS_RELEASE_LANE_WHEN_STUCK == flags::RELEASE_LANE_WHEN_STUCK
 );
 
-/// A task with every option. Start from TS_TASK_OPTIONS_INIT, then set either
-/// run or poll, and what else you need.
+/// A task with every option. Start from TS_TASK_OPTIONS_INIT, then set run or
+/// poll, and what else you need.
 #[repr(C)]
 pub struct ts_task_options {
     /// sizeof(ts_task_options).
     pub size: usize,
-    /// 1 to 255 bytes. NULL is no name: such a task queues behind no other.
+    /// The name. NULL is none: the task queues behind no other.
     pub name: *const c_char,
     /// The function of a linear task, or NULL.
     pub run: ts_task_fn,
@@ -202,7 +205,12 @@ unsafe fn read_options(place: *const ts_task_options) -> Result<ts_task_options>
     // SAFETY: the caller's promise; `size` comes first and says how much may be read. Zeroes are a
     // value of every field.
     unsafe {
-        let size = arguments::struct_size(place.cast(), OPTIONS_SMALLEST, "options", "TS_TASK_OPTIONS_INIT")?;
+        let size = arguments::struct_size(
+            place.cast(),
+            OPTIONS_SMALLEST,
+            "options",
+            "TS_TASK_OPTIONS_INIT",
+        )?;
         let mut options: ts_task_options = std::mem::zeroed();
         let copied = size.min(KNOWN);
         std::ptr::copy_nonoverlapping(place.cast::<u8>(), (&raw mut options).cast::<u8>(), copied);
@@ -221,7 +229,9 @@ fn function(options: &ts_task_options) -> Result<Function> {
     let function = match (options.run, options.poll) {
         // SAFETY: a `ts_token` is what C sees of a `Token`; the rest is the same.
         (Some(run), None) => Function::Linear(unsafe {
-            std::mem::transmute::<unsafe extern "C" fn(*mut ts_token, *mut c_void) -> i32, TaskFn>(run)
+            std::mem::transmute::<unsafe extern "C" fn(*mut ts_token, *mut c_void) -> i32, TaskFn>(
+                run,
+            )
         }),
         // SAFETY: as above, and a C enumeration comes back as a number, which is checked there.
         (None, Some(poll)) => Function::Async(unsafe {
@@ -231,7 +241,9 @@ fn function(options: &ts_task_options) -> Result<Function> {
             >(poll)
         }),
         (None, None) => return Err(invalid("run and poll are both NULL; a task has one of them")),
-        (Some(_), Some(_)) => return Err(invalid("run and poll are both set; a task has one of them")),
+        (Some(_), Some(_)) => {
+            return Err(invalid("run and poll are both set; a task has one of them"));
+        }
     };
     if arguments::number(options.kind) != 0 {
         let kind = arguments::kind(options.kind)?;
@@ -249,10 +261,16 @@ fn function(options: &ts_task_options) -> Result<Function> {
 ///
 /// # Safety
 /// The handle and the pointers in the options are as the header asks for them.
-pub(super) unsafe fn submit(handle: *mut ts_scheduler, options: &ts_task_options) -> Result<TaskId> {
+pub(super) unsafe fn submit(
+    handle: *mut ts_scheduler,
+    options: &ts_task_options,
+) -> Result<TaskId> {
     let unknown = options.flags & !flags::ALL;
     if unknown != 0 {
-        return Err(invalid(format!("flags has the unknown bits {unknown:#x}; known are {:#x}", flags::ALL)));
+        return Err(invalid(format!(
+            "flags has the unknown bits {unknown:#x}; known are {:#x}",
+            flags::ALL
+        )));
     }
     // SAFETY: the caller's promise.
     unsafe {
@@ -269,15 +287,15 @@ pub(super) unsafe fn submit(handle: *mut ts_scheduler, options: &ts_task_options
     }
 }
 
-/// Adds a linear task: run will be called once with user_data, on a thread of
-/// the scheduler. With timeout_processing it is told to stop when it has run
-/// for watch_dog_time seconds. task_name may be NULL, and so may drop.
+/// Adds a linear task: run will be called once, with user_data, on a thread of
+/// the scheduler. With timeout_processing the task is told to stop when it has
+/// run for watch_dog_time seconds. task_name may be NULL for no name: the task
+/// then queues behind no other.
 ///
-/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_BANNED when the name is;
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_BANNED;
 /// TS_ERROR_QUEUE_FULL when maximum_queue_line tasks are pending;
 /// TS_ERROR_SHUTTING_DOWN; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_SYSTEM when no
-/// thread can be started; TS_ERROR_FORKED. The task was then not added, and
-/// user_data is still yours.
+/// thread can be started; TS_ERROR_FORKED. user_data is then still yours.
 ///
 /// Any thread. Never blocks. From a task: yes.
 #[unsafe(no_mangle)]
@@ -313,7 +331,8 @@ pub unsafe extern "C" fn ts_add_task(
     })
 }
 
-/// Adds a task with every option; the other ways to add are short for it.
+/// Adds a task with every option; ts_add_task and ts_add_async_task are short
+/// for it.
 ///
 ///     ts_task_options options = TS_TASK_OPTIONS_INIT;
 ///     options.name = "thumbnails";
@@ -326,7 +345,7 @@ pub unsafe extern "C" fn ts_add_task(
 ///
 /// Errors: as ts_add_task; TS_ERROR_QUEUE_FULL with TS_WAIT_FOR_ROOM when the
 /// time to wait is over; TS_ERROR_WOULD_DEADLOCK when it would have to wait
-/// for room inside a task or callback.
+/// for room inside a task.
 ///
 /// Any thread. Never blocks without TS_WAIT_FOR_ROOM. From a task: yes.
 #[unsafe(no_mangle)]
@@ -343,10 +362,10 @@ pub unsafe extern "C" fn ts_submit(
     })
 }
 
-/// Stops a task. A pending one is cancelled on the spot; a running one is told
-/// to stop: its sleep returns at once, and ts_should_stop says true. TS_OK is
-/// a promise: the task ends as TS_CANCELLED and has no result. Use ts_wait to
-/// know when. Stopping a task again is TS_OK too.
+/// Stops a task. A pending one is cancelled on the spot. A running one is told
+/// to stop: ts_should_stop says true, and ts_interruptible_sleep returns at
+/// once. TS_OK is a promise: the task ends as TS_CANCELLED, without a result;
+/// ts_wait tells when. Stopping it again gives TS_OK too.
 ///
 /// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED;
 /// TS_ERROR_ALREADY_STOPPING when a time-out or a shutdown came first.
@@ -358,8 +377,8 @@ pub unsafe extern "C" fn ts_force_stop(scheduler: *mut ts_scheduler, id: ts_task
     guard(|| unsafe { arguments::scheduler(scheduler) }?.force_stop(id.into()))
 }
 
-/// Bans a name: tasks of that kind and name can no longer be added, and
-/// pending ones are cancelled. Running ones go on.
+/// Bans a name: adding a task of that kind and name gives TS_ERROR_BANNED from
+/// now on, and pending ones are cancelled. A running one goes on.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_ALREADY_BANNED.
 ///
@@ -395,7 +414,7 @@ pub unsafe extern "C" fn ts_allow_task_name(
     })
 }
 
-/// Cancels every pending task of a kind and name, and says how many they were.
+/// Cancels the pending tasks of a kind and name, and says how many there were.
 /// A running one goes on. out_cancelled may be NULL.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT.
@@ -417,4 +436,51 @@ pub unsafe extern "C" fn ts_cancel_all_queued_tasks_by_name(
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+
+    unsafe extern "C" fn run(_: *mut ts_token, _: *mut c_void) -> i32 {
+        0
+    }
+
+    /// A host's struct of another size than ours.
+    #[repr(C)]
+    struct Newer {
+        known: ts_task_options,
+        more: [u64; 2],
+    }
+
+    fn newer() -> Newer {
+        // SAFETY: zeroes are a value of every field.
+        let mut newer: Newer = unsafe { std::mem::zeroed() };
+        newer.known.size = size_of::<Newer>();
+        newer.known.run = Some(run);
+        newer.known.flags = TS_KEEP;
+        newer
+    }
+
+    #[test]
+    fn options_of_a_newer_host_are_taken_if_they_ask_for_nothing_new() {
+        let mut host = newer();
+        // SAFETY: as many bytes as the size says.
+        let options = unsafe { read_options((&raw const host).cast()) }.unwrap();
+        assert_eq!((options.flags, options.run.is_some()), (TS_KEEP, true));
+        host.more[1] = 1;
+        // SAFETY: as above.
+        let error = unsafe { read_options((&raw const host).cast()) }.err().unwrap();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument);
+    }
+
+    #[test]
+    fn no_byte_behind_the_size_is_read() {
+        let mut host = newer();
+        host.known.size = OPTIONS_SMALLEST;
+        host.more = [u64::MAX; 2];
+        // SAFETY: as many bytes as the size says.
+        assert!(unsafe { read_options((&raw const host).cast()) }.is_ok());
+    }
 }

@@ -1,7 +1,7 @@
 //! Version
 //!
-//! The macros say with which version a program was compiled, the function with
-//! which it runs.
+//! The macros tell the version that a program was compiled with, ts_version the
+//! one that it runs with.
 
 use super::guard::guard_or;
 use std::ffi::c_char;

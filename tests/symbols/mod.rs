@@ -1,12 +1,23 @@
-//! What a built library exports, as binutils see it.
+//! The built libraries, and what they export as binutils see it.
+
+#![allow(dead_code)] // Each test uses its part.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The shared library that was built together with this test.
 pub fn shared_library() -> PathBuf {
+    beside_this_test("libtask_scheduling.so")
+}
+
+/// The static library that was built together with this test.
+pub fn static_library() -> PathBuf {
+    beside_this_test("libtask_scheduling.a")
+}
+
+fn beside_this_test(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().join("libtask_scheduling.so");
+    let path = test.parent().unwrap().join(name);
     assert!(path.exists(), "{} is not there", path.display());
     path
 }
