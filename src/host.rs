@@ -120,25 +120,26 @@ pub(crate) unsafe fn call_task(function: TaskFn, token: &mut Token, data: *mut c
 /// Runs `ending` (which drops something of the host's) now, or, inside another drop of this
 /// thread, when that one has returned.
 pub(crate) fn after_drops(ending: impl FnOnce() + 'static) {
-    let nested = LATER.with(|later| {
+    // A thread so near its end that it has lost its queue drops at once.
+    let nested = LATER.try_with(|later| {
         let mut later = later.borrow_mut();
         std::mem::replace(&mut later.dropping, true)
     });
-    if nested {
+    if nested == Ok(true) {
         LATER.with(|later| later.borrow_mut().queue.push_back(Box::new(ending)));
         return;
     }
     ending();
     loop {
-        let next = LATER.with(|later| {
+        let next = LATER.try_with(|later| {
             let mut later = later.borrow_mut();
             let next = later.queue.pop_front();
             later.dropping = next.is_some();
             next
         });
         match next {
-            Some(ending) => ending(),
-            None => return,
+            Ok(Some(ending)) => ending(),
+            _ => return,
         }
     }
 }

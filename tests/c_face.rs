@@ -49,6 +49,15 @@ fn bad_arguments_get_their_own_sentence() {
 }
 
 #[test]
+fn a_thread_may_call_until_its_very_end() {
+    let library = symbols::shared_library();
+    let directory = directory("late", &library, "libtask_scheduling.so");
+    symlink(&library, directory.join("libtask_scheduling.so.0")).unwrap();
+    let program = build("late_calls", &directory, "c11", &["-lpthread"]);
+    symbols::output(Command::new(program).env("LD_LIBRARY_PATH", &directory));
+}
+
+#[test]
 fn the_static_library_needs_only_the_flags_that_are_documented() {
     let library = symbols::static_library();
     let directory = directory("static", &library, "libtask_scheduling.a");

@@ -80,6 +80,22 @@ fn printed(source: &str, names: &[&str]) -> BTreeMap<String, String> {
     items
 }
 
+/// The lines of fenced blocks (which rustdoc needs, to leave them alone) indented instead.
+fn unfenced(text: &str) -> String {
+    let mut fenced = false;
+    let mut unfenced = String::new();
+    for line in text.lines() {
+        if line.trim_start_matches(['/', '*', ' ']).starts_with("```") {
+            fenced = !fenced;
+        } else if let (true, Some((mark, rest))) = (fenced, line.split_once("/ ").or(line.split_once("* "))) {
+            unfenced += &format!("{mark}{}     {rest}\n", &line[mark.len()..=mark.len()]);
+        } else {
+            unfenced += &format!("{line}\n");
+        }
+    }
+    unfenced
+}
+
 /// The item with a function type that is too long folded; cbindgen folds only functions.
 fn folded(item: &str) -> String {
     let Some((doc, code)) = item.rsplit_once('\n').filter(|(_, code)| code.len() > 80) else {
@@ -127,7 +143,7 @@ fn section(source: &str) -> String {
     ] {
         text = text.replace(mark, value);
     }
-    text
+    unfenced(&text)
 }
 
 fn generated() -> String {

@@ -2,17 +2,19 @@
 //!
 //! Each scheduler has its own. Durations are in seconds.
 //!
-//!     key                       default
-//!     line_task_max                  10  linear tasks at once, 1 to 4096
-//!     maximum_queue_line             30  pending linear tasks in all; 0: any
-//!     maximum_queue_async            30  pending async tasks per name; 0: any
-//!     maximum_event_loop_tasks        3  async tasks of a name that run at once
-//!     watch_dog_time                200  how long a task may run, if limited
-//!     maximum_task_info_storage      60  finished tasks that stay known
-//!     max_idle_time                  60  idle for so long: end the threads
-//!     stuck_grace                     5  told to stop for so long: stuck
-//!     status_check_interval         800  how often a stuck task is reported
-//!     stuck_task_max                 64  stuck tasks that get a substitute
+//! ```text
+//! key                       default
+//! line_task_max                  10  linear tasks at once, 1 to 4096
+//! maximum_queue_line             30  pending linear tasks in all; 0: any
+//! maximum_queue_async            30  pending async tasks per name; 0: any
+//! maximum_event_loop_tasks        3  async tasks of a name that run at once
+//! watch_dog_time                200  how long a task may run, if limited
+//! maximum_task_info_storage      60  finished tasks that stay known
+//! max_idle_time                  60  idle for so long: end the threads
+//! stuck_grace                     5  told to stop for so long: stuck
+//! status_check_interval         800  how often a stuck task is reported
+//! stuck_task_max                 64  stuck tasks that get a substitute
+//! ```
 
 use super::arguments::{self, Out, text};
 use super::errors::ts_error;

@@ -2,7 +2,8 @@
 //!
 //! The header is made from these files (see `tests/header.rs`): a file's first comment becomes the
 //! section's heading, its items follow in the order in which they stand here, and lines that begin
-//! with `//#` are copied as they are. So the documentation in them is written for the C reader.
+//! with `//#` are copied as they are. So the documentation in them is written for the C reader;
+//! fenced blocks in it become indented ones.
 //!
 //! What always holds here:
 //!

@@ -4,10 +4,12 @@
 //! kind run in the order in which they were added, linear ones one at a time;
 //! tasks of different names run side by side.
 //!
-//!     added -> TS_PENDING -> TS_RUNNING -> TS_COMPLETED   it returned 0
-//!                  |              |------> TS_FAILED      it returned not 0
-//!                  |              |------> TS_TIMEOUT     it ran for too long
-//!                  `--------------`------> TS_CANCELLED   it was told to stop
+//! ```text
+//! added -> TS_PENDING -> TS_RUNNING -> TS_COMPLETED   it returned 0
+//!              |              |------> TS_FAILED      it returned not 0
+//!              |              |------> TS_TIMEOUT     it ran for too long
+//!              `--------------`------> TS_CANCELLED   it was told to stop
+//! ```
 //!
 //! A task that is told to stop is TS_RUNNING until its function has returned.
 //! Then the stop decides the state, whatever the function returned.
@@ -334,14 +336,16 @@ pub unsafe extern "C" fn ts_add_task(
 /// Adds a task with every option; ts_add_task and ts_add_async_task are short
 /// for it.
 ///
-///     ts_task_options options = TS_TASK_OPTIONS_INIT;
-///     options.name = "thumbnails";
-///     options.run = make_thumbnail;
-///     options.user_data = path;
-///     options.drop = free;
-///     options.flags = TS_WAIT_FOR_ROOM;
-///     options.wait_seconds = TS_FOREVER;
-///     error = ts_submit(NULL, &options, &id);
+/// ```c
+/// ts_task_options options = TS_TASK_OPTIONS_INIT;
+/// options.name = "thumbnails";
+/// options.run = make_thumbnail;
+/// options.user_data = path;
+/// options.drop = free;
+/// options.flags = TS_WAIT_FOR_ROOM;
+/// options.wait_seconds = TS_FOREVER;
+/// error = ts_submit(NULL, &options, &id);
+/// ```
 ///
 /// Errors: as ts_add_task; TS_ERROR_QUEUE_FULL with TS_WAIT_FOR_ROOM when the
 /// time to wait is over; TS_ERROR_WOULD_DEADLOCK when it would have to wait
