@@ -48,14 +48,14 @@
  * TS_ERROR_WOULD_DEADLOCK instead.
  *
  * Ownership. What you hand to a function of yours travels as three parameters:
- * the function, user_data, and drop, which frees user_data and may be NULL.
- * When the call succeeds, user_data is taken over: drop is called exactly
- * once, when the function can no longer run. For a task that ran, that is on
- * the thread where it ran, before its final state can be seen; for one that
- * never started, on the thread that cancelled it. A drop that happens inside
- * another drop is called after it, on the same thread. Everything else that
- * you pass is copied. What you receive says how to free it; freeing NULL does
- * nothing.
+ * the function, user_data, and drop, which frees user_data. user_data and drop
+ * may be NULL. When the call succeeds, user_data is taken over: drop is called
+ * exactly once, when the function can no longer run. For a task that ran, that
+ * is on the thread where it ran, before its final state can be seen; for one
+ * that never started, on the thread that cancelled it. A drop that happens
+ * inside another drop is called after it, on the same thread. Everything else
+ * that you pass is copied. What you receive says how to free it; freeing NULL
+ * does nothing.
  *
  * Functions of yours return. One that leaves by longjmp, pthread_exit or a C++
  * exception ends the process.
@@ -324,7 +324,7 @@ typedef struct {
 } ts_task_options;
 
 /// Options with the size set and all else at its default.
-#define TS_TASK_OPTIONS_INIT                                                  \
+#define TS_TASK_OPTIONS_INIT                                                   \
     { sizeof(ts_task_options), NULL, NULL, NULL, NULL, NULL, 0.0, 0.0,         \
       (ts_kind)0, 0 }
 
@@ -530,7 +530,7 @@ typedef struct {
 } ts_task_status;
 
 /// A status with the size set and all else zero.
-#define TS_TASK_STATUS_INIT                                                   \
+#define TS_TASK_STATUS_INIT                                                    \
     { sizeof(ts_task_status), { { 0 } }, 0.0, 0.0, 0.0, (ts_state)0,           \
       (ts_kind)0, (ts_state)0, 0, 0, 0, "", "" }
 

@@ -56,7 +56,7 @@ pub struct ts_task_status {
 }
 
 //#/// A status with the size set and all else zero.
-//##define TS_TASK_STATUS_INIT                                                   \
+//##define TS_TASK_STATUS_INIT                                                    \
 //#    { sizeof(ts_task_status), { { 0 } }, 0.0, 0.0, 0.0, (ts_state)0,           \
 //#      (ts_kind)0, (ts_state)0, 0, 0, 0, "", "" }
 

@@ -48,14 +48,14 @@
  * TS_ERROR_WOULD_DEADLOCK instead.
  *
  * Ownership. What you hand to a function of yours travels as three parameters:
- * the function, user_data, and drop, which frees user_data and may be NULL.
- * When the call succeeds, user_data is taken over: drop is called exactly
- * once, when the function can no longer run. For a task that ran, that is on
- * the thread where it ran, before its final state can be seen; for one that
- * never started, on the thread that cancelled it. A drop that happens inside
- * another drop is called after it, on the same thread. Everything else that
- * you pass is copied. What you receive says how to free it; freeing NULL does
- * nothing.
+ * the function, user_data, and drop, which frees user_data. user_data and drop
+ * may be NULL. When the call succeeds, user_data is taken over: drop is called
+ * exactly once, when the function can no longer run. For a task that ran, that
+ * is on the thread where it ran, before its final state can be seen; for one
+ * that never started, on the thread that cancelled it. A drop that happens
+ * inside another drop is called after it, on the same thread. Everything else
+ * that you pass is copied. What you receive says how to free it; freeing NULL
+ * does nothing.
  *
  * Functions of yours return. One that leaves by longjmp, pthread_exit or a C++
  * exception ends the process.

@@ -187,7 +187,7 @@ pub struct ts_task_options {
 }
 
 //#/// Options with the size set and all else at its default.
-//##define TS_TASK_OPTIONS_INIT                                                  \
+//##define TS_TASK_OPTIONS_INIT                                                   \
 //#    { sizeof(ts_task_options), NULL, NULL, NULL, NULL, NULL, 0.0, 0.0,         \
 //#      (ts_kind)0, 0 }
 
