@@ -1,0 +1,752 @@
+/*
+ * task_scheduling: a task scheduler that any program can link. Tasks of the
+ * same name queue behind each other; tasks of different names run side by side.
+ *
+ * A complete program:
+ *
+ *     #include <stdio.h>
+ *     #include <task_scheduling.h>
+ *
+ *     static int32_t greet(ts_token *token, void *user_data)
+ *     {
+ *         const char *greeting = user_data;
+ *         if (ts_interruptible_sleep(token, 0.1) == TS_STOPPED)
+ *             return 1;
+ *         printf("%s\n", greeting);
+ *         return 0;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         ts_task_id id;
+ *         ts_task_status status = TS_TASK_STATUS_INIT;
+ *         if (ts_add_task(NULL, true, "greetings", greet, "hello", NULL, &id)
+ *             || ts_wait(NULL, id, TS_FOREVER, &status)) {
+ *             fprintf(stderr, "%s\n", ts_last_error_message());
+ *             return 1;
+ *         }
+ *         printf("%s, code %d\n", status.task_name, (int)status.code);
+ *         return ts_shutdown(NULL, false) != TS_OK;
+ *     }
+ *
+ *     cc hello.c -ltask_scheduling
+ *
+ * The rules that hold everywhere:
+ *
+ * Errors. A call that can fail returns a ts_error; ts_last_error_message says
+ * in words what was wrong. A failed call did nothing: it took nothing over and
+ * called no drop. An id or handle that it should have given is zero or NULL;
+ * other outputs are as they were. errno is kept. No pointer may be NULL unless
+ * the description says so; a wrong NULL, and a number that its enumeration
+ * does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can give
+ * TS_ERROR_PANIC.
+ *
+ * Threads. Each description ends in one line: which thread may make the call,
+ * whether it blocks, and whether a task may make it. What a task may do, every
+ * function of yours may do that the library calls, drops included: no lock is
+ * held meanwhile. A call that would wait for its own caller gives
+ * TS_ERROR_WOULD_DEADLOCK instead.
+ *
+ * Ownership. What you hand to a function of yours travels as three parameters:
+ * the function, user_data, and drop, which frees user_data. user_data and drop
+ * may be NULL. When the call succeeds, user_data is taken over: drop is called
+ * exactly once, when the function can no longer run. For a task that ran, that
+ * is on the thread where it ran, before its final state can be seen; for one
+ * that never started, on the thread that cancelled it. A drop that happens
+ * inside another drop is called after it, on the same thread. Everything else
+ * that you pass is copied. What you receive says how to free it; freeing NULL
+ * does nothing.
+ *
+ * Functions of yours return. One that leaves by longjmp, pthread_exit or a C++
+ * exception ends the process.
+ *
+ * Ids. A task id is a UUID. It is never used again, so an old one gives an
+ * error, never another task. A ts_scheduler * is a pointer: using one after it
+ * was freed is undefined.
+ *
+ * Text is UTF-8 and ends in NUL. A task name has 1 to 255 bytes.
+ *
+ * Times are in seconds. Points in time count from 1970-01-01 00:00 UTC.
+ * Durations are 0 to 1e9 and do not notice when the clock is set; TS_FOREVER
+ * is allowed only where the description says so.
+ *
+ * Structs that begin with size may grow in later versions. Start from the
+ * _INIT macro, which sets size: the program then works with newer libraries
+ * too. In options, zero means the default.
+ *
+ * After fork the child has none of the parent's threads. There, calls on the
+ * parent's schedulers give TS_ERROR_FORKED.
+ */
+
+/* Generated from src/ffi/: TS_UPDATE=1 cargo test --test header */
+
+#ifndef TASK_SCHEDULING_H
+#define TASK_SCHEDULING_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Errors ---------------------------------------------------------------------
+ *
+ * The numbers never change; later versions may add some at the end.
+ */
+
+/// What came of a call.
+typedef enum {
+    /// Done.
+    TS_OK = 0,
+    /// A sleep ended early: the task was told to stop.
+    TS_STOPPED = 1,
+    /// Not ready yet: ask again later.
+    TS_NOT_YET = 2,
+    /// A parameter has a value that is not allowed. The message says which
+    /// parameter, and what it may be.
+    TS_ERROR_INVALID_ARGUMENT = 3,
+    /// No such task: it was never added, its record is gone, or the id belongs
+    /// to another scheduler.
+    TS_ERROR_NOT_FOUND = 4,
+    /// The task name is banned.
+    TS_ERROR_BANNED = 5,
+    /// The task name was banned before.
+    TS_ERROR_ALREADY_BANNED = 6,
+    /// The task name is not banned.
+    TS_ERROR_NOT_BANNED = 7,
+    /// As many tasks are pending as the configuration allows.
+    TS_ERROR_QUEUE_FULL = 8,
+    /// A shutdown is under way.
+    TS_ERROR_SHUTTING_DOWN = 9,
+    /// The task has not ended.
+    TS_ERROR_NOT_FINISHED = 10,
+    /// The task has ended.
+    TS_ERROR_ALREADY_FINISHED = 11,
+    /// The task is being stopped for another reason, which came first.
+    TS_ERROR_ALREADY_STOPPING = 12,
+    /// The task set no result, or its result was taken or dropped.
+    TS_ERROR_NO_RESULT = 13,
+    /// The time to wait is over.
+    TS_ERROR_TIMED_OUT = 14,
+    /// The call would wait for its own caller.
+    TS_ERROR_WOULD_DEADLOCK = 15,
+    /// The call does not fit the kind of the task.
+    TS_ERROR_WRONG_KIND = 16,
+    /// The call belongs to another thread.
+    TS_ERROR_WRONG_THREAD = 17,
+    /// The configuration is not allowed: an unknown key, a value out of range,
+    /// a file that cannot be read. The message says where.
+    TS_ERROR_CONFIG = 18,
+    /// Memory ran out.
+    TS_ERROR_OUT_OF_MEMORY = 19,
+    /// The operating system refused, for example a new thread.
+    TS_ERROR_SYSTEM = 20,
+    /// The scheduler was made before a fork, by the parent process.
+    TS_ERROR_FORKED = 21,
+    /// A fault inside the library was caught. Please report it.
+    TS_ERROR_PANIC = 22,
+} ts_error;
+
+/// The name of an error, such as "TS_ERROR_BANNED"; "unknown" for any other
+/// number. Never NULL; nothing to free.
+///
+/// Any thread. Never blocks. From a task: yes.
+const char *ts_error_name(ts_error error);
+
+/// What was wrong with what, in words, when a call of this thread last
+/// returned anything but TS_OK; "" before that. Never NULL; nothing to free.
+/// The text holds until this thread's next such call.
+///
+/// Any thread. Never blocks. From a task: yes.
+const char *ts_last_error_message(void);
+
+/*
+ * Schedulers -----------------------------------------------------------------
+ *
+ * A scheduler has its own names, queues, limits and threads. Wherever a
+ * function takes a ts_scheduler *, NULL means the default one of the process,
+ * which is made when it is first used and never freed.
+ */
+
+/// A scheduler.
+typedef struct ts_scheduler ts_scheduler;
+
+/// Makes a scheduler. config_yaml changes the configuration it starts with,
+/// for example "line_task_max: 4"; NULL or "" changes nothing. The keys stand
+/// under "Configuration". Free the scheduler with ts_scheduler_free.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
+/// value out of range; the message names the line. TS_ERROR_OUT_OF_MEMORY.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_scheduler_new(const char *config_yaml, ts_scheduler **out);
+
+/// Shuts the scheduler down as ts_shutdown with force_cleanup does, and frees
+/// it. NULL does nothing. No other thread may be using the scheduler.
+///
+/// Inside a task nothing is freed, and the log says so.
+///
+/// Any thread. Blocks until running tasks have returned. From a task: no.
+void ts_scheduler_free(ts_scheduler *scheduler);
+
+/// Takes no new tasks, cancels the pending ones and waits, without bound,
+/// until the running ones have returned. With force_cleanup those are told to
+/// stop first. Results that nobody took are dropped; statuses, bans and the
+/// configuration stay.
+///
+/// When it has returned, no function of yours is running, and none is called
+/// until a task is added again, which starts the scheduler afresh.
+///
+/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task.
+///
+/// Any thread. Blocks until running tasks have returned. From a task: no.
+ts_error ts_shutdown(ts_scheduler *scheduler, bool force_cleanup);
+
+/*
+ * Tasks ----------------------------------------------------------------------
+ *
+ * A task is one call of one of your functions. Tasks of the same name and
+ * kind run in the order in which they were added, linear ones one at a time;
+ * tasks of different names run side by side.
+ *
+ *     added -> TS_PENDING -> TS_RUNNING -> TS_COMPLETED   it returned 0
+ *                  |              |------> TS_FAILED      it returned not 0
+ *                  |              |------> TS_TIMEOUT     it ran for too long
+ *                  `--------------`------> TS_CANCELLED   it was told to stop
+ *
+ * A task that is told to stop is TS_RUNNING until its function has returned.
+ * Then the stop decides the state, whatever the function returned.
+ */
+
+/// A duration without end, for waits.
+#define TS_FOREVER ((double)INFINITY)
+
+/// The id of a task. No task has the id that is all zeroes.
+typedef struct {
+    /// In the order in which a UUID is written.
+    uint8_t bytes[16];
+} ts_task_id;
+
+/// What sort of function a task is.
+typedef enum {
+    /// An ordinary function, which may block; one at a time per name.
+    TS_LINEAR = 1,
+    /// A function that is polled and never blocks; a few at a time per name.
+    TS_ASYNC = 2,
+} ts_kind;
+
+/// Where a task stands. The last four are final.
+typedef enum {
+    /// Added, not started.
+    TS_PENDING = 1,
+    /// Its function was called and has not returned.
+    TS_RUNNING = 2,
+    /// Its function returned 0.
+    TS_COMPLETED = 3,
+    /// Its function returned another number.
+    TS_FAILED = 4,
+    /// It ran for too long, was told to stop, and has returned.
+    TS_TIMEOUT = 5,
+    /// It was told to stop, by you or by a shutdown, and has returned or never
+    /// started.
+    TS_CANCELLED = 6,
+} ts_state;
+
+/// What a running task has of the scheduler: see "Inside a task". Valid until
+/// the task's function returns.
+typedef struct ts_token ts_token;
+
+/// The function of a linear task. Return 0 for completed, any other number for
+/// failed with that code.
+typedef int32_t (*ts_task_fn)(ts_token *token, void *user_data);
+
+/// What the function of an async task answers.
+typedef enum {
+    /// Not done: call again when there is something to do.
+    TS_POLL_PENDING = 0,
+    /// Completed.
+    TS_POLL_READY = 1,
+    /// Failed.
+    TS_POLL_FAILED = 2,
+} ts_poll;
+
+/// The function of an async task. It does what it can without blocking and
+/// answers whether it is done.
+typedef ts_poll (*ts_poll_fn)(ts_token *token, void *user_data);
+
+/// Frees what user_data points to. Called exactly once for each user_data that
+/// was taken over, when the function that goes with it can no longer run.
+typedef void (*ts_drop_fn)(void *user_data);
+
+/// Flag: tell the task to stop when it has run for timeout_seconds.
+#define TS_TIMEOUT_PROCESSING 1
+/// Flag: when the task fails, ban its name before the next of that name starts.
+#define TS_BAN_ON_FAILURE 2
+/// Flag: keep the task's record until ts_task_forget.
+#define TS_KEEP 4
+/// Flag: when the queue is full, wait up to wait_seconds for room.
+#define TS_WAIT_FOR_ROOM 8
+/// Flag: when the task is told to stop, break the system call that it blocks
+/// in.
+#define TS_INTERRUPT_BLOCKING 16
+/// Flag: when the task still runs stuck_grace seconds after it was told to
+/// stop, let the next of its name start beside it.
+#define TS_RELEASE_LANE_WHEN_STUCK 32
+
+/// A task with every option. Start from TS_TASK_OPTIONS_INIT, then set run or
+/// poll, and what else you need.
+typedef struct {
+    /// sizeof(ts_task_options).
+    size_t size;
+    /// The name. NULL is none: the task queues behind no other.
+    const char *name;
+    /// The function of a linear task, or NULL.
+    ts_task_fn run;
+    /// The function of an async task, or NULL.
+    ts_poll_fn poll;
+    /// Handed to the function.
+    void *user_data;
+    /// Frees user_data; NULL for nothing to free.
+    ts_drop_fn drop;
+    /// With TS_TIMEOUT_PROCESSING: how long the task may run; 0 takes
+    /// watch_dog_time from the configuration.
+    double timeout_seconds;
+    /// With TS_WAIT_FOR_ROOM: how long to wait; may be TS_FOREVER.
+    double wait_seconds;
+    /// 0: follows from which of run and poll is set.
+    ts_kind kind;
+    /// The flags above, joined with |.
+    uint32_t flags;
+} ts_task_options;
+
+/// Options with the size set and all else at its default.
+#define TS_TASK_OPTIONS_INIT                                                   \
+    { sizeof(ts_task_options), NULL, NULL, NULL, NULL, NULL, 0.0, 0.0,         \
+      (ts_kind)0, 0 }
+
+/// Adds a linear task: run will be called once, with user_data, on a thread of
+/// the scheduler. With timeout_processing the task is told to stop when it has
+/// run for watch_dog_time seconds. task_name may be NULL for no name: the task
+/// then queues behind no other.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_BANNED;
+/// TS_ERROR_QUEUE_FULL when maximum_queue_line tasks are pending;
+/// TS_ERROR_SHUTTING_DOWN; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_SYSTEM when no
+/// thread can be started; TS_ERROR_FORKED. user_data is then still yours.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_add_task(ts_scheduler *scheduler,
+                     bool timeout_processing,
+                     const char *task_name,
+                     ts_task_fn run,
+                     void *user_data,
+                     ts_drop_fn drop,
+                     ts_task_id *out_id);
+
+/// Adds a task with every option; ts_add_task and ts_add_async_task are short
+/// for it.
+///
+///     ts_task_options options = TS_TASK_OPTIONS_INIT;
+///     options.name = "thumbnails";
+///     options.run = make_thumbnail;
+///     options.user_data = path;
+///     options.drop = free;
+///     options.flags = TS_WAIT_FOR_ROOM;
+///     options.wait_seconds = TS_FOREVER;
+///     error = ts_submit(NULL, &options, &id);
+///
+/// Errors: as ts_add_task; TS_ERROR_QUEUE_FULL with TS_WAIT_FOR_ROOM when the
+/// time to wait is over; TS_ERROR_WOULD_DEADLOCK when it would have to wait
+/// for room inside a task.
+///
+/// Any thread. Never blocks without TS_WAIT_FOR_ROOM. From a task: yes.
+ts_error ts_submit(ts_scheduler *scheduler,
+                   const ts_task_options *options,
+                   ts_task_id *out_id);
+
+/// Stops a task. A pending one is cancelled on the spot. A running one is told
+/// to stop: ts_should_stop says true, and ts_interruptible_sleep returns at
+/// once. TS_OK is a promise: the task ends as TS_CANCELLED, without a result;
+/// ts_wait tells when. Stopping it again gives TS_OK too.
+///
+/// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED;
+/// TS_ERROR_ALREADY_STOPPING when a time-out or a shutdown came first.
+///
+/// Any thread. Never blocks. From a task: yes, also for itself.
+ts_error ts_force_stop(ts_scheduler *scheduler, ts_task_id id);
+
+/// Bans a name: adding a task of that kind and name gives TS_ERROR_BANNED from
+/// now on, and pending ones are cancelled. A running one goes on.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_ALREADY_BANNED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_ban_task_name(ts_scheduler *scheduler,
+                          ts_kind kind,
+                          const char *task_name);
+
+/// Lifts the ban of a name. Tasks that it cancelled stay cancelled.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_BANNED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_allow_task_name(ts_scheduler *scheduler,
+                            ts_kind kind,
+                            const char *task_name);
+
+/// Cancels the pending tasks of a kind and name, and says how many there were.
+/// A running one goes on. out_cancelled may be NULL.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_cancel_all_queued_tasks_by_name(ts_scheduler *scheduler,
+                                            ts_kind kind,
+                                            const char *task_name,
+                                            size_t *out_cancelled);
+
+/*
+ * Inside a task --------------------------------------------------------------
+ *
+ * What a task does with its token. Only the thread that runs the task may use
+ * it, except with ts_should_stop. NULL means the token of the linear task that
+ * the calling thread is running, so code deep inside a task need not be handed
+ * its token.
+ *
+ * A task that works for long asks ts_should_stop from time to time, and
+ * sleeps with ts_interruptible_sleep. One that does neither runs to its end,
+ * whoever stops it.
+ */
+
+/// Whether the task was told to stop: then tidy up and return soon. Asking
+/// costs next to nothing. With NULL outside any task: false.
+///
+/// Any thread, while the task's function runs. Never blocks. From a task: yes.
+bool ts_should_stop(const ts_token *token);
+
+/// Sleeps. Returns TS_OK when the time has passed, and TS_STOPPED at once when
+/// the task is told to stop or was before. With NULL outside any task it is a
+/// plain sleep.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_KIND in an async task,
+/// which may not block.
+///
+/// The task's thread, or any with NULL. Blocks. From a task: yes, if linear.
+ts_error ts_interruptible_sleep(ts_token *token, double seconds);
+
+/// Sets the task's result, which ts_get_task_result hands out when the task
+/// has completed. With drop, data itself is the result and is taken over; size
+/// is handed on as it is. With drop NULL, size bytes are copied from data,
+/// which may be NULL when there are none. A result that was set before is
+/// dropped.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_THREAD outside the task;
+/// TS_ERROR_OUT_OF_MEMORY. Then data is still yours, and an earlier result
+/// stays.
+///
+/// The task's thread. Never blocks. From a task: yes, there only.
+ts_error ts_set_result(ts_token *token,
+                       void *data,
+                       size_t size,
+                       ts_drop_fn drop);
+
+/// Sets the words that the status shows when the task fails. Whether it fails,
+/// its return value alone decides. The text is cut after 255 bytes.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_THREAD outside the task.
+///
+/// The task's thread. Never blocks. From a task: yes, there only.
+ts_error ts_set_error(ts_token *token, const char *message);
+
+/*
+ * Async tasks ----------------------------------------------------------------
+ *
+ * An async task is a function that is called again and again until it is
+ * done, on one thread with many others: it must never block.
+ *
+ * This version knows the names but has no event loop yet: adding an async
+ * task is answered with TS_ERROR_WRONG_KIND.
+ */
+
+/// Adds an async task; otherwise as ts_add_task.
+///
+/// Errors: as ts_add_task; TS_ERROR_WRONG_KIND, see above.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_add_async_task(ts_scheduler *scheduler,
+                           bool timeout_processing,
+                           const char *task_name,
+                           ts_poll_fn poll,
+                           void *user_data,
+                           ts_drop_fn drop,
+                           ts_task_id *out_id);
+
+/*
+ * Information ----------------------------------------------------------------
+ *
+ * What is known of tasks. A finished task stays known, with its result until
+ * that is taken, while it is among the last maximum_task_info_storage ones;
+ * with TS_KEEP it stays known until ts_task_forget.
+ */
+
+/// Bit of a status's flags: the task still runs, more than stuck_grace seconds
+/// after it was told to stop.
+#define TS_STATUS_STUCK 1
+
+/// Everything that is known of a task at one moment. Start from
+/// TS_TASK_STATUS_INIT.
+typedef struct {
+    /// sizeof(ts_task_status).
+    size_t size;
+    /// Its id.
+    ts_task_id id;
+    /// When it was added.
+    double added_at;
+    /// When its function was called; 0 while it has not been.
+    double started_at;
+    /// When it ended; 0 while it has not.
+    double ended_at;
+    /// Where it stands.
+    ts_state state;
+    /// Its kind.
+    ts_kind kind;
+    /// While it runs after it was told to stop: the state in which it will
+    /// end. Else 0.
+    ts_state stopping;
+    /// What its function returned.
+    int32_t code;
+    /// TS_STATUS_STUCK, or 0.
+    uint32_t flags;
+    /// 0.
+    uint32_t reserved;
+    /// Its name; "" for none.
+    char task_name[256];
+    /// What went wrong, in words, when it failed; else "".
+    char error[256];
+} ts_task_status;
+
+/// A status with the size set and all else zero.
+#define TS_TASK_STATUS_INIT                                                    \
+    { sizeof(ts_task_status), { { 0 } }, 0.0, 0.0, 0.0, (ts_state)0,           \
+      (ts_kind)0, (ts_state)0, 0, 0, 0, "", "" }
+
+/// Where the task stands: the fast way to ask.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_get_task_state(ts_scheduler *scheduler,
+                           ts_task_id id,
+                           ts_state *out_state);
+
+/// Everything that is known of the task. out_status->size must be set.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_get_task_status(ts_scheduler *scheduler,
+                            ts_task_id id,
+                            ts_task_status *out_status);
+
+/// Waits until the task has ended. 0 seconds only asks; TS_FOREVER waits
+/// without bound. out_status may be NULL; if it is not, its size must be set.
+///
+/// After TS_OK the task's function has returned and its drop was called: what
+/// the task used may be freed.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
+/// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
+/// TS_ERROR_WOULD_DEADLOCK when it would have to wait inside a task.
+///
+/// Any thread. Blocks up to the time. From a task: only with 0 seconds.
+ts_error ts_wait(ts_scheduler *scheduler,
+                 ts_task_id id,
+                 double seconds,
+                 ts_task_status *out_status);
+
+/// A result, as ts_set_result set it.
+typedef struct {
+    /// The copied bytes, or the task's own pointer.
+    void *data;
+    /// The size that the task set.
+    size_t size;
+    /// Frees data; NULL for nothing to free. ts_value_free calls it.
+    ts_drop_fn drop;
+} ts_value;
+
+/// Moves the result of a completed task out; it is then yours, and a second
+/// call finds none. Free it with ts_value_free.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
+/// TS_ERROR_NOT_FINISHED; TS_ERROR_NO_RESULT when the task set none, did not
+/// complete, or the result was taken.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_get_task_result(ts_scheduler *scheduler,
+                            ts_task_id id,
+                            ts_value *out_value);
+
+/// Calls the value's drop, if it has one, and sets the value to zero, so that
+/// freeing it again does nothing. NULL does nothing.
+///
+/// Any thread. Never blocks. From a task: yes.
+void ts_value_free(ts_value *value);
+
+/// Gives up the record of a finished task, with TS_KEEP or without: its result
+/// is dropped, and its id gives TS_ERROR_NOT_FOUND from now on.
+///
+/// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_NOT_FINISHED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_task_forget(ts_scheduler *scheduler, ts_task_id id);
+
+/// Writes the statuses of the known tasks of a kind into array, at most
+/// capacity of them, and how many there are into out_count, which may be more.
+/// array[0].size must be set and counts for every element. With capacity 0 the
+/// tasks are only counted, and array may be NULL.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_list_tasks(ts_scheduler *scheduler,
+                       ts_kind kind,
+                       ts_task_status *array,
+                       size_t capacity,
+                       size_t *out_count);
+
+/// A text for people: the running and pending tasks of a kind with their
+/// times, and the last ten errors; with show_id also the ids. Free it with
+/// ts_string_free.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_get_all_queue_info(ts_scheduler *scheduler,
+                               ts_kind kind,
+                               bool show_id,
+                               char **out_text);
+
+/// Frees a text that the library gave you. NULL does nothing.
+///
+/// Any thread. Never blocks. From a task: yes.
+void ts_string_free(char *text);
+
+/// Writes the id as text into out: 36 characters in lower case, such as
+/// "cf478b6e-5e02-89b8-9031-4adc6ff915c2", and a NUL. Does nothing when out is
+/// NULL.
+///
+/// Any thread. Never blocks. From a task: yes.
+void ts_task_id_format(ts_task_id id, char out[37]);
+
+/// Reads an id from its text, in lower or upper case.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_task_id_parse(const char *text, ts_task_id *out_id);
+
+/*
+ * Configuration --------------------------------------------------------------
+ *
+ * Each scheduler has its own. Durations are in seconds.
+ *
+ *     key                       default
+ *     line_task_max                  10  linear tasks at once, 1 to 4096
+ *     maximum_queue_line             30  pending linear tasks in all; 0: any
+ *     maximum_queue_async            30  pending async tasks per name; 0: any
+ *     maximum_event_loop_tasks        3  async tasks of a name that run at once
+ *     watch_dog_time                200  how long a task may run, if limited
+ *     maximum_task_info_storage      60  finished tasks that stay known
+ *     max_idle_time                  60  idle for so long: end the threads
+ *     stuck_grace                     5  told to stop for so long: stuck
+ *     status_check_interval         800  how often a stuck task is reported
+ *     stuck_task_max                 64  stuck tasks that get a substitute
+ */
+
+/// Changes one key, at once. value is written as in YAML, for example "18".
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
+/// value out of range. Nothing is then changed.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_update_config(ts_scheduler *scheduler,
+                          const char *key,
+                          const char *value);
+
+/// Changes the keys that a YAML file sets.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG when the file cannot be
+/// read, or for an unknown key or a value out of range; the message names the
+/// line. Nothing is then changed.
+///
+/// Any thread. Blocks while the file is read. From a task: yes.
+ts_error ts_load_config(ts_scheduler *scheduler, const char *path);
+
+/// The value of a key, as text. Free it with ts_string_free.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key;
+/// TS_ERROR_OUT_OF_MEMORY.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_get_config(ts_scheduler *scheduler,
+                       const char *key,
+                       char **out_value);
+
+/*
+ * Log ------------------------------------------------------------------------
+ *
+ * The library prints nothing. What it has to say goes to a function of yours.
+ */
+
+/// How much a line of the log matters.
+typedef enum {
+    /// For who looks for a fault.
+    TS_LOG_DEBUG = 1,
+    /// The normal course.
+    TS_LOG_INFO = 2,
+    /// Something was refused, stopped or cancelled.
+    TS_LOG_WARNING = 3,
+    /// A task failed, or the system refused something.
+    TS_LOG_ERROR = 4,
+} ts_log_level;
+
+/// Takes one line of the log. text has no line end, and is valid until the
+/// function returns.
+typedef void (*ts_log_fn)(ts_log_level level, const char *text,
+                          void *user_data);
+
+/// Sets the function that takes the log of every scheduler of the process, in
+/// place of an earlier one. NULL sets none. The function is called on any
+/// thread, on several at once too.
+///
+/// Errors: TS_ERROR_OUT_OF_MEMORY; user_data is then still yours.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_set_log_callback(ts_log_fn log, void *user_data, ts_drop_fn drop);
+
+/*
+ * Version --------------------------------------------------------------------
+ *
+ * The macros tell the version that a program was compiled with, ts_version the
+ * one that it runs with.
+ */
+
+#define TS_VERSION_MAJOR 0
+#define TS_VERSION_MINOR 1
+#define TS_VERSION_PATCH 0
+#define TS_VERSION "0.1.0"
+
+/// The version of the library, such as "1.2.3". Nothing to free.
+///
+/// Any thread. Never blocks. From a task: yes.
+const char *ts_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TASK_SCHEDULING_H */

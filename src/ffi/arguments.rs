@@ -1,0 +1,310 @@
+//! What C hands in, checked: each wrong argument gets its own sentence.
+//!
+//! No function here reads more of a text than the text may have, plus one byte, and none keeps a
+//! reference longer than the export that called it.
+
+use super::schedulers::ts_scheduler;
+use super::tasks::{ts_kind, ts_task_id, ts_token};
+use crate::TaskId;
+use crate::error::{Error, ErrorCode, Result};
+use crate::kinds::Kind;
+use crate::scheduler::Scheduler;
+use crate::token::{self, Token};
+use std::ffi::c_char;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+/// The longest task name, in bytes.
+pub(super) const NAME_MAX: usize = 255;
+/// The longest duration other than for ever, in seconds: some 31 years.
+const SECONDS_MAX: f64 = 1e9;
+/// The largest `size` of a struct that is believed.
+const STRUCT_MAX: usize = 4096;
+
+/// The error for an argument that is not allowed.
+#[cold]
+pub(super) fn invalid(words: impl Into<String>) -> Error {
+    Error::new(ErrorCode::InvalidArgument, words.into())
+}
+
+/// The error for a pointer that must not be NULL.
+#[cold]
+pub(super) fn null(what: &str) -> Error {
+    invalid(format!("{what} is NULL"))
+}
+
+/// The scheduler behind the handle; NULL is the default one.
+///
+/// # Safety
+/// NULL, or a handle that has not been freed.
+#[inline]
+pub(super) unsafe fn scheduler<'a>(handle: *const ts_scheduler) -> Result<&'a Scheduler> {
+    if handle.is_null() {
+        return Scheduler::default_instance();
+    }
+    // SAFETY: the caller's promise; a handle is what `ts_scheduler_new` made of a box.
+    Ok(unsafe { &*handle.cast::<Scheduler>() })
+}
+
+/// The token behind the pointer; NULL is that of the linear task this thread is running, if any.
+///
+/// # Safety
+/// NULL, or the token of a task whose call has not returned.
+#[inline]
+pub(super) unsafe fn token_or_current<'a>(token: *const ts_token) -> Option<&'a Token> {
+    if token.is_null() {
+        return token::current();
+    }
+    // SAFETY: the caller's promise; tasks are called with a pointer to a `Token`.
+    Some(unsafe { &*token.cast::<Token>() })
+}
+
+/// As [`token_or_current`]; no task is an error.
+///
+/// # Safety
+/// As there.
+pub(super) unsafe fn token<'a>(token: *const ts_token) -> Result<&'a Token> {
+    // SAFETY: the caller's promise.
+    unsafe { token_or_current(token) }.ok_or_else(|| {
+        Error::new(
+            ErrorCode::WrongThread,
+            "token is NULL and this thread is running no linear task",
+        )
+    })
+}
+
+/// An output of the caller's.
+pub(super) struct Out<T>(NonNull<T>);
+
+impl<T> Out<T> {
+    /// An output that keeps what it holds unless the call succeeds.
+    pub(super) fn new(place: *mut T, what: &str) -> Result<Out<T>> {
+        NonNull::new(place).map(Out).ok_or_else(|| null(what))
+    }
+
+    /// An output that holds `before` unless the call succeeds.
+    ///
+    /// # Safety
+    /// NULL or writable.
+    pub(super) unsafe fn cleared(place: *mut T, before: T, what: &str) -> Result<Out<T>> {
+        let out = Out::new(place, what)?;
+        // SAFETY: the caller's promise.
+        unsafe { out.0.write(before) };
+        Ok(out)
+    }
+
+    /// Gives the caller the value.
+    ///
+    /// # Safety
+    /// The place is writable.
+    pub(super) unsafe fn set(self, value: T) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.write(value) };
+    }
+}
+
+/// An output for an id: all zeroes unless the call succeeds.
+///
+/// # Safety
+/// NULL or writable.
+pub(super) unsafe fn out_id(place: *mut ts_task_id) -> Result<Out<ts_task_id>> {
+    // SAFETY: the caller's promise.
+    unsafe { Out::cleared(place, TaskId::NIL.into(), "out_id") }
+}
+
+/// A kind, by its number.
+pub(super) fn kind(kind: MaybeUninit<ts_kind>) -> Result<Kind> {
+    let number = number(kind);
+    Kind::from_number(number)
+        .ok_or_else(|| invalid(format!("kind is {number}; it is TS_LINEAR (1) or TS_ASYNC (2)")))
+}
+
+/// The number that C put where an enumeration belongs.
+pub(super) fn number<E>(value: MaybeUninit<E>) -> i32 {
+    const { assert!(size_of::<E>() == 4) };
+    // SAFETY: C passed four bytes, whatever they are, and any are an `i32`.
+    unsafe { value.as_ptr().cast::<i32>().read() }
+}
+
+/// A text of at most `max` bytes.
+///
+/// # Safety
+/// NULL, or NUL-terminated, or at least `max + 1` readable bytes; unchanged for `'a`.
+pub(super) unsafe fn text<'a>(text: *const c_char, max: usize, what: &str) -> Result<&'a str> {
+    if text.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: the caller's promise.
+    let bytes =
+        unsafe { std::slice::from_raw_parts(text.cast::<u8>(), libc::strnlen(text, max + 1)) };
+    if bytes.len() > max {
+        return Err(invalid(format!("{what} is longer than {max} bytes")));
+    }
+    std::str::from_utf8(bytes)
+        .map_err(|error| invalid(format!("{what} is not UTF-8 at byte {}", error.valid_up_to())))
+}
+
+/// The beginning of a text, as much as fits into `max` bytes.
+///
+/// # Safety
+/// As for [`text`].
+pub(super) unsafe fn beginning<'a>(text: *const c_char, max: usize, what: &str) -> Result<&'a str> {
+    if text.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: the caller's promise.
+    let bytes =
+        unsafe { std::slice::from_raw_parts(text.cast::<u8>(), libc::strnlen(text, max + 1)) };
+    let cut = bytes.len() > max;
+    let bytes = &bytes[..bytes.len().min(max)];
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) if cut && error.error_len().is_none() => {
+            Ok(std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default())
+        }
+        Err(error) => Err(invalid(format!("{what} is not UTF-8 at byte {}", error.valid_up_to()))),
+    }
+}
+
+/// A task name.
+///
+/// # Safety
+/// As for [`text`].
+pub(super) unsafe fn name<'a>(name: *const c_char, what: &str) -> Result<&'a [u8]> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { text(name, NAME_MAX, what) }?;
+    if name.is_empty() {
+        return Err(invalid(format!("{what} is empty; a name has 1 to {NAME_MAX} bytes")));
+    }
+    Ok(name.as_bytes())
+}
+
+/// A task name, or NULL for none.
+///
+/// # Safety
+/// As for [`text`].
+pub(super) unsafe fn optional_name<'a>(
+    text: *const c_char,
+    what: &str,
+) -> Result<Option<&'a [u8]>> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { name(text, what) }.map(Some)
+}
+
+/// A duration that ends.
+pub(super) fn seconds(seconds: f64, what: &str) -> Result<f64> {
+    if (0.0..=SECONDS_MAX).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(invalid(format!("{what} is {}; it is 0 to 1e9", shown(seconds))))
+}
+
+/// A duration that may be `TS_FOREVER`.
+pub(super) fn seconds_or_forever(seconds: f64, what: &str) -> Result<f64> {
+    if (0.0..=SECONDS_MAX).contains(&seconds) || seconds == f64::INFINITY {
+        return Ok(seconds);
+    }
+    Err(invalid(format!("{what} is {}; it is 0 to 1e9, or TS_FOREVER", shown(seconds))))
+}
+
+fn shown(seconds: f64) -> String {
+    match seconds {
+        _ if seconds.is_nan() => "not a number".into(),
+        f64::INFINITY => "infinite".into(),
+        _ => format!("{seconds:e}"),
+    }
+}
+
+/// The `size` that begins a struct of the caller's, where it is believable.
+///
+/// # Safety
+/// NULL, or a pointer to a struct that begins with its size.
+pub(super) unsafe fn struct_size(
+    place: *const usize,
+    smallest: usize,
+    what: &str,
+    macro_name: &str,
+) -> Result<usize> {
+    if place.is_null() {
+        return Err(null(what));
+    }
+    // SAFETY: the caller's promise.
+    let size = unsafe { place.read_unaligned() };
+    if !(smallest..=STRUCT_MAX).contains(&size) {
+        return Err(invalid(format!(
+            "the size in {what} is {size}; it is {smallest} to {STRUCT_MAX}, and {macro_name} sets it"
+        )));
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words<T>(result: Result<T>) -> String {
+        let error = result.map(|_| ()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument);
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn names_are_checked() {
+        // SAFETY: NUL-terminated texts.
+        unsafe {
+            assert_eq!(name(c"n".as_ptr(), "name").unwrap(), b"n");
+            assert_eq!(optional_name(std::ptr::null(), "name").unwrap(), None);
+            assert_eq!(words(name(std::ptr::null(), "name")), "name is NULL");
+            assert_eq!(
+                words(name(c"".as_ptr(), "name")),
+                "name is empty; a name has 1 to 255 bytes"
+            );
+            assert_eq!(words(name(c"ab\xff".as_ptr(), "name")), "name is not UTF-8 at byte 2");
+            let long = std::ffi::CString::new(vec![b'x'; 255]).unwrap();
+            assert_eq!(name(long.as_ptr(), "name").unwrap().len(), 255);
+            // No NUL at all: only the first 256 bytes are read.
+            let long = [b'x'; 256];
+            assert_eq!(words(name(long.as_ptr().cast(), "name")), "name is longer than 255 bytes");
+        }
+    }
+
+    #[test]
+    fn a_beginning_ends_between_characters() {
+        // SAFETY: NUL-terminated texts.
+        unsafe {
+            assert_eq!(beginning(c"abc".as_ptr(), 3, "text").unwrap(), "abc");
+            assert_eq!(beginning(c"aéb".as_ptr(), 2, "text").unwrap(), "a");
+            assert_eq!(
+                words(beginning(c"ab\xffcd".as_ptr(), 4, "text")),
+                "text is not UTF-8 at byte 2"
+            );
+            assert_eq!(
+                words(beginning(c"a\xc3".as_ptr(), 4, "text")),
+                "text is not UTF-8 at byte 1"
+            );
+        }
+    }
+
+    #[test]
+    fn seconds_are_checked() {
+        assert_eq!(seconds(0.0, "seconds"), Ok(0.0));
+        assert_eq!(seconds(1e9, "seconds"), Ok(1e9));
+        assert_eq!(seconds_or_forever(f64::INFINITY, "seconds"), Ok(f64::INFINITY));
+        for (wrong, shown) in [
+            (f64::NAN, "not a number"),
+            (f64::INFINITY, "infinite"),
+            (f64::NEG_INFINITY, "-inf"),
+            (-1.0, "-1e0"),
+            (1e300, "1e300"),
+        ] {
+            assert_eq!(
+                words(seconds(wrong, "seconds")),
+                format!("seconds is {shown}; it is 0 to 1e9")
+            );
+            assert!(wrong == f64::INFINITY || seconds_or_forever(wrong, "seconds").is_err());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Schedulers
+//!
+//! A scheduler has its own names, queues, limits and threads. Wherever a
+//! function takes a ts_scheduler *, NULL means the default one of the process,
+//! which is made when it is first used and never freed.
+
+use super::arguments::{self, Out, text};
+use super::errors::ts_error;
+use super::guard::{guard, guard_or};
+use crate::scheduler::Scheduler;
+use std::ffi::c_char;
+use std::ptr;
+
+/// The longest configuration text, in bytes.
+const CONFIG_MAX: usize = 1 << 20;
+
+/// A scheduler.
+pub struct ts_scheduler {
+    _opaque: (),
+}
+
+/// Makes a scheduler. config_yaml changes the configuration it starts with,
+/// for example "line_task_max: 4"; NULL or "" changes nothing. The keys stand
+/// under "Configuration". Free the scheduler with ts_scheduler_free.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
+/// value out of range; the message names the line. TS_ERROR_OUT_OF_MEMORY.
+///
+/// Any thread. Never blocks. From a task: yes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_scheduler_new(
+    config_yaml: *const c_char,
+    out: *mut *mut ts_scheduler,
+) -> ts_error {
+    guard(|| {
+        // SAFETY: the caller's pointers, as the header asks for them.
+        unsafe {
+            let out = Out::cleared(out, ptr::null_mut(), "out")?;
+            let config = match config_yaml.is_null() {
+                true => "",
+                false => text(config_yaml, CONFIG_MAX, "config_yaml")?,
+            };
+            out.set(Box::into_raw(Box::new(Scheduler::new(config)?)).cast());
+        }
+        Ok(())
+    })
+}
+
+/// Shuts the scheduler down as ts_shutdown with force_cleanup does, and frees
+/// it. NULL does nothing. No other thread may be using the scheduler.
+///
+/// Inside a task nothing is freed, and the log says so.
+///
+/// Any thread. Blocks until running tasks have returned. From a task: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_scheduler_free(scheduler: *mut ts_scheduler) {
+    guard_or((), || {
+        if !scheduler.is_null() {
+            // SAFETY: made by `ts_scheduler_new` and freed only once, as the header asks.
+            unsafe { Box::from_raw(scheduler.cast::<Scheduler>()) }.free();
+        }
+    })
+}
+
+/// Takes no new tasks, cancels the pending ones and waits, without bound,
+/// until the running ones have returned. With force_cleanup those are told to
+/// stop first. Results that nobody took are dropped; statuses, bans and the
+/// configuration stay.
+///
+/// When it has returned, no function of yours is running, and none is called
+/// until a task is added again, which starts the scheduler afresh.
+///
+/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task.
+///
+/// Any thread. Blocks until running tasks have returned. From a task: no.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_shutdown(
+    scheduler: *mut ts_scheduler,
+    force_cleanup: bool,
+) -> ts_error {
+    // SAFETY: the caller's handle, as the header asks for it.
+    guard(|| unsafe { arguments::scheduler(scheduler) }?.shutdown(force_cleanup))
+}

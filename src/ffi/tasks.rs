@@ -1,0 +1,490 @@
+//! Tasks
+//!
+//! A task is one call of one of your functions. Tasks of the same name and
+//! kind run in the order in which they were added, linear ones one at a time;
+//! tasks of different names run side by side.
+//!
+//! ```text
+//! added -> TS_PENDING -> TS_RUNNING -> TS_COMPLETED   it returned 0
+//!              |              |------> TS_FAILED      it returned not 0
+//!              |              |------> TS_TIMEOUT     it ran for too long
+//!              `--------------`------> TS_CANCELLED   it was told to stop
+//! ```
+//!
+//! A task that is told to stop is TS_RUNNING until its function has returned.
+//! Then the stop decides the state, whatever the function returned.
+
+use super::arguments::{
+    self, Out, invalid, name, null, optional_name, seconds, seconds_or_forever,
+};
+use super::errors::ts_error;
+use super::guard::guard;
+use super::schedulers::ts_scheduler;
+use crate::TaskId;
+use crate::error::Result;
+use crate::host::{PollFn, TaskFn};
+use crate::kinds::{Kind, State, flags};
+use crate::task::{Function, RawTask};
+use std::ffi::{c_char, c_void};
+use std::mem::{MaybeUninit, offset_of};
+
+//#/// A duration without end, for waits.
+//##define TS_FOREVER ((double)INFINITY)
+
+/// The id of a task. No task has the id that is all zeroes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ts_task_id {
+    /// In the order in which a UUID is written.
+    pub bytes: [u8; 16],
+}
+
+impl From<TaskId> for ts_task_id {
+    fn from(id: TaskId) -> ts_task_id {
+        ts_task_id { bytes: *id.as_bytes() }
+    }
+}
+
+impl From<ts_task_id> for TaskId {
+    fn from(id: ts_task_id) -> TaskId {
+        TaskId::from_bytes(id.bytes)
+    }
+}
+
+/// What sort of function a task is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ts_kind {
+    /// An ordinary function, which may block; one at a time per name.
+    TS_LINEAR = 1,
+    /// A function that is polled and never blocks; a few at a time per name.
+    TS_ASYNC = 2,
+}
+
+/// Where a task stands. The last four are final.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ts_state {
+    /// Added, not started.
+    TS_PENDING = 1,
+    /// Its function was called and has not returned.
+    TS_RUNNING = 2,
+    /// Its function returned 0.
+    TS_COMPLETED = 3,
+    /// Its function returned another number.
+    TS_FAILED = 4,
+    /// It ran for too long, was told to stop, and has returned.
+    TS_TIMEOUT = 5,
+    /// It was told to stop, by you or by a shutdown, and has returned or never
+    /// started.
+    TS_CANCELLED = 6,
+}
+
+impl From<State> for ts_state {
+    fn from(state: State) -> ts_state {
+        match state {
+            State::Pending => ts_state::TS_PENDING,
+            State::Running => ts_state::TS_RUNNING,
+            State::Completed => ts_state::TS_COMPLETED,
+            State::Failed => ts_state::TS_FAILED,
+            State::Timeout => ts_state::TS_TIMEOUT,
+            State::Cancelled => ts_state::TS_CANCELLED,
+        }
+    }
+}
+
+impl From<Kind> for ts_kind {
+    fn from(kind: Kind) -> ts_kind {
+        match kind {
+            Kind::Linear => ts_kind::TS_LINEAR,
+            Kind::Async => ts_kind::TS_ASYNC,
+        }
+    }
+}
+
+/// What a running task has of the scheduler: see "Inside a task". Valid until
+/// the task's function returns.
+pub struct ts_token {
+    _opaque: (),
+}
+
+/// The function of a linear task. Return 0 for completed, any other number for
+/// failed with that code.
+pub type ts_task_fn =
+    Option<unsafe extern "C" fn(token: *mut ts_token, user_data: *mut c_void) -> i32>;
+
+/// What the function of an async task answers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ts_poll {
+    /// Not done: call again when there is something to do.
+    TS_POLL_PENDING = 0,
+    /// Completed.
+    TS_POLL_READY = 1,
+    /// Failed.
+    TS_POLL_FAILED = 2,
+}
+
+/// The function of an async task. It does what it can without blocking and
+/// answers whether it is done.
+pub type ts_poll_fn = Option<
+    unsafe extern "C" fn(token: *mut ts_token, user_data: *mut c_void) -> MaybeUninit<ts_poll>,
+>;
+
+/// Frees what user_data points to. Called exactly once for each user_data that
+/// was taken over, when the function that goes with it can no longer run.
+pub type ts_drop_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Flag: tell the task to stop when it has run for timeout_seconds.
+pub const TS_TIMEOUT_PROCESSING: u32 = 1;
+/// Flag: when the task fails, ban its name before the next of that name starts.
+pub const TS_BAN_ON_FAILURE: u32 = 2;
+/// Flag: keep the task's record until ts_task_forget.
+pub const TS_KEEP: u32 = 4;
+/// Flag: when the queue is full, wait up to wait_seconds for room.
+pub const TS_WAIT_FOR_ROOM: u32 = 8;
+/// Flag: when the task is told to stop, break the system call that it blocks
+/// in.
+pub const TS_INTERRUPT_BLOCKING: u32 = 16;
+/// Flag: when the task still runs stuck_grace seconds after it was told to
+/// stop, let the next of its name start beside it.
+pub const TS_RELEASE_LANE_WHEN_STUCK: u32 = 32;
+
+const _: () = assert!(
+    TS_TIMEOUT_PROCESSING == flags::TIMEOUT_PROCESSING
+        && TS_BAN_ON_FAILURE == flags::BAN_ON_FAILURE
+        && TS_KEEP == flags::KEEP
+        && TS_WAIT_FOR_ROOM == flags::WAIT_FOR_ROOM
+        && TS_INTERRUPT_BLOCKING == flags::INTERRUPT_BLOCKING
+        && TS_RELEASE_LANE_WHEN_STUCK == flags::RELEASE_LANE_WHEN_STUCK
+);
+
+/// A task with every option. Start from TS_TASK_OPTIONS_INIT, then set run or
+/// poll, and what else you need.
+#[repr(C)]
+pub struct ts_task_options {
+    /// sizeof(ts_task_options).
+    pub size: usize,
+    /// The name. NULL is none: the task queues behind no other.
+    pub name: *const c_char,
+    /// The function of a linear task, or NULL.
+    pub run: ts_task_fn,
+    /// The function of an async task, or NULL.
+    pub poll: ts_poll_fn,
+    /// Handed to the function.
+    pub user_data: *mut c_void,
+    /// Frees user_data; NULL for nothing to free.
+    pub drop: ts_drop_fn,
+    /// With TS_TIMEOUT_PROCESSING: how long the task may run; 0 takes
+    /// watch_dog_time from the configuration.
+    pub timeout_seconds: f64,
+    /// With TS_WAIT_FOR_ROOM: how long to wait; may be TS_FOREVER.
+    pub wait_seconds: f64,
+    /// 0: follows from which of run and poll is set.
+    pub kind: MaybeUninit<ts_kind>,
+    /// The flags above, joined with |.
+    pub flags: u32,
+}
+
+//#/// Options with the size set and all else at its default.
+//##define TS_TASK_OPTIONS_INIT                                                   \
+//#    { sizeof(ts_task_options), NULL, NULL, NULL, NULL, NULL, 0.0, 0.0,         \
+//#      (ts_kind)0, 0 }
+
+/// The size of the struct when it first came out: the smallest that a host can have.
+const OPTIONS_SMALLEST: usize = offset_of!(ts_task_options, flags) + size_of::<u32>();
+const _: () = assert!(size_of::<ts_task_options>() == OPTIONS_SMALLEST);
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<ts_task_options>() == 72);
+
+/// A copy of the caller's options, whose struct may be older (what it lacks is zero) or newer (what
+/// we do not know must be zero).
+///
+/// # Safety
+/// NULL, or the options as the header asks for them.
+unsafe fn read_options(place: *const ts_task_options) -> Result<ts_task_options> {
+    const KNOWN: usize = size_of::<ts_task_options>();
+    // SAFETY: the caller's promise; `size` comes first and says how much may be read. Zeroes are a
+    // value of every field.
+    unsafe {
+        let size = arguments::struct_size(
+            place.cast(),
+            OPTIONS_SMALLEST,
+            "options",
+            "TS_TASK_OPTIONS_INIT",
+        )?;
+        let mut options: ts_task_options = std::mem::zeroed();
+        let copied = size.min(KNOWN);
+        std::ptr::copy_nonoverlapping(place.cast::<u8>(), (&raw mut options).cast::<u8>(), copied);
+        let rest = std::slice::from_raw_parts(place.cast::<u8>().add(copied), size - copied);
+        if rest.iter().any(|byte| *byte != 0) {
+            return Err(invalid(format!(
+                "options asks for something that this version of the library does not have: a field behind its first {KNOWN} bytes is not 0"
+            )));
+        }
+        Ok(options)
+    }
+}
+
+/// The function of a task, from its two fields and the kind that goes with them.
+fn function(options: &ts_task_options) -> Result<Function> {
+    let function = match (options.run, options.poll) {
+        // SAFETY: a `ts_token` is what C sees of a `Token`; the rest is the same.
+        (Some(run), None) => Function::Linear(unsafe {
+            std::mem::transmute::<unsafe extern "C" fn(*mut ts_token, *mut c_void) -> i32, TaskFn>(
+                run,
+            )
+        }),
+        // SAFETY: as above, and a C enumeration comes back as a number, which is checked there.
+        (None, Some(poll)) => Function::Async(unsafe {
+            std::mem::transmute::<
+                unsafe extern "C" fn(*mut ts_token, *mut c_void) -> MaybeUninit<ts_poll>,
+                PollFn,
+            >(poll)
+        }),
+        (None, None) => return Err(invalid("run and poll are both NULL; a task has one of them")),
+        (Some(_), Some(_)) => {
+            return Err(invalid("run and poll are both set; a task has one of them"));
+        }
+    };
+    if arguments::number(options.kind) != 0 {
+        let kind = arguments::kind(options.kind)?;
+        if kind != function.kind() {
+            return Err(invalid(match kind {
+                Kind::Linear => "kind is TS_LINEAR, but poll is set; a linear task has run",
+                Kind::Async => "kind is TS_ASYNC, but run is set; an async task has poll",
+            }));
+        }
+    }
+    Ok(function)
+}
+
+/// Checks the options and hands the task in.
+///
+/// # Safety
+/// The handle and the pointers in the options are as the header asks for them.
+pub(super) unsafe fn submit(
+    handle: *mut ts_scheduler,
+    options: &ts_task_options,
+) -> Result<TaskId> {
+    let unknown = options.flags & !flags::ALL;
+    if unknown != 0 {
+        return Err(invalid(format!(
+            "flags has the unknown bits {unknown:#x}; known are {:#x}",
+            flags::ALL
+        )));
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let task = RawTask {
+            function: function(options)?,
+            name: optional_name(options.name, "the task name")?,
+            user_data: options.user_data,
+            drop: options.drop,
+            timeout_seconds: seconds(options.timeout_seconds, "timeout_seconds")?,
+            wait_seconds: seconds_or_forever(options.wait_seconds, "wait_seconds")?,
+            flags: options.flags,
+        };
+        arguments::scheduler(handle)?.submit_raw(&task)
+    }
+}
+
+/// Adds a linear task: run will be called once, with user_data, on a thread of
+/// the scheduler. With timeout_processing the task is told to stop when it has
+/// run for watch_dog_time seconds. task_name may be NULL for no name: the task
+/// then queues behind no other.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_BANNED;
+/// TS_ERROR_QUEUE_FULL when maximum_queue_line tasks are pending;
+/// TS_ERROR_SHUTTING_DOWN; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_SYSTEM when no
+/// thread can be started; TS_ERROR_FORKED. user_data is then still yours.
+///
+/// Any thread. Never blocks. From a task: yes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_add_task(
+    scheduler: *mut ts_scheduler,
+    timeout_processing: bool,
+    task_name: *const c_char,
+    run: ts_task_fn,
+    user_data: *mut c_void,
+    drop: ts_drop_fn,
+    out_id: *mut ts_task_id,
+) -> ts_error {
+    // SAFETY: the caller's pointers, as the header asks for them.
+    guard(|| unsafe {
+        let out_id = arguments::out_id(out_id)?;
+        if run.is_none() {
+            return Err(null("run"));
+        }
+        let options = ts_task_options {
+            size: size_of::<ts_task_options>(),
+            name: task_name,
+            run,
+            poll: None,
+            user_data,
+            drop,
+            timeout_seconds: 0.0,
+            wait_seconds: 0.0,
+            kind: MaybeUninit::new(ts_kind::TS_LINEAR),
+            flags: if timeout_processing { TS_TIMEOUT_PROCESSING } else { 0 },
+        };
+        out_id.set(submit(scheduler, &options)?.into());
+        Ok(())
+    })
+}
+
+/// Adds a task with every option; ts_add_task and ts_add_async_task are short
+/// for it.
+///
+/// ```c
+/// ts_task_options options = TS_TASK_OPTIONS_INIT;
+/// options.name = "thumbnails";
+/// options.run = make_thumbnail;
+/// options.user_data = path;
+/// options.drop = free;
+/// options.flags = TS_WAIT_FOR_ROOM;
+/// options.wait_seconds = TS_FOREVER;
+/// error = ts_submit(NULL, &options, &id);
+/// ```
+///
+/// Errors: as ts_add_task; TS_ERROR_QUEUE_FULL with TS_WAIT_FOR_ROOM when the
+/// time to wait is over; TS_ERROR_WOULD_DEADLOCK when it would have to wait
+/// for room inside a task.
+///
+/// Any thread. Never blocks without TS_WAIT_FOR_ROOM. From a task: yes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_submit(
+    scheduler: *mut ts_scheduler,
+    options: *const ts_task_options,
+    out_id: *mut ts_task_id,
+) -> ts_error {
+    // SAFETY: the caller's pointers, as the header asks for them.
+    guard(|| unsafe {
+        let out_id = arguments::out_id(out_id)?;
+        out_id.set(submit(scheduler, &read_options(options)?)?.into());
+        Ok(())
+    })
+}
+
+/// Stops a task. A pending one is cancelled on the spot. A running one is told
+/// to stop: ts_should_stop says true, and ts_interruptible_sleep returns at
+/// once. TS_OK is a promise: the task ends as TS_CANCELLED, without a result;
+/// ts_wait tells when. Stopping it again gives TS_OK too.
+///
+/// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED;
+/// TS_ERROR_ALREADY_STOPPING when a time-out or a shutdown came first.
+///
+/// Any thread. Never blocks. From a task: yes, also for itself.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_force_stop(scheduler: *mut ts_scheduler, id: ts_task_id) -> ts_error {
+    // SAFETY: the caller's handle, as the header asks for it.
+    guard(|| unsafe { arguments::scheduler(scheduler) }?.force_stop(id.into()))
+}
+
+/// Bans a name: adding a task of that kind and name gives TS_ERROR_BANNED from
+/// now on, and pending ones are cancelled. A running one goes on.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_ALREADY_BANNED.
+///
+/// Any thread. Never blocks. From a task: yes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_ban_task_name(
+    scheduler: *mut ts_scheduler,
+    kind: MaybeUninit<ts_kind>,
+    task_name: *const c_char,
+) -> ts_error {
+    // SAFETY: the caller's pointers, as the header asks for them.
+    guard(|| unsafe {
+        let (kind, name) = (arguments::kind(kind)?, name(task_name, "task_name")?);
+        arguments::scheduler(scheduler)?.ban(kind, name)
+    })
+}
+
+/// Lifts the ban of a name. Tasks that it cancelled stay cancelled.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_BANNED.
+///
+/// Any thread. Never blocks. From a task: yes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_allow_task_name(
+    scheduler: *mut ts_scheduler,
+    kind: MaybeUninit<ts_kind>,
+    task_name: *const c_char,
+) -> ts_error {
+    // SAFETY: the caller's pointers, as the header asks for them.
+    guard(|| unsafe {
+        let (kind, name) = (arguments::kind(kind)?, name(task_name, "task_name")?);
+        arguments::scheduler(scheduler)?.allow(kind, name)
+    })
+}
+
+/// Cancels the pending tasks of a kind and name, and says how many there were.
+/// A running one goes on. out_cancelled may be NULL.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT.
+///
+/// Any thread. Never blocks. From a task: yes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_cancel_all_queued_tasks_by_name(
+    scheduler: *mut ts_scheduler,
+    kind: MaybeUninit<ts_kind>,
+    task_name: *const c_char,
+    out_cancelled: *mut usize,
+) -> ts_error {
+    // SAFETY: the caller's pointers, as the header asks for them.
+    guard(|| unsafe {
+        let (kind, name) = (arguments::kind(kind)?, name(task_name, "task_name")?);
+        let cancelled = arguments::scheduler(scheduler)?.cancel_queued(kind, name)?;
+        if let Ok(out) = Out::new(out_cancelled, "out_cancelled") {
+            out.set(cancelled);
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+
+    unsafe extern "C" fn run(_: *mut ts_token, _: *mut c_void) -> i32 {
+        0
+    }
+
+    /// A host's struct of another size than ours.
+    #[repr(C)]
+    struct Newer {
+        known: ts_task_options,
+        more: [u64; 2],
+    }
+
+    fn newer() -> Newer {
+        // SAFETY: zeroes are a value of every field.
+        let mut newer: Newer = unsafe { std::mem::zeroed() };
+        newer.known.size = size_of::<Newer>();
+        newer.known.run = Some(run);
+        newer.known.flags = TS_KEEP;
+        newer
+    }
+
+    #[test]
+    fn options_of_a_newer_host_are_taken_if_they_ask_for_nothing_new() {
+        let mut host = newer();
+        // SAFETY: as many bytes as the size says.
+        let options = unsafe { read_options((&raw const host).cast()) }.unwrap();
+        assert_eq!((options.flags, options.run.is_some()), (TS_KEEP, true));
+        host.more[1] = 1;
+        // SAFETY: as above.
+        let error = unsafe { read_options((&raw const host).cast()) }.err().unwrap();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument);
+    }
+
+    #[test]
+    fn no_byte_behind_the_size_is_read() {
+        let mut host = newer();
+        host.known.size = OPTIONS_SMALLEST;
+        host.more = [u64::MAX; 2];
+        // SAFETY: as many bytes as the size says.
+        assert!(unsafe { read_options((&raw const host).cast()) }.is_ok());
+    }
+}
