@@ -596,10 +596,12 @@ ts_error ts_get_task_result(ts_scheduler *scheduler,
 /// Any thread. Never blocks. From a task: yes.
 void ts_value_free(ts_value *value);
 
-/// Gives up the record of a finished task, with TS_KEEP or without: its result
-/// is dropped, and its id gives TS_ERROR_NOT_FOUND from now on.
+/// Gives up the record of a task, with TS_KEEP or without. Of a finished one
+/// the result is dropped, and its id gives TS_ERROR_NOT_FOUND from now on; any
+/// other goes on, and its record will be kept no longer than one without
+/// TS_KEEP.
 ///
-/// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_NOT_FINISHED.
+/// Errors: TS_ERROR_NOT_FOUND.
 ///
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_task_forget(ts_scheduler *scheduler, ts_task_id id);

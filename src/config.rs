@@ -3,8 +3,8 @@
 
 use crate::sync::atomic::{AtomicU64, Ordering::*};
 use crate::{Error, ErrorCode, Result};
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::Deserializer;
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use std::fmt;
 
 /// What a key's value is.
@@ -196,7 +196,9 @@ pub fn apply_yaml(values: &mut Values, yaml: &str) -> Result<()> {
             yaml.len()
         )));
     }
-    if yaml.lines().all(|line| matches!(line.trim(), "" | "---" | "..." | "{}") || line.trim_start().starts_with('#')) {
+    if yaml.lines().all(|line| {
+        matches!(line.trim(), "" | "---" | "..." | "{}") || line.trim_start().starts_with('#')
+    }) {
         return Ok(());
     }
     let mut changed = *values;

@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::host::{DropFn, Inside, Owned};
 use crate::sync::Mutex;
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::sync::{Arc, OnceLock};
 
 /// How much a line matters.
 #[repr(i32)]
@@ -48,7 +48,11 @@ fn current() -> &'static Mutex<Option<Arc<Callback>>> {
 ///
 /// # Safety
 /// The function takes `user_data` and may be called on any thread; so may `drop`.
-pub unsafe fn set_callback(log: Option<LogFn>, user_data: *mut c_void, drop: Option<DropFn>) -> Result<()> {
+pub unsafe fn set_callback(
+    log: Option<LogFn>,
+    user_data: *mut c_void,
+    drop: Option<DropFn>,
+) -> Result<()> {
     let next = log.map(|log| Arc::new(Callback { log, user_data: Owned::new(user_data, drop) }));
     let earlier = {
         let mut current = current().lock();

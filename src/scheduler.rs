@@ -103,10 +103,7 @@ impl Scheduler {
         let function = match task.function {
             Function::Linear(function) => function as *mut c_void,
             Function::Async(_) => {
-                return Err(Error::new(
-                    ErrorCode::WrongKind,
-                    "this version runs no async tasks",
-                ));
+                return Err(Error::new(ErrorCode::WrongKind, "this version runs no async tasks"));
             }
         };
         if task.name.is_some_and(|name| name.is_empty() || name.len() > LONGEST_NAME) {
@@ -124,7 +121,12 @@ impl Scheduler {
 
     /// Adds as soon as there is room.
     #[cold]
-    fn add_when_room(&self, new: &NewTask<'_>, seconds: f64, full: Error) -> Result<crate::core::add::Added> {
+    fn add_when_room(
+        &self,
+        new: &NewTask<'_>,
+        seconds: f64,
+        full: Error,
+    ) -> Result<crate::core::add::Added> {
         if inside_host_code() {
             return Err(Error::new(
                 ErrorCode::WouldDeadlock,
@@ -163,9 +165,7 @@ impl Scheduler {
             flags: options.flags,
         };
         // SAFETY: the functions take this pointer, and the closure may go to any thread.
-        unsafe {
-            self.submit_raw(&task).inspect_err(|_| drop(Box::from_raw(boxed)))
-        }
+        unsafe { self.submit_raw(&task).inspect_err(|_| drop(Box::from_raw(boxed))) }
     }
 
     /// Tells a task to stop; a pending one is cancelled on the spot. Ok is a promise: whatever its
@@ -191,7 +191,9 @@ impl Scheduler {
             log::line(LogLevel::Warning, || {
                 let name = String::from_utf8_lossy(name);
                 let kind = kind.log_word();
-                format!("Io {kind} task | {name} | is waiting to be executed in the queue, has been deleted")
+                format!(
+                    "Io {kind} task | {name} | is waiting to be executed in the queue, has been deleted"
+                )
             });
         }
         Ok(cancelled)
@@ -353,9 +355,13 @@ fn wishes(task: &RawTask<'_>) -> Result<(u64, Option<u64>)> {
     }
     let seconds = task.timeout_seconds;
     if !seconds.is_finite() || seconds < 0.0 {
-        return Err(invalid(format!("{seconds} is no time-out: seconds are finite and not negative")));
+        return Err(invalid(format!(
+            "{seconds} is no time-out: seconds are finite and not negative"
+        )));
     }
-    if task.flags & flags::WAIT_FOR_ROOM != 0 && (task.wait_seconds.is_nan() || task.wait_seconds < 0.0) {
+    if task.flags & flags::WAIT_FOR_ROOM != 0
+        && (task.wait_seconds.is_nan() || task.wait_seconds < 0.0)
+    {
         return Err(invalid(format!("{} seconds cannot be waited", task.wait_seconds)));
     }
     let mut bits = 0;
@@ -379,7 +385,9 @@ fn wait_deadline(seconds: f64) -> Result<Option<u64>> {
     if seconds.is_nan() || seconds < 0.0 {
         return Err(Error::new(
             ErrorCode::InvalidArgument,
-            format!("{seconds} seconds cannot be waited: it is not negative, and TS_FOREVER is for ever"),
+            format!(
+                "{seconds} seconds cannot be waited: it is not negative, and TS_FOREVER is for ever"
+            ),
         ));
     }
     Ok(if seconds == 0.0 { Some(0) } else { clock::deadline_in(seconds) })

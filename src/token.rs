@@ -1,12 +1,12 @@
 //! The running task's view of itself.
 
+use crate::clock;
 use crate::core::Core;
 use crate::core::record::Outcome;
 use crate::core::word;
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{self, DropFn, Owned};
 use crate::id::TaskId;
-use crate::clock;
 use std::ffi::c_void;
 use std::ptr;
 
@@ -62,7 +62,12 @@ impl Token {
     ///
     /// # Safety
     /// `data` points to `size` readable bytes, or is what `drop` takes.
-    pub unsafe fn set_result(&self, data: *mut c_void, size: usize, drop: Option<DropFn>) -> Result<()> {
+    pub unsafe fn set_result(
+        &self,
+        data: *mut c_void,
+        size: usize,
+        drop: Option<DropFn>,
+    ) -> Result<()> {
         self.check_thread()?;
         let owned = match drop {
             Some(_) => Owned::new(data, drop),

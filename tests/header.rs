@@ -87,7 +87,9 @@ fn unfenced(text: &str) -> String {
     for line in text.lines() {
         if line.trim_start_matches(['/', '*', ' ']).starts_with("```") {
             fenced = !fenced;
-        } else if let (true, Some((mark, rest))) = (fenced, line.split_once("/ ").or(line.split_once("* "))) {
+        } else if let (true, Some((mark, rest))) =
+            (fenced, line.split_once("/ ").or(line.split_once("* ")))
+        {
             unfenced += &format!("{mark}{}     {rest}\n", &line[mark.len()..=mark.len()]);
         } else {
             unfenced += &format!("{line}\n");

@@ -5,9 +5,8 @@
 
 use super::Core;
 use super::inlet::{Door, Entry, INLETS, Item, SWEEP_LEAST};
-use super::lane::Lane;
 use super::record::Extra;
-use super::slab::{Chain, NIL};
+use super::slab::NIL;
 use crate::host::DropFn;
 use crate::kinds::Kind;
 use crate::sync::atomic::Ordering::*;
@@ -52,7 +51,7 @@ pub fn check_name(name: &[u8]) -> Result<&str> {
     std::str::from_utf8(name).map_err(|wrong| {
         Error::new(
             ErrorCode::InvalidArgument,
-            format!("the task name is not UTF-8 from byte {} on", wrong.valid_up_to()),
+            format!("the task name is not UTF-8 at byte {}", wrong.valid_up_to()),
         )
     })
 }
@@ -75,6 +74,10 @@ fn own_inlet() -> usize {
     let _ = INLET.try_with(|own| own.set(inlet));
     inlet
 }
+
+/// How many adds before its use a free record is fetched: the one who freed it sits on another
+/// core, and the way from there takes as long as some adds.
+const AHEAD: usize = 6;
 
 /// The low bits of a stamp count the adds of one thread in one tick, so that adds can be listed in
 /// their order; a millionth of a second more or less is lost in the tick anyway.
@@ -122,14 +125,22 @@ impl Core {
                 }
                 return Err(Error::new(
                     ErrorCode::QueueFull,
-                    format!("the queue is full: {limit} linear tasks are pending (maximum_queue_line)"),
+                    format!(
+                        "the queue is full: {limit} linear tasks are pending (maximum_queue_line)"
+                    ),
                 ));
             }
             door.make_room()?;
-            if door.free.len == 0 {
-                door.free = self.records.refill()?;
+            let index = match door.free.pop() {
+                Some(index) => index,
+                None => {
+                    door.free = self.records.refill()?;
+                    door.free.pop().unwrap_or(NIL)
+                }
+            };
+            if let Some(soon) = door.free.peek(AHEAD) {
+                self.records.prefetch(soon);
             }
-            let index = self.take_free(&mut door.free);
             if limit != 0 {
                 door.budget -= 1;
             }
@@ -159,17 +170,16 @@ impl Core {
         }
     }
 
-    #[inline]
-    fn take_free(&self, free: &mut Chain) -> u32 {
-        let index = free.head;
-        free.head = self.records.at(index).link.load(Relaxed);
-        free.len -= 1;
-        index
-    }
-
     /// Makes the lane of a name that has none.
     #[cold]
-    fn new_lane(&self, door: &mut Door, at: usize, hash: u64, kind: Kind, name: &[u8]) -> Result<u32> {
+    fn new_lane(
+        &self,
+        door: &mut Door,
+        at: usize,
+        hash: u64,
+        kind: Kind,
+        name: &[u8],
+    ) -> Result<u32> {
         let text = check_name(name)?;
         if door.is_banned(hash, kind, name) {
             return Err(self.banned(name));
@@ -183,11 +193,9 @@ impl Core {
         let mut own = String::new();
         own.try_reserve_exact(text.len()).map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
         own.push_str(text);
-        let mut chain = self.lanes.refill()?;
-        let lane = chain.head;
-        chain.head = self.lanes.at(lane).link_to_next();
-        chain.len -= 1;
-        self.lanes.put_back(chain);
+        let mut places = self.lanes.refill()?;
+        let lane = places.pop().unwrap_or(NIL);
+        self.lanes.put_back(places);
         let name = own.into_boxed_str();
         self.lanes.at(lane).open(at, kind, &name);
         door.names.insert_unique(hash, Entry { hash, lane, name }, |entry| entry.hash);
@@ -205,30 +213,12 @@ impl Core {
         let lanes = &self.lanes;
         door.names.retain(|entry| {
             let lane = lanes.at(entry.lane);
-            let idle = lane.is_unused();
+            let idle = lane.gate.is_idle() && lane.remembered.load(Relaxed) == 0;
             if idle {
                 lane.close();
-                lane.link_as_last();
-                lanes.put_back(Chain { head: entry.lane, len: 1 });
+                lanes.put_back_one(entry.lane);
             }
             !idle
         });
-    }
-}
-
-impl Lane {
-    fn link_to_next(&self) -> u32 {
-        use super::slab::Place;
-        self.link().load(Relaxed)
-    }
-
-    fn link_as_last(&self) {
-        use super::slab::Place;
-        self.link().store(NIL, Relaxed);
-    }
-
-    /// Whether nobody needs it. Under the inlet's lock and history's.
-    fn is_unused(&self) -> bool {
-        self.gate.is_idle() && self.remembered.load(Relaxed) == 0
     }
 }

@@ -17,10 +17,10 @@ use super::slab::NIL;
 use super::take::Claim;
 use super::view::Failure;
 use super::word::{self, Snapshot};
+use crate::host::{self, Holding};
 use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::Ordering::*;
-use crate::host::{self, Holding};
 use std::sync::Arc;
 
 impl Core {

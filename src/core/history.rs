@@ -9,8 +9,8 @@ use super::lane::Lane;
 use super::record::Record;
 use super::slab::{NIL, Slab};
 use super::word;
-use crate::sync::{Mutex, MutexGuard};
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
+use crate::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 
 /// See the module.

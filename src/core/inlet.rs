@@ -7,7 +7,7 @@
 //! Lock order: bound → inlet → history → slab supply. Nobody holds two inlets at once.
 
 use super::lane::Lane;
-use super::slab::{Chain, Slab};
+use super::slab::{Handful, Slab};
 use crate::kinds::Kind;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
@@ -78,7 +78,7 @@ pub struct Door {
     /// Cancelled tasks without a name, still in `ready`.
     pub dead: usize,
     /// Free records.
-    pub free: Chain,
+    pub free: Handful,
     /// Adds that may be let in before the bound is counted again.
     pub budget: u64,
 }

@@ -36,15 +36,10 @@ pub struct Lane {
     name_len: AtomicU32,
     /// The bytes of the name, owned by the inlet's table. Under the inlet's lock or history's.
     name: AtomicPtr<u8>,
-    link: AtomicU32,
 }
 
 // SAFETY: made of atomics; null pointers and zero numbers are good values.
 unsafe impl Place for Lane {
-    fn link(&self) -> &AtomicU32 {
-        &self.link
-    }
-
     fn generation(&self) -> u64 {
         0
     }

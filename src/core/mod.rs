@@ -21,8 +21,8 @@ pub mod waiting;
 pub mod word;
 
 use crate::id::{self, Parts, TaskId};
-use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering::*};
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;
@@ -187,15 +187,15 @@ impl Core {
 
     /// Gives memory of a burst back: idle lanes, free records, room in queues. Nothing is lost.
     pub fn trim(&self) {
-        let mut chains = Vec::new();
+        let mut free = Vec::new();
         for at in 0..INLETS {
             let mut door = self.inlets[at].lock();
             self.sweep(&mut door);
             door.ready.shrink_to_fit();
             let _ = door.names.shrink_to(0, |entry| entry.hash);
-            chains.push(std::mem::take(&mut door.free));
+            free.push(std::mem::take(&mut door.free));
         }
-        self.records.trim(chains);
+        self.records.trim(free);
         self.lanes.trim(Vec::new());
     }
 }

@@ -46,10 +46,6 @@ const _: () = assert!(size_of::<Record>() == 64);
 
 // SAFETY: made of atomics; null pointers and zero numbers are good values.
 unsafe impl Place for Record {
-    fn link(&self) -> &AtomicU32 {
-        &self.link
-    }
-
     fn generation(&self) -> u64 {
         self.word.load().generation()
     }

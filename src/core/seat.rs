@@ -5,7 +5,7 @@
 //! and err on the safe side when something does: what is taken off is read before what was added.
 
 use super::Core;
-use super::slab::{Chain, NIL};
+use super::slab::Handful;
 use crate::sync::atomic::{AtomicU64, Ordering::*};
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
@@ -37,22 +37,19 @@ pub trait Seat {
 #[derive(Debug)]
 pub struct WorkerSeat {
     counts: Arc<CachePadded<Counts>>,
-    chain: Chain,
+    freed: Handful,
     last: u64,
 }
-
-/// Records that a worker hands back at once.
-const HANDFUL: u32 = 64;
 
 impl WorkerSeat {
     /// A seat that counts there.
     pub fn new(counts: Arc<CachePadded<Counts>>) -> WorkerSeat {
-        WorkerSeat { counts, chain: Chain::default(), last: 0 }
+        WorkerSeat { counts, freed: Handful::default(), last: 0 }
     }
 
     /// Hands back the records gathered so far: before the worker parks or leaves.
     pub fn hand_back(&mut self, core: &Core) {
-        core.records.put_back(std::mem::take(&mut self.chain));
+        core.records.put_back(std::mem::take(&mut self.freed));
     }
 
     /// Reads the clock, after a time without tasks.
@@ -94,10 +91,8 @@ impl Seat for WorkerSeat {
         if !core.vacate(index) {
             return;
         }
-        core.records.at(index).link.store(self.chain.head, Relaxed);
-        self.chain.head = index;
-        self.chain.len += 1;
-        if self.chain.len == HANDFUL {
+        self.freed.push(index);
+        if self.freed.is_full() {
             self.hand_back(core);
         }
     }
@@ -118,8 +113,7 @@ impl Seat for Visitor<'_> {
 
     fn free(&mut self, core: &Core, index: u32) {
         if core.vacate(index) {
-            core.records.at(index).link.store(NIL, Relaxed);
-            core.records.put_back(Chain { head: index, len: 1 });
+            core.records.put_back_one(index);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Numbered places of one type, in chunks whose addresses never change.
 //!
 //! An index stays good to look at as long as the slab lives, whatever became of what it named: a
-//! stale id reads a word and finds another generation there. Free places hang together in chains
-//! and move between threads a chain at a time.
+//! stale id reads a word and finds another generation there. Free places move between threads by
+//! the handful.
 //!
 //! Memory of a chunk whose places are all free can be given back ([`Slab::trim`]); its addresses
 //! stay, and its places go on with generations above every one that was ever used there.
@@ -10,7 +10,7 @@
 //! Lock order: the supply's lock is taken last, with no other taken under it.
 
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering::*};
+use crate::sync::atomic::{AtomicPtr, Ordering::*};
 use crate::{ErrorCode, Result};
 use std::ptr;
 
@@ -32,21 +32,60 @@ const LAST: u32 = (1 << 31) - 1;
 /// All zero bytes are a good value, and shared references to one may be used from any thread: a
 /// type made of atomics.
 pub unsafe trait Place: Sync {
-    /// The next free place in a chain, while this one is free.
-    fn link(&self) -> &AtomicU32;
     /// The last generation used here.
     fn generation(&self) -> u64;
     /// Starts a place of fresh memory with a generation behind it.
     fn set_generation(&self, generation: u64);
 }
 
-/// Free places, linked.
-#[derive(Debug, Default)]
-pub struct Chain {
-    /// The first, or [`NIL`].
-    pub head: u32,
-    /// How many.
-    pub len: u32,
+/// How many free places a handful has at most.
+pub const HANDFUL: usize = 64;
+
+/// Some free places, on their way from one thread to another.
+#[derive(Clone, Debug)]
+pub struct Handful {
+    places: [u32; HANDFUL],
+    len: usize,
+}
+
+impl Default for Handful {
+    fn default() -> Handful {
+        Handful { places: [NIL; HANDFUL], len: 0 }
+    }
+}
+
+impl Handful {
+    /// Whether there is none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether no more go in.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.len == HANDFUL
+    }
+
+    /// Puts one in.
+    #[inline]
+    pub fn push(&mut self, index: u32) {
+        self.places[self.len] = index;
+        self.len += 1;
+    }
+
+    /// Takes one out.
+    #[inline]
+    pub fn pop(&mut self) -> Option<u32> {
+        self.len = self.len.checked_sub(1)?;
+        Some(self.places[self.len])
+    }
+
+    /// What will be taken out after so many others.
+    #[inline]
+    pub fn peek(&self, ahead: usize) -> Option<u32> {
+        self.len.checked_sub(ahead + 1).map(|at| self.places[at])
+    }
 }
 
 type Shelf<T> = [AtomicPtr<T>; SHELF];
@@ -62,10 +101,12 @@ pub struct Slab<T> {
 struct Supply {
     /// The next index that was never handed out.
     fresh: u32,
-    /// Chains that came back.
-    chains: Vec<Chain>,
+    /// What came back.
+    handfuls: Vec<Handful>,
     /// Chunks whose memory was given back, with the highest generation used in each.
     bare: Vec<(u32, u64)>,
+    /// What is left of such a chunk that is in use again: from, to, and that generation.
+    again: (u32, u32, u64),
 }
 
 impl<T: Place> Slab<T> {
@@ -73,7 +114,12 @@ impl<T: Place> Slab<T> {
     pub fn new() -> Slab<T> {
         Slab {
             shelves: (0..SHELVES).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
-            supply: Mutex::new(Supply { fresh: 1, chains: Vec::new(), bare: Vec::new() }),
+            supply: Mutex::new(Supply {
+                fresh: 0,
+                handfuls: Vec::new(),
+                bare: Vec::new(),
+                again: (0, 0, 0),
+            }),
         }
     }
 
@@ -106,46 +152,76 @@ impl<T: Place> Slab<T> {
         self.supply.lock().fresh
     }
 
-    /// A chain of free places, at least one.
-    pub fn refill(&self) -> Result<Chain> {
-        const FRESH: u32 = 64;
+    /// Some free places, at least one.
+    pub fn refill(&self) -> Result<Handful> {
+        const SOME: u32 = HANDFUL as u32;
         let mut supply = self.supply.lock();
-        if let Some(chain) = supply.chains.pop() {
-            return Ok(chain);
+        if let Some(handful) = supply.handfuls.pop() {
+            return Ok(handful);
         }
-        if let Some((chunk, generation)) = supply.bare.pop() {
-            return Ok(self.string(chunk * CHUNK, CHUNK, generation));
+        if supply.again.0 == supply.again.1
+            && let Some((chunk, generation)) = supply.bare.pop()
+        {
+            supply.again = (chunk * CHUNK, (chunk + 1) * CHUNK, generation);
+        }
+        let (start, end, generation) = supply.again;
+        if start < end {
+            supply.again.0 = start + SOME;
+            return Ok(self.gather(start, start + SOME, generation));
         }
         let start = supply.fresh;
-        if start > LAST - FRESH {
+        if start > LAST - SOME {
             return Err(ErrorCode::OutOfMemory.into());
         }
         self.put_up(start)?;
-        // A refill never crosses a chunk: both sizes are powers of two, but for the first.
-        let len = FRESH - start % FRESH;
-        supply.fresh = start + len;
-        Ok(self.string(start, len, 0))
+        // A handful never crosses a chunk: both sizes are powers of two.
+        supply.fresh = start + SOME;
+        Ok(self.gather(start, start + SOME, 0))
     }
 
-    /// Links `len` places from `start` on.
-    fn string(&self, start: u32, len: u32, generation: u64) -> Chain {
-        // Index 0 belongs to the first chunk and to nobody.
-        let (start, len) = if start == NIL { (1, len - 1) } else { (start, len) };
-        for index in start..start + len {
-            let place = self.at(index);
+    /// The places from `start` on, lowest first, with that generation behind them.
+    fn gather(&self, start: u32, end: u32, generation: u64) -> Handful {
+        let mut handful = Handful::default();
+        for index in (start.max(1)..end).rev() {
             if generation > 0 {
-                place.set_generation(generation);
+                self.at(index).set_generation(generation);
             }
-            place.link().store(if index + 1 == start + len { NIL } else { index + 1 }, Relaxed);
+            handful.push(index);
         }
-        Chain { head: start, len }
+        handful
     }
 
     /// Takes places back.
-    pub fn put_back(&self, chain: Chain) {
-        if chain.len > 0 {
-            self.supply.lock().chains.push(chain);
+    pub fn put_back(&self, handful: Handful) {
+        if !handful.is_empty() {
+            self.supply.lock().handfuls.push(handful);
         }
+    }
+
+    /// Takes one place back.
+    pub fn put_back_one(&self, index: u32) {
+        let mut supply = self.supply.lock();
+        match supply.handfuls.last_mut() {
+            Some(last) if !last.is_full() => last.push(index),
+            _ => {
+                let mut handful = Handful::default();
+                handful.push(index);
+                supply.handfuls.push(handful);
+            }
+        }
+    }
+
+    /// Fetches a place into the cache, to be written soon.
+    #[inline]
+    pub fn prefetch(&self, index: u32) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+            // SAFETY: a prefetch reads nothing, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(ptr::from_ref(self.at(index)).cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = index;
     }
 
     /// Makes sure that the chunk of `index` has memory.
@@ -166,45 +242,45 @@ impl<T: Place> Slab<T> {
     }
 
     /// Gives memory of wholly free chunks back to the system. `extra` are free places that the
-    /// caller holds; all that can still be used come back as chains in the supply.
-    pub fn trim(&self, extra: Vec<Chain>) {
+    /// caller holds; all that can still be used are in the supply afterwards.
+    pub fn trim(&self, extra: Vec<Handful>) {
         let mut supply = self.supply.lock();
-        let mut free = std::mem::take(&mut supply.chains);
-        free.extend(extra);
-        let mut indices = Vec::new();
-        for chain in free {
-            let mut index = chain.head;
-            while index != NIL {
-                indices.push(index);
-                index = self.at(index).link().load(Relaxed);
-            }
+        let mut handfuls = std::mem::take(&mut supply.handfuls);
+        handfuls.extend(extra);
+        let mut free: Vec<u32> = Vec::new();
+        for handful in &handfuls {
+            free.extend(&handful.places[..handful.len]);
         }
-        indices.sort_unstable();
-        for run in indices.chunk_by(|a, b| a >> CHUNK_BITS == b >> CHUNK_BITS) {
+        drop(handfuls);
+        free.sort_unstable();
+        let mut kept = Vec::new();
+        for run in free.chunk_by(|a, b| a >> CHUNK_BITS == b >> CHUNK_BITS) {
             let chunk = run[0] >> CHUNK_BITS;
-            let whole = CHUNK - u32::from(chunk == 0);
-            if run.len() as u32 == whole {
+            if run.len() as u32 == CHUNK - u32::from(chunk == 0) {
                 let top = run.iter().map(|index| self.at(*index).generation()).max().unwrap_or(0);
                 // SAFETY: the chunk is a mapping of ours; zero bytes are good places, and whoever
                 // still looks at one finds generation 0, which no id has.
                 unsafe {
-                    let address: *const T = self.get(chunk * CHUNK).expect("put up");
+                    let address: *const T = self.at(run[0]);
+                    let start = address.sub((run[0] % CHUNK) as usize);
                     libc::madvise(
-                        address.cast_mut().cast(),
+                        start.cast_mut().cast(),
                         CHUNK as usize * size_of::<T>(),
                         libc::MADV_DONTNEED,
                     );
                 }
                 supply.bare.push((chunk, top));
             } else {
-                for (at, index) in run.iter().enumerate() {
-                    self.at(*index).link().store(run.get(at + 1).copied().unwrap_or(NIL), Relaxed);
-                }
-                supply.chains.push(Chain { head: run[0], len: run.len() as u32 });
+                kept.extend_from_slice(run);
             }
         }
-        supply.chains.shrink_to_fit();
-        // Low chunks first, so that a small working set stays together.
+        for places in kept.chunks(HANDFUL) {
+            let mut handful = Handful::default();
+            places.iter().rev().for_each(|index| handful.push(*index));
+            supply.handfuls.push(handful);
+        }
+        supply.handfuls.shrink_to_fit();
+        // Low chunks are taken first, so that a small working set stays together.
         supply.bare.sort_unstable_by(|a, b| b.cmp(a));
     }
 }
@@ -220,12 +296,16 @@ unsafe fn map<U>(count: usize) -> Result<*mut U> {
             ptr::null_mut(),
             count * size_of::<U>(),
             libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
             -1,
             0,
         )
     };
-    if address == libc::MAP_FAILED { Err(ErrorCode::OutOfMemory.into()) } else { Ok(address.cast()) }
+    if address == libc::MAP_FAILED {
+        Err(ErrorCode::OutOfMemory.into())
+    } else {
+        Ok(address.cast())
+    }
 }
 
 impl<T> Drop for Slab<T> {

@@ -265,4 +265,3 @@ impl Core {
 pub(super) fn no_such(id: TaskId) -> Error {
     Error::new(ErrorCode::NotFound, format!("there is no task {id}, or no longer"))
 }
-

@@ -66,8 +66,13 @@ impl Core {
             }
             inlet.ready.store(door.ready.len(), Relaxed);
             for item in &out[..count] {
-                if let Ok(lane) = item.split() {
-                    self.lanes.at(lane).adopt();
+                match item.split() {
+                    Ok(lane) => {
+                        let its = self.lanes.at(lane);
+                        its.adopt();
+                        self.records.prefetch(its.taken.load(Relaxed));
+                    }
+                    Err(task) => self.records.prefetch(task),
                 }
             }
             if count > 0 {

@@ -54,7 +54,8 @@ impl Core {
         let lane = record.lane.load(Relaxed);
         let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
         let ended = word.is_final();
-        let error = if ended { record.see_extra(|extra| extra.error.clone()).flatten() } else { None };
+        let error =
+            if ended { record.see_extra(|extra| extra.error.clone()).flatten() } else { None };
         TaskStatus {
             id: self.id(index, word.generation()),
             added_at: point(record.added()),

@@ -11,7 +11,7 @@ use super::schedulers::ts_scheduler;
 use super::tasks::{ts_drop_fn, ts_kind, ts_state, ts_task_id};
 use crate::TaskId;
 use crate::error::{ErrorCode, Result};
-use crate::host::{Owned, after_drops};
+use crate::host::Owned;
 use crate::task::{STATUS_STUCK, TaskStatus};
 use std::ffi::{c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
@@ -248,14 +248,16 @@ pub unsafe extern "C" fn ts_value_free(value: *mut ts_value) {
         // SAFETY: the caller's value, as the header asks for it.
         let value = unsafe { value.replace(nothing) };
         let owned = Owned::new(value.data, value.drop);
-        after_drops(move || drop(owned));
+        drop(owned);
     })
 }
 
-/// Gives up the record of a finished task, with TS_KEEP or without: its result
-/// is dropped, and its id gives TS_ERROR_NOT_FOUND from now on.
+/// Gives up the record of a task, with TS_KEEP or without. Of a finished one
+/// the result is dropped, and its id gives TS_ERROR_NOT_FOUND from now on; any
+/// other goes on, and its record will be kept no longer than one without
+/// TS_KEEP.
 ///
-/// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_NOT_FINISHED.
+/// Errors: TS_ERROR_NOT_FOUND.
 ///
 /// Any thread. Never blocks. From a task: yes.
 #[unsafe(no_mangle)]

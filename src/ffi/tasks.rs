@@ -41,7 +41,10 @@ pub struct ts_task_id {
 
 impl From<TaskId> for ts_task_id {
     fn from(id: TaskId) -> ts_task_id {
-        ts_task_id { bytes: *id.as_bytes() }
+        // Two halves, stored as they are: copied byte by byte they would have to be put together
+        // again by whoever reads them.
+        // SAFETY: both are sixteen bytes.
+        unsafe { std::mem::transmute::<[u64; 2], ts_task_id>(id.to_halves()) }
     }
 }
 
@@ -227,8 +230,9 @@ unsafe fn read_options(place: *const ts_task_options) -> Result<ts_task_options>
 }
 
 /// The function of a task, from its two fields and the kind that goes with them.
-fn function(options: &ts_task_options) -> Result<Function> {
-    let function = match (options.run, options.poll) {
+#[inline]
+fn function(run: ts_task_fn, poll: ts_poll_fn) -> Result<Function> {
+    Ok(match (run, poll) {
         // SAFETY: a `ts_token` is what C sees of a `Token`; the rest is the same.
         (Some(run), None) => Function::Linear(unsafe {
             std::mem::transmute::<unsafe extern "C" fn(*mut ts_token, *mut c_void) -> i32, TaskFn>(
@@ -246,7 +250,12 @@ fn function(options: &ts_task_options) -> Result<Function> {
         (Some(_), Some(_)) => {
             return Err(invalid("run and poll are both set; a task has one of them"));
         }
-    };
+    })
+}
+
+/// The function of a task, which has to go with the kind that its options say, if they do.
+fn function_of_kind(options: &ts_task_options) -> Result<Function> {
+    let function = function(options.run, options.poll)?;
     if arguments::number(options.kind) != 0 {
         let kind = arguments::kind(options.kind)?;
         if kind != function.kind() {
@@ -277,7 +286,7 @@ pub(super) unsafe fn submit(
     // SAFETY: the caller's promise.
     unsafe {
         let task = RawTask {
-            function: function(options)?,
+            function: function_of_kind(options)?,
             name: optional_name(options.name, "the task name")?,
             user_data: options.user_data,
             drop: options.drop,
@@ -316,19 +325,16 @@ pub unsafe extern "C" fn ts_add_task(
         if run.is_none() {
             return Err(null("run"));
         }
-        let options = ts_task_options {
-            size: size_of::<ts_task_options>(),
-            name: task_name,
-            run,
-            poll: None,
+        let task = RawTask {
+            name: arguments::optional_name(task_name, "the task name")?,
+            function: function(run, None)?,
             user_data,
             drop,
             timeout_seconds: 0.0,
             wait_seconds: 0.0,
-            kind: MaybeUninit::new(ts_kind::TS_LINEAR),
             flags: if timeout_processing { TS_TIMEOUT_PROCESSING } else { 0 },
         };
-        out_id.set(submit(scheduler, &options)?.into());
+        out_id.set(arguments::scheduler(scheduler)?.submit_raw(&task)?.into());
         Ok(())
     })
 }

@@ -3,6 +3,7 @@
 use super::batch::BATCH;
 use super::idle::{NAP, Part};
 use super::{Shared, Slot};
+use crate::clock;
 use crate::config::Key;
 use crate::core::inlet::Item;
 use crate::core::seat::WorkerSeat;
@@ -10,7 +11,6 @@ use crate::core::take::Claim;
 use crate::host::{self, Holding};
 use crate::sync::atomic::Ordering::*;
 use crate::token::Token;
-use crate::clock;
 use std::sync::Arc;
 
 /// Looks that a searcher takes before it gives up, and pauses between two of them.
@@ -149,7 +149,8 @@ impl Worker {
                     }
                     turn += 1;
                     let crowd = turn >= TURN && self.shared.core.seems_ready();
-                    if crowd || self.shared.surplus.load(Relaxed) && self.shared.idle.has_surplus() {
+                    if crowd || self.shared.surplus.load(Relaxed) && self.shared.idle.has_surplus()
+                    {
                         self.shared.core.requeue(lane);
                         self.shared.notify();
                         return;
