@@ -327,12 +327,11 @@ static void watch_progress(double started)
     pthread_mutex_unlock(&app.mutex);
     progress.seconds = now() - started;
 
-    for (size_t i = 0; i < TASKS_LISTED; i++)
-        tasks[i].size = sizeof tasks[i];
+    tasks[0].size = sizeof tasks[0];
     ts_list_tasks(NULL, TS_LINEAR, tasks, TASKS_LISTED, &count);
     for (size_t i = 0; i < count && i < TASKS_LISTED; i++) {
         waiting += tasks[i].state == TS_PENDING;
-        stuck += tasks[i].flags & 1;
+        stuck += (tasks[i].flags & TS_STATUS_STUCK) != 0;
     }
     snprintf(note, sizeof note, ", %zu queued", waiting);
     if (stuck > 0)
