@@ -9,7 +9,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use support::{Ended, Link, Running, build_c, need, output, run, scratch, skip, start, start_command};
+use support::{
+    Ended, Link, Running, build_c, need, output, run, scratch, skip, start, start_command,
+};
 
 fn treesum() -> Option<PathBuf> {
     build_c("examples/treesum.c", &["-std=c11", "-O2"], Link::Static)
@@ -19,7 +21,8 @@ fn treesum() -> Option<PathBuf> {
 fn cksum(folder: &Path) -> Vec<u8> {
     let script = r#"set -o pipefail; find "$1" -type f -print0 | sort -z | xargs -0 -r cksum"#;
     let mut bash = Command::new("bash");
-    let output = bash.env("LC_ALL", "C").args(["-c", script, "cksum"]).arg(folder).output().expect("bash");
+    let output =
+        bash.env("LC_ALL", "C").args(["-c", script, "cksum"]).arg(folder).output().expect("bash");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
@@ -90,13 +93,19 @@ fn list_equals_cksum_on_a_made_tree() {
     let files = make_tree(&folder);
     let theirs = cksum(&folder);
     for jobs in ["1", "10", "64"] {
-        let ended = run(&treesum, [OsStr::new("--list"), "--jobs".as_ref(), jobs.as_ref(), folder.as_os_str()]);
+        let ended = run(
+            &treesum,
+            [OsStr::new("--list"), "--jobs".as_ref(), jobs.as_ref(), folder.as_os_str()],
+        );
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
         assert_equal_lines(&ended.stdout, &theirs);
         assert!(ended.stderr.contains(&format!("{files} files in ")), "{}", ended.stderr);
     }
     let slash = PathBuf::from(format!("{}/", folder.display()));
-    assert_equal_lines(&run(&treesum, [OsStr::new("--list"), slash.as_os_str()]).stdout, &cksum(&slash));
+    assert_equal_lines(
+        &run(&treesum, [OsStr::new("--list"), slash.as_os_str()]).stdout,
+        &cksum(&slash),
+    );
     fs::remove_dir_all(folder).expect("an end");
 }
 
@@ -108,14 +117,17 @@ fn list_equals_cksum_on_a_real_tree() {
         return skip("no tree to sum");
     };
     let theirs = cksum(folder);
-    let ended = start(&treesum, [OsStr::new("--list"), folder.as_os_str()]).end(Duration::from_secs(300));
+    let ended =
+        start(&treesum, [OsStr::new("--list"), folder.as_os_str()]).end(Duration::from_secs(300));
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert_equal_lines(&ended.stdout, &theirs);
 }
 
 #[test]
 fn the_shared_library_does_as_well() {
-    let Some(treesum) = build_c("examples/treesum.c", &["-std=c11", "-O2"], Link::Shared) else { return };
+    let Some(treesum) = build_c("examples/treesum.c", &["-std=c11", "-O2"], Link::Shared) else {
+        return;
+    };
     let folder = scratch("treesum-shared");
     for number in 0..200 {
         put(folder.join(format!("{}/{number}", number % 9)), noise(1000, number));
@@ -133,14 +145,22 @@ fn make_endless(folder: &Path) -> PathBuf {
     }
     let endless = folder.join("endless/1");
     put(&endless, "");
-    fs::File::options().write(true).open(&endless).and_then(|file| file.set_len(1 << 40)).expect("a sparse file");
+    fs::File::options()
+        .write(true)
+        .open(&endless)
+        .and_then(|file| file.set_len(1 << 40))
+        .expect("a sparse file");
     endless
 }
 
 fn wait_until_open(treesum: &mut Running, path: &Path) {
     treesum.until("the file is open", |treesum| {
-        let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", treesum.id())) else { return false };
-        descriptors.flatten().any(|descriptor| fs::read_link(descriptor.path()).is_ok_and(|open| open == path))
+        let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", treesum.id())) else {
+            return false;
+        };
+        descriptors
+            .flatten()
+            .any(|descriptor| fs::read_link(descriptor.path()).is_ok_and(|open| open == path))
     });
 }
 

@@ -70,7 +70,9 @@ pub fn library(link: Link) -> PathBuf {
 pub fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{}: {error}", folder.display()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            panic!("{}: {error}", folder.display())
+        }
         _ => {}
     }
     fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -92,10 +94,19 @@ pub fn build_c(source: &str, flags: &[&str], link: Link) -> Option<PathBuf> {
     let fresh = unique(&program);
 
     let mut cc = Command::new("cc");
-    cc.current_dir(root()).args(STRICT).args(flags).arg("-Iinclude").arg(source).arg("-o").arg(&fresh).arg(&library);
+    cc.current_dir(root())
+        .args(STRICT)
+        .args(flags)
+        .arg("-Iinclude")
+        .arg(source)
+        .arg("-o")
+        .arg(&fresh)
+        .arg(&library);
     match link {
         Link::Static => cc.args(NATIVE_LIBRARIES),
-        Link::Shared => cc.arg("-lpthread").arg(format!("-Wl,-rpath,{}", loader_folder(&library).display())),
+        Link::Shared => {
+            cc.arg("-lpthread").arg(format!("-Wl,-rpath,{}", loader_folder(&library).display()))
+        }
     };
     output(&mut cc);
     // At once whole: another thread may be running the same program.
@@ -122,7 +133,10 @@ fn unique(path: &Path) -> PathBuf {
 /// A folder where the loader finds the shared library under its soname.
 fn loader_folder(library: &Path) -> PathBuf {
     let text = output(Command::new("readelf").arg("-d").arg(library));
-    let soname = text.lines().find(|line| line.contains("(SONAME)")).and_then(|line| line.split(['[', ']']).nth(1));
+    let soname = text
+        .lines()
+        .find(|line| line.contains("(SONAME)"))
+        .and_then(|line| line.split(['[', ']']).nth(1));
     let folder = program_folder();
     let link = folder.join(soname.unwrap_or("libtask_scheduling.so"));
     let fresh = unique(&link);
@@ -171,7 +185,8 @@ where
 /// Starts a command.
 pub fn start_command(mut command: Command) -> Running {
     let files = ["stdout", "stderr"].map(|name| unique(&program_folder().join(name)));
-    let [stdout, stderr] = files.each_ref().map(|path| File::create(path).expect("a file for output"));
+    let [stdout, stderr] =
+        files.each_ref().map(|path| File::create(path).expect("a file for output"));
     command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
     let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     Running { child, files, what: format!("{command:?}") }
@@ -217,10 +232,15 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("the state of a child") {
                 break status;
             }
-            assert!(Instant::now() < deadline, "{} hangs: it has not ended after {limit:?}", self.what);
+            assert!(
+                Instant::now() < deadline,
+                "{} hangs: it has not ended after {limit:?}",
+                self.what
+            );
             std::thread::sleep(Duration::from_millis(2));
         };
-        let [stdout, stderr] = self.files.each_ref().map(|path| fs::read(path).expect("its output"));
+        let [stdout, stderr] =
+            self.files.each_ref().map(|path| fs::read(path).expect("its output"));
         let stderr = String::from_utf8_lossy(&stderr).into_owned();
         Ended { status: status.code(), stdout, stderr }
     }
