@@ -20,6 +20,7 @@
 #include "task_scheduling.h"
 
 #include "cksum.h"
+#include "filequeues.h"
 #include "findfiles.h"
 #include "printable.h"
 #include "progress.h"
@@ -29,34 +30,13 @@
 
 enum { BUFFER_SIZE = 65536, FAILURES_SHOWN = 5, TASKS_LISTED = 256 };
 
-/* A file belongs to its queue until it is added, then to its task, and after
- * end_file() to the list of ended files, if that needs it. */
-struct file {
-    struct file *next;
-    struct queue *queue;
-    uint64_t size;              /* as found; once summed, as read */
-    uint32_t crc;
-    bool summed;
-    char *words;                /* why it failed */
-    char path[];
-};
-
-struct queue {
-    char name[256];
-    struct file **files;        /* those from `added` on are still to be added */
-    size_t count, capacity, added;
-    size_t in_flight;           /* added and not ended; app.mutex guards it */
-    ts_task_id last;            /* the latest that was accepted */
-};
-
 static struct {
     const char *root;           /* the options */
     bool list;
     double timeout;
     atomic_bool stop;           /* a signal has come */
     pthread_t main_thread;
-    struct queue **queues;      /* the feeder's; `active` of them have files to add */
-    size_t queue_count, queue_capacity, active, cursor;
+    struct queues queues;       /* the feeder's */
     pthread_mutex_t mutex;      /* guards what follows */
     struct progress progress;
     uint64_t summed, failed;
@@ -75,14 +55,6 @@ static void check(ts_error error, const char *what)
         die(what, ts_last_error_message());
 }
 
-static void *resize(void *memory, size_t size)
-{
-    memory = realloc(memory, size);
-    if (memory == NULL)
-        die("memory", strerror(ENOMEM));
-    return memory;
-}
-
 /* ---- The task ---------------------------------------------------------- */
 
 /* The drop function: called once for each accepted task, however it went. It
@@ -92,8 +64,8 @@ static void end_file(void *user_data)
     struct file *file = user_data;
     bool failed = file->words != NULL;
     bool keep = failed || (file->summed && app.list);
+    atomic_fetch_sub(&file->queue->in_flight, 1);
     pthread_mutex_lock(&app.mutex);
-    file->queue->in_flight--;
     app.progress.files_done++;
     app.summed += file->summed;
     app.failed += failed;
@@ -174,96 +146,33 @@ static int32_t sum_file(ts_token *token, void *user_data)
 
 /* ---- The feeder thread ------------------------------------------------- */
 
-static struct queue *new_queue(const char *name)
-{
-    struct queue *queue = resize(NULL, sizeof *queue);
-    memset(queue, 0, sizeof *queue);
-    strcpy(queue->name, name);
-    if (app.queue_count == app.queue_capacity) {
-        app.queue_capacity = app.queue_capacity * 2 + 16;
-        app.queues = resize(app.queues, app.queue_capacity * sizeof queue);
-    }
-    return app.queues[app.queue_count++] = queue;
-}
-
 /* A file that never became a task ends here. */
 static void end_without_task(struct file *file, const char *words)
 {
-    file->words = words != NULL ? strdup(words) : NULL;
-    pthread_mutex_lock(&app.mutex);
-    file->queue->in_flight++;
-    pthread_mutex_unlock(&app.mutex);
+    file->words = strdup(words);
+    atomic_fetch_add(&file->queue->in_flight, 1);
     end_file(file);
 }
 
 static void file_found(const char *top, const char *path, uint64_t size, const char *error)
 {
-    char name[256];
-    size_t length = strlen(path) + 1;
-    struct file *file = resize(NULL, sizeof *file + length);
-    struct queue *queue = app.queue_count > 0 ? app.queues[app.queue_count - 1] : NULL;
-
-    printable(top, name, sizeof name);
-    if (queue == NULL || strcmp(queue->name, name) != 0)
-        queue = new_queue(name);
-    *file = (struct file){ .queue = queue, .size = size };
-    memcpy(file->path, path, length);
-
+    struct file *file = new_file(&app.queues, top, path, size);
     pthread_mutex_lock(&app.mutex);
     app.progress.files++;
     app.progress.bytes += size;
     pthread_mutex_unlock(&app.mutex);
-    if (error != NULL) {
+    if (error == NULL)
+        append_file(file);
+    else
         end_without_task(file, error);
-        return;
-    }
-    if (queue->count == queue->capacity) {
-        queue->capacity = queue->capacity * 2 + 16;
-        queue->files = resize(queue->files, queue->capacity * sizeof file);
-    }
-    queue->files[queue->count++] = file;
 }
 
-static int by_path(const void *left, const void *right)
+static void all_found(void)
 {
-    struct file *const *a = left, *const *b = right;
-    return strcmp((*a)->path, (*b)->path);
-}
-
-static void sort_queues(void)
-{
-    for (size_t i = 0; i < app.queue_count; i++) {
-        struct queue *queue = app.queues[i];
-        if (queue->count > 1)
-            qsort(queue->files, queue->count, sizeof *queue->files, by_path);
-    }
-    app.active = app.queue_count;
+    sort_queues(&app.queues);
     pthread_mutex_lock(&app.mutex);
     app.progress.all_found = true;
     pthread_mutex_unlock(&app.mutex);
-}
-
-/* The next queue with nothing in flight, or else the one with least: so a slow
- * queue cannot fill the waiting room and shut the others out. */
-static struct queue *choose_queue(void)
-{
-    struct queue *best = NULL;
-    size_t looked = 0;
-    pthread_mutex_lock(&app.mutex);
-    while (looked < app.active && (best == NULL || best->in_flight > 0)) {
-        size_t i = app.cursor++ % app.active;
-        struct queue *queue = app.queues[i];
-        if (queue->added == queue->count) {
-            app.queues[i] = app.queues[--app.active];
-            app.queues[app.active] = queue;
-            continue;
-        }
-        if (best == NULL || queue->in_flight < best->in_flight)
-            best = queue;
-        looked++;
-    }
-    pthread_mutex_unlock(&app.mutex);
-    return best;
 }
 
 static void add_file(struct queue *queue)
@@ -282,9 +191,7 @@ static void add_file(struct queue *queue)
         options.timeout_seconds = app.timeout;
     }
 
-    pthread_mutex_lock(&app.mutex);
-    queue->in_flight++;
-    pthread_mutex_unlock(&app.mutex);
+    atomic_fetch_add(&queue->in_flight, 1);
     ts_error error = ts_submit(NULL, &options, &id);
     if (error == TS_OK) {
         queue->last = id;       /* the file is the task's: not touched again */
@@ -299,16 +206,16 @@ static void add_file(struct queue *queue)
  * that ended long ago is not known any more, which is as good. */
 static void wait_for_queues(void)
 {
-    for (size_t i = 0; i < app.queue_count; i++)
-        ts_wait(NULL, app.queues[i]->last, TS_FOREVER, NULL);
+    for (size_t i = 0; i < app.queues.count; i++)
+        ts_wait(NULL, app.queues.all[i]->last, TS_FOREVER, NULL);
 }
 
 static void *feed(void *unused)
 {
     struct queue *queue;
     find_files(app.root, &app.stop, file_found);
-    sort_queues();
-    while (!atomic_load(&app.stop) && (queue = choose_queue()) != NULL)
+    all_found();
+    while (!atomic_load(&app.stop) && (queue = choose_queue(&app.queues)) != NULL)
         add_file(queue);
     wait_for_queues();
     pthread_kill(app.main_thread, SIGUSR1);     /* tells watch() */
@@ -387,11 +294,11 @@ static struct file **sort_ended(size_t *count)
     size_t n = 0;
     for (struct file *file = app.ended; file != NULL; file = file->next)
         n++;
-    struct file **files = resize(NULL, (n + 1) * sizeof *files);
+    struct file **files = allocate((n + 1) * sizeof *files);
     *count = n;
     for (struct file *file = app.ended; file != NULL; file = file->next)
         files[--n] = file;
-    qsort(files, *count, sizeof *files, by_path);
+    sort_files(files, *count);
     return files;
 }
 
@@ -428,7 +335,7 @@ static void print_totals(FILE *out, double seconds)
     fprintf(out, "%s\n", info);
     ts_string_free(info);
     fprintf(out, "%" PRIu64 " files in %zu queues, %.1f MiB in %.2f s: %.0f files/s, %.1f MiB/s\n",
-            app.summed, app.queue_count, mib(p->bytes_done), seconds,
+            app.summed, app.queues.count, mib(p->bytes_done), seconds,
             (double)app.summed / seconds, mib(p->bytes_done) / seconds);
     if (left_out > 0)
         fprintf(out, "interrupted: %" PRIu64 " files left out\n", left_out);
@@ -441,14 +348,7 @@ static void free_all(struct file **ended, size_t count)
         free(ended[i]);
     }
     free(ended);
-    for (size_t i = 0; i < app.queue_count; i++) {
-        struct queue *queue = app.queues[i];
-        while (queue->added < queue->count)
-            free(queue->files[queue->added++]);
-        free(queue->files);
-        free(queue);
-    }
-    free(app.queues);
+    free_queues(&app.queues);
 }
 
 /* ---- Options ----------------------------------------------------------- */
