@@ -1,0 +1,55 @@
+# make help lists the targets. Each one does its own set-up.
+
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DIR ?= /usr/share
+CFLAGS ?= -O2 -g
+STRICT := -std=c11 -Wall -Wextra -Werror -pedantic
+LIBRARY := $(TARGET)/release/libtask_scheduling.a
+# What `rustc --print native-static-libs` names for the static library.
+NATIVE := -lpthread -ldl -lm
+
+.PHONY: build demo test bench header clean help setup-build setup-test
+
+build: setup-build
+	@cargo build --release
+
+demo: build build/treesum
+	build/treesum '$(DIR)' || [ $$? -eq 1 ]	# 1: a file could not be read, and the totals say which
+
+build/treesum: $(wildcard examples/*.c examples/*.h) include/task_scheduling.h $(LIBRARY)
+	@mkdir -p build
+	$(CC) $(STRICT) $(CFLAGS) -Iinclude examples/treesum.c -o $@ $(LIBRARY) $(NATIVE)
+
+$(LIBRARY): build ;
+
+test: setup-test
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo test
+	@echo "make test: all passed"
+
+bench: setup-build
+	@if [ -x benches/run ]; then benches/run; else echo "make bench: there are no benchmarks yet"; fi
+
+header: setup-test
+	TS_UPDATE=1 cargo test --test header
+
+clean:
+	cargo clean
+	rm -rf build
+
+help:
+	@echo "make                  the release library: $(LIBRARY) and .so"
+	@echo "make demo [DIR=...]   checksums of the files below DIR ($(DIR)), by examples/treesum.c"
+	@echo "make test             formatting, lints, and every test"
+	@echo "make bench            what a task costs"
+	@echo "make header           writes include/task_scheduling.h anew"
+	@echo "make clean            removes what was built"
+
+setup-build:
+	@scripts/setup build
+
+setup-test:
+	@scripts/setup build test

@@ -1,0 +1,259 @@
+//! What the tests share that work on C programs: building them against the library that was built
+//! together with the test, and running them under a guard against hanging.
+#![allow(dead_code)] // each test uses its part
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What every C program must compile under.
+pub const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
+
+/// What a program that links the static library needs besides it.
+pub const NATIVE_LIBRARIES: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
+
+/// How a C program gets at the library.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub enum Link {
+    /// `libtask_scheduling.a` becomes part of it.
+    Static,
+    /// It loads `libtask_scheduling.so`.
+    Shared,
+}
+
+/// The top of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Whether the tool is there. If not, the test says so, loudly, and passes over what needs it; with
+/// `CI=true` it fails.
+pub fn need(tool: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
+    if !there {
+        skip(&format!("{tool} is not installed (scripts/setup)"));
+    }
+    there
+}
+
+/// Says that a test, or a part of it, cannot run here; with `CI=true` that is a failure.
+pub fn skip(reason: &str) {
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "with CI=true: {reason}");
+    let test = std::thread::current().name().unwrap_or("test").to_owned();
+    // Not eprintln!, which the harness keeps to itself.
+    let _ = writeln!(std::io::stderr(), "SKIP {test}: {reason}");
+}
+
+/// The folder where cargo put the library that was built together with this test.
+pub fn library_folder() -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    test.parent().expect("a folder").to_owned()
+}
+
+/// The library of that kind that was built together with this test.
+pub fn library(link: Link) -> PathBuf {
+    let path = library_folder().join(match link {
+        Link::Static => "libtask_scheduling.a",
+        Link::Shared => "libtask_scheduling.so",
+    });
+    assert!(path.exists(), "cargo has not built {}", path.display());
+    path
+}
+
+/// A folder for this test alone, empty, under cargo's own for such things.
+pub fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            panic!("{}: {error}", folder.display())
+        }
+        _ => {}
+    }
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    folder
+}
+
+/// Compiles a C program (a path from the top of the repository) with these flags and [`STRICT`], and
+/// links it to the library. `None` when there is no compiler; see [`need`].
+pub fn build_c(source: &str, flags: &[&str], link: Link) -> Option<PathBuf> {
+    if !need("cc") {
+        return None;
+    }
+    let folder = program_folder();
+    let library = library(link);
+    let mut hasher = DefaultHasher::new();
+    (source, flags, link).hash(&mut hasher);
+    let stem = Path::new(source).file_stem().expect("a file's name").to_string_lossy();
+    let program = folder.join(format!("{stem}-{link:?}-{:016x}", hasher.finish()));
+    let fresh = unique(&program);
+
+    let mut cc = Command::new("cc");
+    cc.current_dir(root())
+        .args(STRICT)
+        .args(flags)
+        .arg("-Iinclude")
+        .arg(source)
+        .arg("-o")
+        .arg(&fresh)
+        .arg(&library);
+    match link {
+        Link::Static => cc.args(NATIVE_LIBRARIES),
+        Link::Shared => {
+            cc.arg("-lpthread").arg(format!("-Wl,-rpath,{}", loader_folder(&library).display()))
+        }
+    };
+    output(&mut cc);
+    // At once whole: another thread may be running the same program.
+    fs::rename(&fresh, &program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    Some(program)
+}
+
+/// Where programs are built; each profile and target has its own.
+fn program_folder() -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    library_folder().hash(&mut hasher);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{:016x}", hasher.finish()));
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    folder
+}
+
+/// The path with something behind it that no other thread or process uses.
+fn unique(path: &Path) -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    path.with_extension(format!("{}-{count}", std::process::id()))
+}
+
+/// A folder where the loader finds the shared library under its soname.
+fn loader_folder(library: &Path) -> PathBuf {
+    let text = output(Command::new("readelf").arg("-d").arg(library));
+    let soname = text
+        .lines()
+        .find(|line| line.contains("(SONAME)"))
+        .and_then(|line| line.split(['[', ']']).nth(1));
+    let folder = program_folder();
+    let link = folder.join(soname.unwrap_or("libtask_scheduling.so"));
+    let fresh = unique(&link);
+    std::os::unix::fs::symlink(library, &fresh).expect("a symbolic link");
+    fs::rename(&fresh, &link).expect("the link's name");
+    folder
+}
+
+/// What the command prints on its standard output; it must succeed.
+pub fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{error}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A program that was started, and is killed if it does not end in time.
+pub struct Running {
+    child: Child,
+    files: [PathBuf; 2],
+    what: String,
+}
+
+/// How a program ended, and what it printed.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit status; `None` when a signal ended it.
+    pub status: Option<i32>,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Starts a program.
+pub fn start<I, S>(program: impl AsRef<OsStr>, arguments: I) -> Running
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let mut command = Command::new(program);
+    command.args(arguments);
+    start_command(command)
+}
+
+/// Starts a command.
+pub fn start_command(mut command: Command) -> Running {
+    let files = ["stdout", "stderr"].map(|name| unique(&program_folder().join(name)));
+    let [stdout, stderr] =
+        files.each_ref().map(|path| File::create(path).expect("a file for output"));
+    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    Running { child, files, what: format!("{command:?}") }
+}
+
+/// Runs a program to its end, for at most a minute.
+pub fn run<I, S>(program: impl AsRef<OsStr>, arguments: I) -> Ended
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    start(program, arguments).end(Duration::from_secs(60))
+}
+
+impl Running {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
+        let id = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        // SAFETY: the child has not been waited for, so the id is its own.
+        assert_eq!(unsafe { libc::kill(id, signal) }, 0, "{}", self.what);
+    }
+
+    /// Waits until the condition holds; the program must not end before.
+    pub fn until(&mut self, what: &str, mut condition: impl FnMut(&Running) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !condition(self) {
+            let ended = self.child.try_wait().expect("the state of a child");
+            assert!(ended.is_none(), "{} ended before {what}", self.what);
+            assert!(Instant::now() < deadline, "{}: no {what}", self.what);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits for its end; kills it, and fails, when that takes longer.
+    pub fn end(mut self, limit: Duration) -> Ended {
+        let deadline = Instant::now() + limit;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("the state of a child") {
+                break status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{} hangs: it has not ended after {limit:?}",
+                self.what
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let [stdout, stderr] =
+            self.files.each_ref().map(|path| fs::read(path).expect("its output"));
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        Ended { status: status.code(), stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        for file in &self.files {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
