@@ -45,7 +45,7 @@ impl Scheduler {
         let core = Arc::new(Core::new(
             settings.count(Key::MaximumQueueLine),
             settings.count(Key::MaximumTaskInfoStorage),
-        ));
+        )?);
         Ok(Scheduler {
             pool: Pool::new(core.clone(), settings.clone()),
             core,

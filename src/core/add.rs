@@ -109,7 +109,7 @@ impl Core {
             }
             let lane = match task.name {
                 None => NIL,
-                Some(name) => match door.find(&self.lanes, hash, task.kind, name) {
+                Some(name) => match door.find(hash, task.kind, name) {
                     Some(lane) => lane,
                     None => self.new_lane(&mut door, at, hash, task.kind, name)?,
                 },
@@ -198,7 +198,7 @@ impl Core {
         self.lanes.put_back(places);
         let name = own.into_boxed_str();
         self.lanes.at(lane).open(at, kind, &name);
-        door.names.insert_unique(hash, Entry { hash, lane, name }, |entry| entry.hash);
+        door.names.insert_unique(hash, Entry { hash, lane, kind, name }, |entry| entry.hash);
         Ok(lane)
     }
 
@@ -213,7 +213,7 @@ impl Core {
         let lanes = &self.lanes;
         door.names.retain(|entry| {
             let lane = lanes.at(entry.lane);
-            let idle = lane.gate.is_idle() && lane.remembered.load(Relaxed) == 0;
+            let idle = lane.gate.is_idle() && lane.remembered().load(Relaxed) == 0;
             if idle {
                 lane.close();
                 lanes.put_back_one(entry.lane);

@@ -57,7 +57,7 @@ impl History {
         let lane = record.lane.load(Relaxed);
         let mut order = self.order.lock();
         if lane != NIL {
-            let remembered = &lanes.at(lane).remembered;
+            let remembered = lanes.at(lane).remembered();
             remembered.store(remembered.load(Relaxed) + 1, Relaxed);
         }
         let mut evicted = Evicted::default();
@@ -107,7 +107,7 @@ pub fn let_go(records: &Slab<Record>, lanes: &Slab<Lane>, index: u32) -> bool {
 pub fn forget_name(lanes: &Slab<Lane>, record: &Record) {
     let lane = record.lane.load(Relaxed);
     if lane != NIL {
-        let remembered = &lanes.at(lane).remembered;
+        let remembered = lanes.at(lane).remembered();
         remembered.store(remembered.load(Relaxed) - 1, Relaxed);
     }
 }

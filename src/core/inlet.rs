@@ -6,8 +6,7 @@
 //!
 //! Lock order: bound → inlet → history → slab supply. Nobody holds two inlets at once.
 
-use super::lane::Lane;
-use super::slab::{Handful, Slab};
+use super::slab::Handful;
 use crate::kinds::Kind;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
@@ -58,6 +57,7 @@ impl Item {
 pub struct Entry {
     pub hash: u64,
     pub lane: u32,
+    pub kind: Kind,
     /// The lane points into this.
     pub name: Box<str>,
 }
@@ -114,8 +114,7 @@ impl Inlet {
     #[inline]
     pub fn push_ready(&self, door: &mut Door, item: Item) {
         door.ready.push_back(item);
-        // Ordered before the adder's look at who is awake: see `workers::idle`.
-        self.ready.store(door.ready.len(), SeqCst);
+        self.ready.store(door.ready.len(), Relaxed);
     }
 }
 
@@ -134,11 +133,9 @@ impl Door {
 
     /// The lane of a name.
     #[inline]
-    pub fn find(&self, lanes: &Slab<Lane>, hash: u64, kind: Kind, name: &[u8]) -> Option<u32> {
+    pub fn find(&self, hash: u64, kind: Kind, name: &[u8]) -> Option<u32> {
         let same = |entry: &Entry| {
-            entry.hash == hash
-                && entry.name.as_bytes() == name
-                && lanes.at(entry.lane).kind() == kind
+            entry.hash == hash && entry.name.as_bytes() == name && entry.kind == kind
         };
         self.names.find(hash, same).map(|entry| entry.lane)
     }

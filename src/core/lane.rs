@@ -10,32 +10,38 @@ use crate::kinds::Kind;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
 use std::ptr;
 
-/// See the module.
+/// See the module. Adders and the owner work on lines of their own.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C, align(128))]
 pub struct Lane {
     /// Who works it.
     pub gate: Gate,
     /// First and last of the new tasks. Under the inlet's lock.
     head: AtomicU32,
     tail: AtomicU32,
-    /// The next task of those that the owner took. Only the owner writes; a cancel may read.
-    pub taken: AtomicU32,
     /// How many new tasks hang here, and how many were cancelled since that was last looked after.
     /// Under the inlet's lock.
     len: AtomicU32,
     dead: AtomicU32,
-    /// Ended tasks that are still readable, and so need the name. Under history's lock.
-    pub remembered: AtomicU32,
-    /// The inlet that it belongs to, and its kind.
+    /// The inlet that it belongs to.
     inlet: AtomicU32,
+    name_len: AtomicU32,
     /// Adds are refused. Under the inlet's lock.
     pub banned: AtomicBool,
     /// Whether it is async.
     is_async: AtomicBool,
-    name_len: AtomicU32,
     /// The bytes of the name, owned by the inlet's table. Under the inlet's lock or history's.
     name: AtomicPtr<u8>,
+    owners: OwnersLine,
+}
+
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct OwnersLine {
+    /// The next task of those that the owner took. Only the owner writes; a cancel may read.
+    taken: AtomicU32,
+    /// Ended tasks that are still readable, and so need the name. Under history's lock.
+    remembered: AtomicU32,
 }
 
 // SAFETY: made of atomics; null pointers and zero numbers are good values.
@@ -62,6 +68,18 @@ impl Lane {
     pub fn close(&self) {
         self.name.store(ptr::null_mut(), Release);
         self.name_len.store(0, Relaxed);
+    }
+
+    /// The next task of those that the owner took. Only the owner writes; a cancel may read.
+    #[inline]
+    pub fn taken(&self) -> &AtomicU32 {
+        &self.owners.taken
+    }
+
+    /// Ended tasks that are still readable, and so need the name. Under history's lock.
+    #[inline]
+    pub fn remembered(&self) -> &AtomicU32 {
+        &self.owners.remembered
     }
 
     /// The inlet that it belongs to.
@@ -103,7 +121,7 @@ impl Lane {
     #[inline]
     pub fn take_all(&self) {
         self.gate.own();
-        self.taken.store(self.head.load(Relaxed), Release);
+        self.owners.taken.store(self.head.load(Relaxed), Release);
         self.head.store(NIL, Relaxed);
         self.tail.store(NIL, Relaxed);
         self.len.store(0, Relaxed);
@@ -120,7 +138,7 @@ impl Lane {
     /// the inlet's lock.
     #[inline]
     pub fn adopt(&self) {
-        if self.taken.load(Relaxed) == NIL {
+        if self.owners.taken.load(Relaxed) == NIL {
             self.take_all();
         } else if self.head.load(Relaxed) == NIL {
             self.gate.own();

@@ -20,6 +20,7 @@ pub mod view;
 pub mod waiting;
 pub mod word;
 
+use crate::Result;
 use crate::id::{self, Parts, TaskId};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering::*};
@@ -45,13 +46,13 @@ pub struct Core {
     records: Slab<Record>,
     lanes: Slab<Lane>,
     inlets: [Inlet; INLETS],
-    bound: Bound,
-    history: History,
+    bound: CachePadded<Bound>,
+    history: CachePadded<History>,
     rooms: Rooms,
     /// The last failures, oldest first.
-    failures: Mutex<VecDeque<Failure>>,
+    failures: CachePadded<Mutex<VecDeque<Failure>>>,
     /// What workers count in.
-    seats: Mutex<Vec<Arc<CachePadded<Counts>>>>,
+    seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
     /// No adds are taken.
     closed: AtomicBool,
@@ -62,22 +63,22 @@ pub struct Core {
 
 impl Core {
     /// An empty one, with its limits on pending tasks (0: none) and on finished records.
-    pub fn new(queue_limit: usize, history_limit: usize) -> Core {
+    pub fn new(queue_limit: usize, history_limit: usize) -> Result<Core> {
         let instance = id::random_instance();
-        Core {
-            records: Slab::new(),
-            lanes: Slab::new(),
+        Ok(Core {
+            records: Slab::new()?,
+            lanes: Slab::new()?,
             inlets: std::array::from_fn(|_| Inlet::new()),
-            bound: Bound::new(queue_limit),
-            history: History::new(history_limit),
+            bound: CachePadded::new(Bound::new(queue_limit)),
+            history: CachePadded::new(History::new(history_limit)),
             rooms: Rooms::new(),
-            failures: Mutex::new(VecDeque::new()),
-            seats: Mutex::new(Vec::new()),
+            failures: CachePadded::new(Mutex::new(VecDeque::new())),
+            seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
             closed: AtomicBool::new(false),
             instance,
             hashing: FixedState::with_seed(instance.rotate_left(14) ^ 0x9e37_79b9_7f4a_7c15),
-        }
+        })
     }
 
     /// Tells this core from others.

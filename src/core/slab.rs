@@ -1,4 +1,4 @@
-//! Numbered places of one type, in chunks whose addresses never change.
+//! Numbered places of one type, at addresses that never change.
 //!
 //! An index stays good to look at as long as the slab lives, whatever became of what it named: a
 //! stale id reads a word and finds another generation there. Free places move between threads by
@@ -12,19 +12,19 @@
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicPtr, Ordering::*};
 use crate::{ErrorCode, Result};
-use std::ptr;
+use crossbeam_utils::CachePadded;
+use std::ptr::{self, NonNull};
 
 /// No place: index 0 is never handed out.
 pub const NIL: u32 = 0;
 
-const CHUNK_BITS: u32 = 10;
+/// Memory is mapped a block at a time, but only touched, and given back, a chunk at a time.
+const BLOCK_BITS: u32 = 16;
+const BLOCK: u32 = 1 << BLOCK_BITS;
 /// Places in a chunk.
-pub const CHUNK: u32 = 1 << CHUNK_BITS;
-const SHELF_BITS: u32 = 10;
-const SHELF: usize = 1 << SHELF_BITS;
-const SHELVES: usize = 1 << (32 - CHUNK_BITS - SHELF_BITS);
-/// The highest index; one bit is left free for those who tag indices.
-const LAST: u32 = (1 << 31) - 1;
+pub const CHUNK: u32 = 1 << 10;
+/// Indices keep one bit free for those who tag them.
+const BLOCKS: usize = 1 << (31 - BLOCK_BITS);
 
 /// What can live in a slab.
 ///
@@ -88,14 +88,20 @@ impl Handful {
     }
 }
 
-type Shelf<T> = [AtomicPtr<T>; SHELF];
+type Blocks<T> = [AtomicPtr<T>; BLOCKS];
 
 /// See the module.
 #[derive(Debug)]
 pub struct Slab<T> {
-    shelves: Box<[AtomicPtr<Shelf<T>>]>,
-    supply: Mutex<Supply>,
+    /// Each block's address, once it has one; a mapping of ours.
+    blocks: NonNull<Blocks<T>>,
+    supply: CachePadded<Mutex<Supply>>,
 }
+
+// SAFETY: what is shared are places, which are `Sync`, and a lock.
+unsafe impl<T: Place> Send for Slab<T> {}
+// SAFETY: as above.
+unsafe impl<T: Place> Sync for Slab<T> {}
 
 #[derive(Debug)]
 struct Supply {
@@ -110,41 +116,42 @@ struct Supply {
 }
 
 impl<T: Place> Slab<T> {
-    /// A slab with no chunk.
-    pub fn new() -> Slab<T> {
-        Slab {
-            shelves: (0..SHELVES).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
-            supply: Mutex::new(Supply {
+    /// A slab with no block.
+    pub fn new() -> Result<Slab<T>> {
+        Ok(Slab {
+            // SAFETY: null pointers are all zero bytes.
+            blocks: unsafe { map::<Blocks<T>>(1)? },
+            supply: CachePadded::new(Mutex::new(Supply {
                 fresh: 0,
                 handfuls: Vec::new(),
                 bare: Vec::new(),
                 again: (0, 0, 0),
-            }),
-        }
+            })),
+        })
+    }
+
+    #[inline]
+    fn block(&self, index: u32) -> &AtomicPtr<T> {
+        // SAFETY: mapped for as long as the slab lives.
+        unsafe { &self.blocks.as_ref()[(index >> BLOCK_BITS) as usize % BLOCKS] }
     }
 
     /// The place with an index that a stranger gave.
     #[inline]
     pub fn get(&self, index: u32) -> Option<&T> {
-        let shelf = self.shelves[(index >> (CHUNK_BITS + SHELF_BITS)) as usize].load(Acquire);
-        // SAFETY: a shelf and a chunk, once set, stay until the slab is dropped.
-        unsafe {
-            let chunk = shelf.as_ref()?[(index >> CHUNK_BITS) as usize % SHELF].load(Acquire);
-            (!chunk.is_null()).then(|| &*chunk.add((index % CHUNK) as usize))
-        }
+        let block = self.block(index).load(Acquire);
+        // SAFETY: a block, once there, stays until the slab is dropped.
+        (!block.is_null()).then(|| unsafe { &*block.add((index % BLOCK) as usize) })
     }
 
     /// The place with an index of ours.
     #[inline]
     pub fn at(&self, index: u32) -> &T {
-        let shelf = self.shelves[(index >> (CHUNK_BITS + SHELF_BITS)) as usize].load(Acquire);
-        debug_assert!(!shelf.is_null() && index != NIL);
-        // SAFETY: indices are handed out after their chunk was put up, and reach other threads
-        // through locks and atomics; shelf and chunk stay until the slab is dropped.
-        unsafe {
-            let chunk = (&*shelf)[(index >> CHUNK_BITS) as usize % SHELF].load(Acquire);
-            &*chunk.add((index % CHUNK) as usize)
-        }
+        let block = self.block(index).load(Relaxed);
+        debug_assert!(!block.is_null());
+        // SAFETY: indices are handed out after their block was put up, and reach other threads
+        // through locks and atomics; the block stays until the slab is dropped.
+        unsafe { &*block.add((index % BLOCK) as usize) }
     }
 
     /// Every index that was ever handed out is below this one.
@@ -170,7 +177,7 @@ impl<T: Place> Slab<T> {
             return Ok(self.gather(start, start + SOME, generation));
         }
         let start = supply.fresh;
-        if start > LAST - SOME {
+        if start as usize >= BLOCKS << BLOCK_BITS {
             return Err(ErrorCode::OutOfMemory.into());
         }
         self.put_up(start)?;
@@ -214,29 +221,34 @@ impl<T: Place> Slab<T> {
     /// Fetches a place into the cache, to be written soon.
     #[inline]
     pub fn prefetch(&self, index: u32) {
+        let place: *const T = self.at(index);
         #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-            // SAFETY: a prefetch reads nothing, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_ET0>(ptr::from_ref(self.at(index)).cast()) };
+        // SAFETY: a prefetch changes nothing, whatever the address. (The intrinsic only fetches to
+        // read, and the write would go to the other core once more.)
+        unsafe {
+            std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
         }
         #[cfg(not(target_arch = "x86_64"))]
-        let _ = index;
+        let _ = place;
     }
 
-    /// Makes sure that the chunk of `index` has memory.
-    fn put_up(&self, index: u32) -> Result<()> {
-        let shelf_at = &self.shelves[(index >> (CHUNK_BITS + SHELF_BITS)) as usize];
-        if shelf_at.load(Acquire).is_null() {
-            // SAFETY: an array of null pointers is all zero bytes.
-            shelf_at.store(unsafe { map::<Shelf<T>>(1)? }, Release);
-        }
-        // SAFETY: just set, and never taken away.
-        let chunk_at =
-            unsafe { &(&*shelf_at.load(Acquire))[(index >> CHUNK_BITS) as usize % SHELF] };
-        if chunk_at.load(Acquire).is_null() {
+    /// Makes sure that the handful from `start` on has memory.
+    fn put_up(&self, start: u32) -> Result<()> {
+        let block = self.block(start);
+        if start % BLOCK == 0 {
             // SAFETY: `Place` is good as zero bytes.
-            chunk_at.store(unsafe { map::<T>(CHUNK as usize)? }, Release);
+            block.store(unsafe { map::<T>(BLOCK as usize)? }.as_ptr(), Release);
+        }
+        if start % CHUNK == 0 {
+            // All pages of a chunk at once; where the system does not know how, one by one.
+            // SAFETY: within the block that was just, or earlier, mapped.
+            unsafe {
+                libc::madvise(
+                    block.load(Relaxed).add((start % BLOCK) as usize).cast(),
+                    CHUNK as usize * size_of::<T>(),
+                    libc::MADV_POPULATE_WRITE,
+                );
+            }
         }
         Ok(())
     }
@@ -254,8 +266,8 @@ impl<T: Place> Slab<T> {
         drop(handfuls);
         free.sort_unstable();
         let mut kept = Vec::new();
-        for run in free.chunk_by(|a, b| a >> CHUNK_BITS == b >> CHUNK_BITS) {
-            let chunk = run[0] >> CHUNK_BITS;
+        for run in free.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
+            let chunk = run[0] / CHUNK;
             if run.len() as u32 == CHUNK - u32::from(chunk == 0) {
                 let top = run.iter().map(|index| self.at(*index).generation()).max().unwrap_or(0);
                 // SAFETY: the chunk is a mapping of ours; zero bytes are good places, and whoever
@@ -289,42 +301,37 @@ impl<T: Place> Slab<T> {
 ///
 /// # Safety
 /// Zero bytes are a good `U`.
-unsafe fn map<U>(count: usize) -> Result<*mut U> {
+unsafe fn map<U>(count: usize) -> Result<NonNull<U>> {
     // SAFETY: an anonymous private mapping at an address of the kernel's choice.
     let address = unsafe {
         libc::mmap(
             ptr::null_mut(),
             count * size_of::<U>(),
             libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
             -1,
             0,
         )
     };
-    if address == libc::MAP_FAILED {
-        Err(ErrorCode::OutOfMemory.into())
-    } else {
-        Ok(address.cast())
+    match NonNull::new(address.cast()) {
+        Some(start) if address != libc::MAP_FAILED => Ok(start),
+        _ => Err(ErrorCode::OutOfMemory.into()),
     }
 }
 
 impl<T> Drop for Slab<T> {
     fn drop(&mut self) {
-        for shelf in &self.shelves {
-            let shelf = shelf.load(Relaxed);
-            if shelf.is_null() {
-                continue;
-            }
-            // SAFETY: mapped with these sizes in `put_up`, and nobody looks any more.
-            unsafe {
-                for chunk in &*shelf {
-                    let chunk = chunk.load(Relaxed);
-                    if !chunk.is_null() {
-                        libc::munmap(chunk.cast(), CHUNK as usize * size_of::<T>());
-                    }
+        // SAFETY: mapped with these sizes in `new` and `put_up`, and nobody looks any more.
+        unsafe {
+            for block in self.blocks.as_ref() {
+                let block = block.load(Relaxed);
+                if block.is_null() {
+                    // They are put up in order.
+                    break;
                 }
-                libc::munmap(shelf.cast(), size_of::<Shelf<T>>());
+                libc::munmap(block.cast(), BLOCK as usize * size_of::<T>());
             }
+            libc::munmap(self.blocks.as_ptr().cast(), size_of::<Blocks<T>>());
         }
     }
 }

@@ -52,7 +52,7 @@ impl Core {
     pub fn cancel_queued(self: &Arc<Self>, kind: Kind, name: &[u8]) -> Result<usize> {
         check_name(name)?;
         let hash = self.hash(name);
-        let lane = self.inlets[Core::inlet_of(hash)].lock().find(&self.lanes, hash, kind, name);
+        let lane = self.inlets[Core::inlet_of(hash)].lock().find(hash, kind, name);
         Ok(lane.map_or(0, |lane| self.cancel_lane(lane)))
     }
 
@@ -75,7 +75,7 @@ impl Core {
         }
         // What the owner took, from the back of the line: it may start some while we look. A
         // record that went on while we looked at it sends us back to the owner's next one.
-        let mut index = its.taken.load(Acquire);
+        let mut index = its.taken().load(Acquire);
         let mut taken = Vec::new();
         while index != NIL {
             let record = self.records.at(index);
@@ -84,7 +84,7 @@ impl Core {
             let here = record.lane.load(Relaxed) == lane;
             let now = record.word.load();
             if !here || now.generation() != seen.generation() || !now.is_linked() {
-                let again = its.taken.load(Acquire);
+                let again = its.taken().load(Acquire);
                 if again == index {
                     std::hint::spin_loop();
                 }
@@ -132,7 +132,7 @@ impl Core {
                 .try_reserve(1, |banned| banned.0)
                 .map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
             door.banned.insert_unique(hash, (hash, kind, text.into()), |banned| banned.0);
-            let lane = door.find(&self.lanes, hash, kind, name);
+            let lane = door.find(hash, kind, name);
             if let Some(lane) = lane {
                 self.lanes.at(lane).banned.store(true, Relaxed);
             }
@@ -175,7 +175,7 @@ impl Core {
                 ));
             };
             found.remove();
-            if let Some(lane) = door.find(&self.lanes, hash, kind, name) {
+            if let Some(lane) = door.find(hash, kind, name) {
                 self.lanes.at(lane).banned.store(false, Relaxed);
             }
         }

@@ -32,10 +32,10 @@ impl Core {
         self.inlets.iter().map(|inlet| inlet.ready.load(Relaxed)).sum()
     }
 
-    /// Whether something is ready, for who has just told adders that it goes: an add that is not
-    /// seen here sees what was told.
+    /// Whether something is ready, for who has just told adders that it goes. Every lock is taken
+    /// once, so an add whose task is not seen here comes later and sees what was told.
     pub fn is_ready(&self) -> bool {
-        self.inlets.iter().any(|inlet| inlet.ready.load(SeqCst) > 0)
+        self.seems_ready() || self.inlets.iter().any(|inlet| !inlet.lock().ready.is_empty())
     }
 
     /// Takes everything that is ready away when only dead tasks are left.
@@ -65,15 +65,17 @@ impl Core {
                 *to = item;
             }
             inlet.ready.store(door.ready.len(), Relaxed);
+            // What the adders wrote is on its way while the first of it is looked at.
             for item in &out[..count] {
                 match item.split() {
-                    Ok(lane) => {
-                        let its = self.lanes.at(lane);
-                        its.adopt();
-                        self.records.prefetch(its.taken.load(Relaxed));
-                    }
+                    Ok(lane) => self.lanes.prefetch(lane),
                     Err(task) => self.records.prefetch(task),
                 }
+            }
+            for lane in out[..count].iter().filter_map(|item| item.split().ok()) {
+                let its = self.lanes.at(lane);
+                its.adopt();
+                self.records.prefetch(its.taken().load(Relaxed));
             }
             if count > 0 {
                 return count;
@@ -111,7 +113,7 @@ impl Core {
     pub fn next_of(&self, lane: u32, seat: &mut impl Seat) -> Option<Claim> {
         let its = self.lanes.at(lane);
         loop {
-            let index = its.taken.load(Relaxed);
+            let index = its.taken().load(Relaxed);
             if index == NIL {
                 if its.gate.release() {
                     return None;
@@ -120,7 +122,7 @@ impl Core {
                 its.take_all();
                 continue;
             }
-            its.taken.store(self.records.at(index).link.load(Relaxed), Release);
+            its.taken().store(self.records.at(index).link.load(Relaxed), Release);
             if let Some(claim) = self.start(index, seat) {
                 return Some(claim);
             }

@@ -19,12 +19,15 @@
 //! 3. Who stops searching, or standing sentry, because it found nothing looks once more after it
 //!    said so ([`Idle::park`] and the caller's look).
 //!
-//! Rules 1 and 3 meet in the middle: the adder stores what is ready and then loads the summary,
-//! the parting worker stores the summary and then loads what is ready, all four SeqCst; one of
-//! them sees the other. All else is decided under one lock, which nobody takes per task.
+//! The rules meet in the middle by the locks under which tasks become ready: the adder makes its
+//! task ready under such a lock and then loads the summary; the parting worker (and the one that
+//! found the last thing there was) stores the summary and then looks under each of the locks.
+//! Whichever has a lock first, one of the two sees the other. All else is decided under one lock,
+//! which nobody takes per task.
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::*};
+use crossbeam_utils::CachePadded;
 use std::time::Duration;
 
 /// How long a sentry naps between looks.
@@ -73,9 +76,9 @@ struct State {
 /// See the module.
 #[derive(Debug)]
 pub struct Idle {
-    state: Mutex<State>,
+    state: CachePadded<Mutex<State>>,
     /// What adders look at; see [`State::summary`].
-    summary: AtomicU64,
+    summary: CachePadded<AtomicU64>,
     /// So many active workers keep all processors busy.
     processors: usize,
 }
@@ -127,8 +130,8 @@ impl Idle {
     /// With no worker, and at most so many.
     pub fn new(most: usize, processors: usize) -> Idle {
         let idle = Idle {
-            state: Mutex::new(State { most, ..State::default() }),
-            summary: AtomicU64::new(0),
+            state: CachePadded::new(Mutex::new(State { most, ..State::default() })),
+            summary: CachePadded::new(AtomicU64::new(0)),
             processors,
         };
         idle.change(|_| ());
@@ -138,7 +141,7 @@ impl Idle {
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
         let out = change(&mut state);
-        self.summary.store(state.summary(), SeqCst);
+        self.summary.store(state.summary(), Release);
         out
     }
 
@@ -156,7 +159,7 @@ impl Idle {
     /// Whether who has just made something ready has to wake somebody.
     #[inline]
     pub fn must_wake(&self) -> bool {
-        let summary = self.summary.load(SeqCst);
+        let summary = self.summary.load(Acquire);
         let watched = summary & SENTRY != 0 && summary & AWAKE != 0;
         summary & (SEARCHER | FULL) == 0 && !watched
     }

@@ -82,6 +82,10 @@ impl Worker {
                 let left = self.slot.batch.len() > 1 || self.shared.core.seems_ready();
                 let wake = self.shared.idle.found(left);
                 let _ = self.shared.carry_out(wake);
+                if !left && self.shared.core.is_ready() {
+                    // It came while adders still took us for the searcher.
+                    self.shared.notify();
+                }
                 return Next::Work;
             }
             pause(PAUSES);
