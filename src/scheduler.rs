@@ -171,7 +171,10 @@ impl Scheduler {
     /// Tells a task to stop; a pending one is cancelled on the spot. Ok is a promise: whatever its
     /// function returns, the task ends cancelled.
     pub fn force_stop(&self, id: TaskId) -> Result<()> {
-        self.core.stop(id, Cause::Force)
+        if let Some(told) = self.core.stop(id, Cause::Force)? {
+            self.pool.told(told);
+        }
+        Ok(())
     }
 
     /// Refuses adds of a name and cancels what is queued under it.
@@ -311,7 +314,7 @@ impl Scheduler {
         self.core.close();
         self.core.cancel_everything();
         if force {
-            self.core.stop_everything();
+            self.core.stop_everything().into_iter().for_each(|task| self.pool.told(task));
         }
         self.core.wait_everything();
         let ending = self.ending.lock();

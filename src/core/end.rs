@@ -24,9 +24,9 @@ use crate::sync::atomic::Ordering::*;
 use std::sync::Arc;
 
 impl Core {
-    /// Ends a task whose function returned `code`. True while the lane is still the caller's.
+    /// Ends a task whose function returned `code`; its last word.
     #[inline]
-    pub fn end(self: &Arc<Self>, claim: Claim, code: i32, seat: &mut impl Seat) -> bool {
+    pub fn end(self: &Arc<Self>, claim: Claim, code: i32, seat: &mut impl Seat) -> Snapshot {
         let record = self.records.at(claim.index);
         let state = if code == 0 { State::Completed } else { State::Failed };
         let wishes = word::KEEP | word::BAN_ON_FAILURE | word::RELEASE_LANE;
@@ -38,7 +38,7 @@ impl Core {
             record.set_ended(seat.now(), code);
             if let Ok(word) = record.word.finish_at_once(state) {
                 self.say_ended(claim.index, word, seat);
-                return true;
+                return word;
             }
             let word = record.word.returned();
             return self.finish(claim.index, word, state, seat);
@@ -53,7 +53,7 @@ impl Core {
         code: i32,
         state: State,
         seat: &mut impl Seat,
-    ) -> bool {
+    ) -> Snapshot {
         let index = claim.index;
         let record = self.records.at(index);
         let word = record.word.returned();
@@ -81,12 +81,11 @@ impl Core {
     }
 
     /// Steps 6 of a task whose function ran: everything before is done.
-    fn finish(&self, index: u32, word: Snapshot, state: State, seat: &mut impl Seat) -> bool {
+    fn finish(&self, index: u32, word: Snapshot, state: State, seat: &mut impl Seat) -> Snapshot {
         let state = word.cause().map_or(state, |cause| cause.state());
         let word = self.records.at(index).word.finish(State::Running, state);
-        let released = word.is_released();
         self.say_ended(index, word, seat);
-        !released
+        word
     }
 
     #[inline]

@@ -5,7 +5,8 @@ use super::add::check_name;
 
 use super::record::Record;
 use super::slab::NIL;
-use super::word::{Cause, Snapshot, Stop};
+use super::view::{RunningTask, Stuck};
+use super::word::{self, Cause, Snapshot, Stop};
 use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::Ordering::*;
@@ -13,14 +14,15 @@ use crate::{Error, ErrorCode, Result, TaskId};
 use std::sync::Arc;
 
 impl Core {
-    /// Tells the task to stop. Ok is a promise: it will not complete.
-    pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<()> {
+    /// Tells the task to stop. Ok is a promise: it will not complete. A running task that was told
+    /// comes back, to be watched.
+    pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<Option<RunningTask>> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
         match record.word.stop(generation, cause) {
             Stop::Pending => {
                 log::line(LogLevel::Warning, || format!("Io linear task | {id} | was cancelled"));
                 self.end_pending(index);
-                Ok(())
+                Ok(None)
             }
             Stop::Running { waited } => {
                 if waited {
@@ -29,9 +31,9 @@ impl Core {
                 log::line(LogLevel::Warning, || {
                     format!("Io linear task | {id} | has been forcibly cancelled")
                 });
-                Ok(())
+                Ok(Some(RunningTask::new(index, generation)))
             }
-            Stop::Again => Ok(()),
+            Stop::Again => Ok(None),
             Stop::Stopping => Err(ErrorCode::AlreadyStopping.into()),
             Stop::Finished => Err(ErrorCode::AlreadyFinished.into()),
             Stop::Gone => Err(no_such(id)),
@@ -220,17 +222,70 @@ impl Core {
         }
     }
 
-    /// Tells everything that runs to stop, for a forced shutdown.
-    pub fn stop_everything(&self) {
+    /// Tells everything that runs to stop, for a forced shutdown; those that were told.
+    pub fn stop_everything(&self) -> Vec<RunningTask> {
+        let mut told = Vec::new();
         for (index, record) in self.each_record() {
             let seen = record.word.load();
             if seen.state() == Some(State::Running)
-                && let Stop::Running { waited: true } =
+                && let Stop::Running { waited } =
                     record.word.stop(seen.generation(), Cause::Shutdown)
             {
-                self.rooms.tell(index);
+                told.push(RunningTask::new(index, seen.generation()));
+                if waited {
+                    self.rooms.tell(index);
+                }
             }
         }
+        told
+    }
+
+    /// The word of a task that was seen to run, if it still does.
+    fn still_running(&self, task: RunningTask) -> Option<Snapshot> {
+        let word = self.records.at(task.index).word.load();
+        let same = word.generation() as u32 == task.generation_low;
+        (same && word.state() == Some(State::Running)).then_some(word)
+    }
+
+    /// Whether a task that was seen to run still does.
+    pub fn is_running(&self, task: RunningTask) -> bool {
+        self.still_running(task).is_some()
+    }
+
+    /// A task has run for its time: tells it to stop; false when it is being stopped already, or
+    /// has returned.
+    pub fn time_out(&self, task: RunningTask) -> bool {
+        let Some(seen) = self.still_running(task) else { return false };
+        let word = &self.records.at(task.index).word;
+        match word.stop(seen.generation(), Cause::Watchdog) {
+            Stop::Running { waited } => {
+                if waited {
+                    self.rooms.tell(task.index);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Marks a task that was told to stop and still runs as stuck, and lets its lane go on if it
+    /// asked for that; none when it has returned after all. Again: the same answer, for another
+    /// report.
+    pub fn mark_stuck(&self, task: RunningTask) -> Option<Stuck> {
+        let seen = self.still_running(task)?;
+        let (record, generation) = (self.records.at(task.index), seen.generation());
+        let first = record.word.mark_stuck(generation);
+        if !first && !record.word.load().is_stuck() {
+            return None;
+        }
+        let lane = record.lane.load(Relaxed);
+        let lane_released =
+            lane != NIL && seen.has(word::RELEASE_LANE) && record.word.release_lane(generation);
+        if lane_released {
+            // The worker left what it had taken in the lane before it started the task.
+            self.requeue(lane);
+        }
+        Some(Stuck { id: self.id(task.index, generation), lane_released })
     }
 
     /// Waits until every task has ended. Nothing may come in meanwhile.

@@ -92,6 +92,12 @@ impl Core {
         record.call()
     }
 
+    /// The time-out of its own that a claimed task has (nanoseconds), if it has one.
+    pub fn own_timeout(&self, claim: &Claim) -> Option<u64> {
+        let _room = self.rooms.lock(claim.index);
+        self.records.at(claim.index).see_extra(|extra| extra.timeout).flatten()
+    }
+
     /// Starts a task without a name; none when it was cancelled.
     #[inline]
     pub fn start(&self, index: u32, seat: &mut impl Seat) -> Option<Claim> {

@@ -11,6 +11,29 @@ use crate::sync::atomic::Ordering::*;
 use crate::task::{STATUS_STUCK, TaskStatus, Value};
 use crate::{Error, ErrorCode, Result, TaskId, clock, host};
 
+/// A task that was seen to run: enough of its name to tell it from the next one in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunningTask {
+    pub index: u32,
+    /// The low half of its generation.
+    pub generation_low: u32,
+}
+
+impl RunningTask {
+    /// The task of that generation in that place.
+    pub fn new(index: u32, generation: u64) -> RunningTask {
+        RunningTask { index, generation_low: generation as u32 }
+    }
+}
+
+/// A task that was found to be stuck.
+#[derive(Clone, Copy, Debug)]
+pub struct Stuck {
+    pub id: TaskId,
+    /// Its lane goes on without it.
+    pub lane_released: bool,
+}
+
 /// A failure that the queue text still tells.
 #[derive(Clone, Debug)]
 pub struct Failure {

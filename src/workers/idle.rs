@@ -227,8 +227,9 @@ impl Idle {
         })
     }
 
-    /// An awake worker with nothing to do parks. The caller looks once more afterwards.
-    pub fn park(&self, worker: usize, searcher: bool) {
+    /// An awake worker with nothing to do parks. The caller looks once more afterwards. True when
+    /// nobody is awake any more.
+    pub fn park(&self, worker: usize, searcher: bool) -> bool {
         self.change(|state| {
             state.awake -= 1;
             if searcher {
@@ -236,7 +237,8 @@ impl Idle {
             }
             state.blocked = false;
             state.parked.push(worker);
-        });
+            state.awake == 0
+        })
     }
 
     /// A parked worker that has seen something after all searches, unless somebody does or it was

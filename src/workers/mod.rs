@@ -6,11 +6,13 @@
 pub mod batch;
 pub mod idle;
 pub mod parker;
+pub mod watchdog;
 pub mod worker;
 
 use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::seat::Counts;
+use crate::core::view::RunningTask;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::{Error, ErrorCode, Result};
@@ -20,6 +22,7 @@ use idle::{Idle, Part, Wake};
 use parker::Parker;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use watchdog::{Timed, Watchdog};
 
 /// What others may touch of a worker.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Slot {
     pub parker: Parker,
     /// What it counts in.
     pub counts: Arc<CachePadded<Counts>>,
+    /// The task that it runs, if that has a deadline.
+    pub timed: CachePadded<Timed>,
     /// No thread uses it.
     free: AtomicBool,
 }
@@ -48,6 +53,9 @@ pub struct Shared {
     /// A worker may have to leave: look closer.
     surplus: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    watchdog: CachePadded<Watchdog>,
+    /// Stuck tasks there are.
+    stuck: AtomicUsize,
 }
 
 /// See the module.
@@ -68,6 +76,8 @@ impl Pool {
             slot_count: AtomicUsize::new(0),
             surplus: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
+            watchdog: CachePadded::new(Watchdog::new()),
+            stuck: AtomicUsize::new(0),
         }))
     }
 
@@ -89,11 +99,12 @@ impl Pool {
 
     /// The limit on tasks that run at once has changed.
     pub fn resize(&self) {
-        self.0.idle.set_most(self.0.settings.count(Key::LineTaskMax));
-        self.0.surplus.store(true, Release);
-        if self.0.core.seems_ready() || self.0.anything_in_batches() {
-            self.0.notify();
-        }
+        self.0.resize();
+    }
+
+    /// A running task was told to stop.
+    pub fn told(&self, task: RunningTask) {
+        self.0.told(task);
     }
 
     /// How many threads there are.
@@ -121,6 +132,7 @@ impl Pool {
                 let _ = thread.join();
             }
         }
+        self.0.stop_watchdog();
         self.0.idle.reopen();
         self.0.surplus.store(false, Release);
     }
@@ -140,6 +152,24 @@ impl Shared {
         let wake = self.idle.wake();
         // Without a thread the task waits for the next one that can be made; the log has said so.
         let _ = self.carry_out(wake);
+    }
+
+    /// Puts the limit on workers in force: the setting, and one for each stuck task, up to a limit
+    /// of their own.
+    fn resize(self: &Arc<Shared>) {
+        let replaced = self.stuck.load(Relaxed).min(self.settings.count(Key::StuckTaskMax));
+        self.idle.set_most(self.settings.count(Key::LineTaskMax) + replaced);
+        self.surplus.store(true, Release);
+        if self.core.is_ready() || self.anything_in_batches() {
+            self.notify();
+        }
+    }
+
+    /// A stuck task has returned at last: its extra worker leaves.
+    #[cold]
+    fn unstuck(self: &Arc<Shared>) {
+        self.stuck.fetch_sub(1, Relaxed);
+        self.resize();
     }
 
     fn carry_out(self: &Arc<Shared>, wake: Wake) -> Result<()> {
@@ -189,6 +219,7 @@ impl Shared {
             batch: CachePadded::new(Batch::new()),
             parker: Parker::new(),
             counts: self.core.new_counts(),
+            timed: CachePadded::new(Timed::new()),
             free: AtomicBool::new(false),
         });
         slots.push(slot.clone());

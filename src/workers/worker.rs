@@ -8,6 +8,8 @@ use crate::config::Key;
 use crate::core::inlet::Item;
 use crate::core::seat::WorkerSeat;
 use crate::core::take::Claim;
+use crate::core::view::RunningTask;
+use crate::core::word;
 use crate::host::{self, Holding};
 use crate::sync::atomic::Ordering::*;
 use crate::token::Token;
@@ -170,12 +172,26 @@ impl Worker {
         let core = &self.shared.core;
         host::hold(Holding { core: core.address(), index: claim.index, lane });
         let token = Token::new(core, claim.index);
+        let timed = claim.word.has(word::TIMED);
+        if timed {
+            let limit = core.own_timeout(&claim);
+            let limit =
+                limit.unwrap_or_else(|| self.shared.settings.nanoseconds(Key::WatchDogTime));
+            let task = RunningTask::new(claim.index, claim.word.generation());
+            self.shared.watch(&self.slot.timed, task, limit);
+        }
         let (function, user_data) = core.begin(&claim, self.seat.last_time());
         // SAFETY: the host's promise when it submitted the task.
         let code = unsafe { host::call_task(function, &token, user_data) };
-        let ours = core.end(claim, code, &mut self.seat);
+        if timed {
+            self.slot.timed.clear();
+        }
+        let last = core.end(claim, code, &mut self.seat);
         host::hold(Holding { core: 0, index: 0, lane: 0 });
-        ours
+        if last.is_stuck() {
+            self.shared.unstuck();
+        }
+        !last.is_released()
     }
 
     /// Leaves if it has to; what is left in the batch goes back.
@@ -220,7 +236,9 @@ impl Worker {
     fn park(&mut self, searcher: bool) -> Next {
         let idle = &self.shared.idle;
         self.seat.hand_back(&self.shared.core);
-        idle.park(self.number, searcher);
+        if idle.park(self.number, searcher) {
+            self.shared.rest_watchdog();
+        }
         self.parked()
     }
 

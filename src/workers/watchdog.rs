@@ -1,0 +1,276 @@
+//! Time-outs and stuck tasks: one thread, there only while something has a deadline.
+//!
+//! A running task's deadline is a word in its worker's slot ([`Timed`]); a task that was told to
+//! stop has an entry in a list, with the moment at which it counts as stuck. The thread sleeps to
+//! the earliest of these and ends when there is none.
+//!
+//! The hand-off: a worker stores its deadline and then loads until when the watchdog sleeps; the
+//! watchdog stores until when it sleeps and then looks at the deadlines once more before it does.
+//! All four are SeqCst, so one of the two sees the other, and a deadline earlier than the sleep
+//! wakes it.
+//!
+//! Time in which nobody could run does not count. When the watchdog wakes much too late, the
+//! process was stopped, or the machine asleep; all deadlines then move by as long as the sleep
+//! took, which is at least as long as the pause. So a pause gives no false time-out; the price is
+//! that a real one may come late, once.
+
+use super::Shared;
+use crate::clock;
+use crate::config::Key;
+use crate::core::view::RunningTask;
+use crate::log::{self, LogLevel};
+use crate::sync::atomic::{AtomicU64, Ordering::*};
+use crate::sync::{Condvar, Mutex};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+/// Waking later than this (nanoseconds) means that nobody could run.
+const MUCH_TOO_LATE: u64 = 250_000_000;
+
+/// The running task of a worker, if it has a deadline.
+#[derive(Debug)]
+pub struct Timed {
+    /// Index, and the low half of the generation.
+    task: AtomicU64,
+    /// Nanoseconds of counted time, or [`NEVER`].
+    deadline: AtomicU64,
+}
+
+impl Timed {
+    /// None.
+    pub fn new() -> Timed {
+        Timed { task: AtomicU64::new(0), deadline: AtomicU64::new(NEVER) }
+    }
+
+    /// The task has returned.
+    #[inline]
+    pub fn clear(&self) {
+        self.deadline.store(NEVER, Release);
+    }
+
+    /// The task, if its deadline has passed. Between two tasks the deadline is never, so a task
+    /// read between two equal readings of the deadline is the one it belongs to.
+    fn expired(&self, now: u64) -> Option<RunningTask> {
+        let deadline = self.deadline.load(Acquire);
+        if deadline > now {
+            return None;
+        }
+        let task = self.task.load(Acquire);
+        // Once expired it is dealt with; a later task's deadline stays.
+        self.deadline
+            .compare_exchange(deadline, NEVER, SeqCst, Relaxed)
+            .is_ok()
+            .then_some(RunningTask { index: (task >> 32) as u32, generation_low: task as u32 })
+    }
+}
+
+/// A task that was told to stop and has not returned.
+#[derive(Debug)]
+struct Told {
+    task: RunningTask,
+    /// When it counts as stuck, or is reported again. Counted time.
+    next: u64,
+    stuck: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    told: Vec<Told>,
+    thread: Option<JoinHandle<()>>,
+    running: bool,
+    /// Look again, before the sleep is over.
+    look: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Watchdog {
+    state: Mutex<State>,
+    news: Condvar,
+    /// Until when it sleeps (counted time); later deadlines need not wake it.
+    until: AtomicU64,
+    /// Time that does not count, in all.
+    lost: AtomicU64,
+}
+
+impl Watchdog {
+    /// Nothing to watch.
+    pub fn new() -> Watchdog {
+        Watchdog {
+            state: Mutex::new(State::default()),
+            news: Condvar::new(),
+            until: AtomicU64::new(NEVER),
+            lost: AtomicU64::new(0),
+        }
+    }
+
+    /// Counted time.
+    fn now(&self) -> u64 {
+        clock::precise().saturating_sub(self.lost.load(Relaxed))
+    }
+}
+
+impl Shared {
+    /// A task with a deadline starts on the worker of that slot.
+    pub fn watch(self: &Arc<Shared>, timed: &Timed, task: RunningTask, nanoseconds: u64) {
+        let deadline = self.watchdog.now().saturating_add(nanoseconds).min(NEVER - 1);
+        timed.task.store(u64::from(task.index) << 32 | u64::from(task.generation_low), Release);
+        timed.deadline.store(deadline, SeqCst);
+        if deadline < self.watchdog.until.load(SeqCst) {
+            self.poke_watchdog();
+        }
+    }
+
+    /// A running task was told to stop: it is stuck if it has not returned in time.
+    pub fn told(self: &Arc<Shared>, task: RunningTask) {
+        let next = self.watchdog.now() + self.settings.nanoseconds(Key::StuckGrace);
+        self.watchdog.state.lock().told.push(Told { task, next, stuck: false });
+        if next < self.watchdog.until.load(SeqCst) {
+            self.poke_watchdog();
+        }
+    }
+
+    /// Nobody is awake: the watchdog need not be either.
+    pub fn rest_watchdog(self: &Arc<Shared>) {
+        if self.watchdog.until.load(Relaxed) != NEVER {
+            self.poke_watchdog();
+        }
+    }
+
+    /// Makes the watchdog look now; starts it if it is not there.
+    #[cold]
+    fn poke_watchdog(self: &Arc<Shared>) {
+        let mut state = self.watchdog.state.lock();
+        state.look = true;
+        if state.running {
+            drop(state);
+            self.watchdog.news.notify_one();
+            return;
+        }
+        if let Some(ended) = state.thread.take() {
+            // It says so as the last thing that it does.
+            let _ = ended.join();
+        }
+        let shared = self.clone();
+        let _masked = crate::platform::SignalsBlocked::all();
+        let made = std::thread::Builder::new()
+            .name("ts-watchdog".to_owned())
+            .spawn(move || shared.run_watchdog());
+        match made {
+            Ok(thread) => {
+                state.running = true;
+                state.thread = Some(thread);
+            }
+            Err(error) => {
+                drop(state);
+                log::line(LogLevel::Error, || format!("no watchdog could be started: {error}"));
+            }
+        }
+    }
+
+    /// Waits until the thread is gone, after the last task has ended.
+    pub fn stop_watchdog(&self) {
+        let thread = {
+            let mut state = self.watchdog.state.lock();
+            state.told.clear();
+            state.look = true;
+            state.thread.take()
+        };
+        self.watchdog.news.notify_one();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+
+    fn run_watchdog(self: Arc<Shared>) {
+        let watchdog = &self.watchdog;
+        loop {
+            let earliest = self.look(watchdog.now());
+            watchdog.until.store(earliest, SeqCst);
+            // Once more: who stored a deadline before it could see that did not wake us.
+            if self.earliest() < earliest {
+                continue;
+            }
+            let mut state = watchdog.state.lock();
+            if std::mem::take(&mut state.look) {
+                continue;
+            }
+            if earliest == NEVER {
+                state.running = false;
+                return;
+            }
+            let asleep = watchdog.now();
+            while !state.look && watchdog.now() < earliest {
+                let left = std::time::Duration::from_nanos(earliest - watchdog.now().min(earliest));
+                state = watchdog.news.wait_for(state, left);
+            }
+            state.look = false;
+            drop(state);
+            let awake = watchdog.now();
+            if awake.saturating_sub(earliest) > MUCH_TOO_LATE {
+                watchdog.lost.fetch_add(awake - asleep, Relaxed);
+            }
+        }
+    }
+
+    /// Stops what has run too long, reports what is stuck, and says when to look again.
+    fn look(self: &Arc<Shared>, now: u64) -> u64 {
+        let slots = self.slots.lock().clone();
+        for task in slots.iter().filter_map(|slot| slot.timed.expired(now)) {
+            if self.core.time_out(task) {
+                self.told(task);
+            }
+        }
+        // Reported without the lock, since the log is the host's.
+        let mut told = std::mem::take(&mut self.watchdog.state.lock().told);
+        told.retain_mut(|told| {
+            if !self.core.is_running(told.task) {
+                return false;
+            }
+            if told.next <= now {
+                told.next = now + self.settings.nanoseconds(Key::StatusCheckInterval);
+                self.report_stuck(told);
+            }
+            true
+        });
+        let mut state = self.watchdog.state.lock();
+        state.told.append(&mut told);
+        drop(state);
+        self.earliest()
+    }
+
+    fn report_stuck(self: &Arc<Shared>, told: &mut Told) {
+        // Counted first: its worker takes it off again when it sees the mark.
+        let first = !std::mem::replace(&mut told.stuck, true);
+        if first {
+            self.stuck.fetch_add(1, Relaxed);
+        }
+        let Some(stuck) = self.core.mark_stuck(told.task) else {
+            if first {
+                self.stuck.fetch_sub(1, Relaxed);
+            }
+            return;
+        };
+        if first {
+            self.resize();
+        }
+        log::line(LogLevel::Warning, || {
+            format!("Io linear task | {} | was told to stop and is stuck", stuck.id)
+        });
+        if stuck.lane_released {
+            self.notify();
+        }
+    }
+
+    /// The earliest deadline there is.
+    fn earliest(&self) -> u64 {
+        let slots = self.slots.lock();
+        let timed = slots.iter().map(|slot| slot.timed.deadline.load(SeqCst)).min();
+        drop(slots);
+        let timed = timed.unwrap_or(NEVER);
+        let told = self.watchdog.state.lock().told.iter().map(|told| told.next).min();
+        timed.min(told.unwrap_or(NEVER))
+    }
+}
