@@ -228,16 +228,20 @@ impl Idle {
     }
 
     /// An awake worker with nothing to do parks. The caller looks once more afterwards. True when
-    /// nobody is awake any more.
-    pub fn park(&self, worker: usize, searcher: bool) -> bool {
+    /// nobody is awake any more. None when it leaves instead: a closing tells only those to leave
+    /// that were parked when it began.
+    pub fn park(&self, worker: usize, searcher: bool) -> Option<bool> {
         self.change(|state| {
             state.awake -= 1;
             if searcher {
                 state.searcher = false;
             }
             state.blocked = false;
+            if state.closing {
+                return None;
+            }
             state.parked.push(worker);
-            state.awake == 0
+            Some(state.awake == 0)
         })
     }
 

@@ -236,8 +236,10 @@ impl Worker {
     fn park(&mut self, searcher: bool) -> Next {
         let idle = &self.shared.idle;
         self.seat.hand_back(&self.shared.core);
-        if idle.park(self.number, searcher) {
-            self.shared.rest_watchdog();
+        match idle.park(self.number, searcher) {
+            None => return Next::Part(Part::Leave),
+            Some(true) => self.shared.rest_watchdog(),
+            Some(false) => {}
         }
         self.parked()
     }
