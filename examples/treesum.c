@@ -33,6 +33,7 @@ enum { BUFFER_SIZE = 65536, FAILURES_SHOWN = 5, TASKS_LISTED = 256 };
 static struct {
     const char *root;           /* the options */
     bool list;
+    double timeout;
     atomic_bool stop;           /* a signal has come */
     pthread_t main_thread;
     struct queues queues;       /* the feeder's */
@@ -134,8 +135,10 @@ static int32_t sum_file(ts_token *token, void *user_data)
     }
     if (error == 0)
         return 0;
-    if (error == ECANCELED)
+    if (error == ECANCELED && atomic_load(&app.stop))
         return error;           /* by the shutdown: no fault of the file */
+    if (error == ECANCELED)
+        return fail(token, file, error, "took longer than the time-out");
     if (strerror_r(error, words, sizeof words) != 0)
         snprintf(words, sizeof words, "error %d", error);
     return fail(token, file, error, words);
@@ -183,6 +186,10 @@ static void add_file(struct queue *queue)
     options.drop = end_file;
     options.flags = TS_WAIT_FOR_ROOM;
     options.wait_seconds = TS_FOREVER;
+    if (app.timeout > 0) {
+        options.flags |= TS_TIMEOUT_PROCESSING;
+        options.timeout_seconds = app.timeout;
+    }
 
     atomic_fetch_add(&queue->in_flight, 1);
     ts_error error = ts_submit(NULL, &options, &id);
@@ -348,9 +355,10 @@ static void free_all(struct file **ended, size_t count)
 
 static const char usage[] =
     "usage: treesum [options] [directory]        (default: /usr/share)\n"
-    "  --list         print checksum, size and path of every file, as cksum does\n"
-    "  --jobs N       read N files at once\n"
-    "  --config FILE  the scheduler's configuration (YAML)\n"
+    "  --list             print checksum, size and path of every file, as cksum does\n"
+    "  --jobs N           read N files at once\n"
+    "  --timeout SECONDS  give up a file after so long\n"
+    "  --config FILE      the scheduler's configuration (YAML)\n"
     "  --help\n"
     "Exit status: 0, 1 when a file failed, 2 on wrong use, 128 + signal when interrupted.\n";
 
@@ -372,6 +380,12 @@ static void parse_options(char **argument)
             argument++;
         } else if (strcmp(option, "--config") == 0) {
             check(ts_load_config(NULL, value), option);
+            argument++;
+        } else if (strcmp(option, "--timeout") == 0) {
+            char *end;
+            app.timeout = strtod(value, &end);
+            if (!(app.timeout > 0 && app.timeout < 1e9) || *end != 0)
+                die(option, "must be a number of seconds above 0");
             argument++;
         } else {
             die(option, "unknown option (see --help)");

@@ -219,6 +219,15 @@ fn a_file_that_may_not_be_read_fails_alone() {
 }
 
 #[test]
+fn a_file_that_takes_too_long_fails_alone() {
+    let Some(treesum) = treesum() else { return };
+    let folder = scratch("treesum-timeout");
+    let endless = make_endless(&folder);
+    let ended = run(treesum, [OsStr::new("--timeout"), "0.5".as_ref(), folder.as_os_str()]);
+    assert_one_failed(&ended, 64, &endless, "took longer than the time-out");
+}
+
+#[test]
 fn a_signal_stops_it_cleanly() {
     let Some(treesum) = treesum() else { return };
     let folder = scratch("treesum-signal");
@@ -251,6 +260,8 @@ fn wrong_use_is_told() {
         (vec!["--jobs"], "value is missing"),
         (vec!["--jobs", "0"], "line_task_max"),
         (vec!["--jobs", "many"], "line_task_max"),
+        (vec!["--timeout", "nan"], "above 0"),
+        (vec!["--timeout", "0"], "above 0"),
         (vec!["--config", "/no/such/file"], "/no/such/file"),
     ] {
         let ended = run(&treesum, &arguments);
