@@ -334,8 +334,8 @@ static void print_totals(FILE *out, double seconds)
     check(ts_get_all_queue_info(NULL, TS_LINEAR, false, &info), "queue info");
     fprintf(out, "%s\n", info);
     ts_string_free(info);
-    fprintf(out, "%" PRIu64 " files in %zu queues, %.1f MiB in %.2f s: %.0f files/s, %.1f MiB/s\n",
-            app.summed, app.queues.count, mib(p->bytes_done), seconds,
+    fprintf(out, "%" PRIu64 " files in %zu queue%s, %.1f MiB in %.2f s: %.0f files/s, %.1f MiB/s\n",
+            app.summed, app.queues.count, app.queues.count == 1 ? "" : "s", mib(p->bytes_done), seconds,
             (double)app.summed / seconds, mib(p->bytes_done) / seconds);
     if (left_out > 0)
         fprintf(out, "interrupted: %" PRIu64 " files left out\n", left_out);
