@@ -84,16 +84,17 @@ impl Scheduler {
                 if full.code() == ErrorCode::QueueFull
                     && task.flags & flags::WAIT_FOR_ROOM != 0 =>
             {
-                self.add_when_room(&new, task.wait_seconds, full)?
+                self.add_when_room(&new, task.wait_seconds, full)
             }
-            other => other?,
+            other => other,
         };
+        let added = added.inspect_err(|refused| say_refused(&new, refused))?;
         if added.ready {
             self.pool.notify();
         }
-        log::line(LogLevel::Info, || {
-            format!("Io {} task | {} | added successfully", new.kind.log_word(), added.id)
-        });
+        if new.bits & word::SAYING != 0 {
+            self.core.say_added(added.id, new.kind);
+        }
         Ok(added.id)
     }
 
@@ -113,6 +114,9 @@ impl Scheduler {
         let mut timeout = None;
         if task.flags != 0 || task.timeout_seconds != 0.0 {
             (bits, timeout) = wishes(task)?;
+        }
+        if log::is_on() {
+            bits |= word::SAYING;
         }
         let kind = task.function.kind();
         let (user_data, drop) = (task.user_data, task.drop);
@@ -347,6 +351,20 @@ impl Drop for Scheduler {
     fn drop(&mut self) {
         self.close_down(true);
     }
+}
+
+/// Tells the log why a task was not added.
+#[cold]
+fn say_refused(task: &NewTask<'_>, refused: &Error) {
+    let why = match refused.code() {
+        ErrorCode::Banned => "is banned and will be deleted",
+        ErrorCode::QueueFull => "not added, queue is full",
+        _ => refused.message(),
+    };
+    log::line(LogLevel::Warning, || {
+        let name = String::from_utf8_lossy(task.name.unwrap_or_default());
+        format!("Io {} task | {name} | {why}", task.kind.log_word())
+    });
 }
 
 /// The wishes of a task as bits of its word, and its own time-out.

@@ -117,7 +117,9 @@ impl Core {
     fn end_cancelled(&self, index: u32) {
         let record = self.records.at(index);
         let mut seat = self.visitor();
-        let state = record.word.load().cause().map_or(State::Cancelled, |cause| cause.state());
+        let word = record.word.load();
+        let state = word.cause().map_or(State::Cancelled, |cause| cause.state());
+        self.log_end(index, word, state, 0);
         let outer = host::hold(Holding { core: self.address(), index, lane: NIL });
         drop(record.take_user_data());
         host::hold(outer);
@@ -213,16 +215,16 @@ impl Core {
         match state {
             State::Failed => {
                 let text = self.error_text(index, self.records.at(index), code);
-                log::line(LogLevel::Error, || {
+                self.say_of(index, LogLevel::Error, || {
                     format!("Io {kind} task | {id} | execution failed: {text}")
                 });
             }
-            State::Timeout => log::line(LogLevel::Warning, || {
+            State::Timeout => self.say_of(index, LogLevel::Warning, || {
                 format!("Io {kind} task | {id} | timed out, forced termination")
             }),
-            State::Cancelled => {
-                log::line(LogLevel::Warning, || format!("Io {kind} task | {id} | was cancelled"))
-            }
+            State::Cancelled => self.say_of(index, LogLevel::Warning, || {
+                format!("Io {kind} task | {id} | was cancelled")
+            }),
             _ => {}
         }
     }

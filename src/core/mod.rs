@@ -12,6 +12,7 @@ pub mod history;
 pub mod inlet;
 pub mod lane;
 pub mod record;
+pub mod saying;
 pub mod seat;
 pub mod slab;
 pub mod stop;
@@ -31,6 +32,7 @@ use history::History;
 use inlet::{INLETS, Inlet};
 use lane::Lane;
 use record::{LAST_GENERATION, Record};
+use saying::Unsaid;
 use seat::{Counts, Seat, Visitor};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -51,6 +53,7 @@ pub struct Core {
     rooms: Rooms,
     /// The last failures, oldest first.
     failures: CachePadded<Mutex<VecDeque<Failure>>>,
+    unsaid: Unsaid,
     /// What workers count in.
     seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
@@ -73,6 +76,7 @@ impl Core {
             history: CachePadded::new(History::new(history_limit)),
             rooms: Rooms::new(),
             failures: CachePadded::new(Mutex::new(VecDeque::new())),
+            unsaid: Unsaid::default(),
             seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
             closed: AtomicBool::new(false),

@@ -20,7 +20,6 @@ impl Core {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
         match record.word.stop(generation, cause) {
             Stop::Pending => {
-                log::line(LogLevel::Warning, || format!("Io linear task | {id} | was cancelled"));
                 self.end_pending(index);
                 Ok(None)
             }
@@ -28,7 +27,7 @@ impl Core {
                 if waited {
                     self.rooms.tell(index);
                 }
-                log::line(LogLevel::Warning, || {
+                self.say_of(index, LogLevel::Warning, || {
                     format!("Io linear task | {id} | has been forcibly cancelled")
                 });
                 Ok(Some(RunningTask::new(index, generation)))

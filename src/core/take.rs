@@ -8,6 +8,7 @@ use super::inlet::{INLETS, Item};
 use super::seat::Seat;
 use super::slab::NIL;
 use crate::host::TaskFn;
+use crate::log;
 use crate::sync::atomic::Ordering::*;
 use std::ffi::c_void;
 
@@ -89,6 +90,9 @@ impl Core {
     pub fn begin(&self, claim: &Claim, now: u64) -> (TaskFn, *mut c_void) {
         let record = self.records.at(claim.index);
         record.set_started(now);
+        if log::is_on() {
+            self.say_started(claim);
+        }
         record.call()
     }
 

@@ -18,9 +18,10 @@
 //! | 12 | RELEASED | its lane was given to its next task while this one is stuck |
 //! | 13 | ASYNC | of kind async |
 //! | 14–17 | wishes | time-out, ban on failure, interrupt, release: what its owner asked for |
+//! | 18 | SAYING | its add is being told to the log: nothing else is said of it before |
 //! | 24–63 | generation | which of the tasks that used this place |
 //!
-//! A place is free again when the task is final and neither LINKED, HELD nor WAITED; the one whose
+//! A place is free again when the task is final and neither LINKED, HELD, WAITED nor SAYING; the one whose
 //! step makes that so frees it ([`Snapshot::is_garbage`]).
 
 use crate::kinds::State;
@@ -50,6 +51,8 @@ pub const BAN_ON_FAILURE: u64 = 1 << 15;
 pub const INTERRUPT: u64 = 1 << 16;
 /// Asked for its lane to go on when it is stuck.
 pub const RELEASE_LANE: u64 = 1 << 17;
+/// Its add is being told.
+pub const SAYING: u64 = 1 << 18;
 const GENERATION_AT: u32 = 24;
 
 /// Why a task was told to stop.
@@ -185,7 +188,7 @@ impl Snapshot {
     /// Whether nothing keeps the place any more.
     #[inline]
     pub fn is_garbage(self) -> bool {
-        self.is_final() && self.0 & (HELD | LINKED | WAITED) == 0
+        self.is_final() && self.0 & (HELD | LINKED | WAITED | SAYING) == 0
     }
 }
 
@@ -301,6 +304,11 @@ impl Word {
     pub fn finish(&self, from: State, to: State) -> Snapshot {
         let step = to as u64 - from as u64;
         Snapshot(self.0.fetch_add(step, AcqRel) + step)
+    }
+
+    /// Its add was told.
+    pub fn said(&self) -> Snapshot {
+        Snapshot(self.0.fetch_and(!SAYING, AcqRel) & !SAYING)
     }
 
     /// Out of the queue.
