@@ -118,7 +118,7 @@ fn list_equals_cksum_on_a_real_tree() {
     };
     let theirs = cksum(folder);
     let ended =
-        start(&treesum, [OsStr::new("--list"), folder.as_os_str()]).end(Duration::from_secs(300));
+        start(&treesum, [OsStr::new("--list"), folder.as_os_str()]).end(Duration::from_secs(120));
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert_equal_lines(&ended.stdout, &theirs);
 }

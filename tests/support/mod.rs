@@ -232,11 +232,11 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("the state of a child") {
                 break status;
             }
-            assert!(
-                Instant::now() < deadline,
-                "{} hangs: it has not ended after {limit:?}",
-                self.what
-            );
+            if Instant::now() >= deadline {
+                let said = fs::read(&self.files[1]).unwrap_or_default();
+                let said = String::from_utf8_lossy(&said);
+                panic!("{} hangs: it has not ended after {limit:?}, and said\n{said}", self.what);
+            }
             std::thread::sleep(Duration::from_millis(2));
         };
         let [stdout, stderr] =
