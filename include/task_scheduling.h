@@ -465,16 +465,26 @@ ts_error ts_set_error(ts_token *token, const char *message);
 /*
  * Async tasks ----------------------------------------------------------------
  *
- * An async task is a function that is called again and again until it is
- * done, on one thread with many others: it must never block.
+ * An async task is a function that is polled: called again and again, on the
+ * thread of an event loop that it shares with many others, until it says that
+ * it is done. It must never block. Before it returns TS_POLL_PENDING it arms
+ * what will have it polled again: a sleep, a file descriptor, another task's
+ * end, or a waker that it hands to somebody; any number of these at once.
  *
- * This version knows the names but has no event loop yet: adding an async
- * task is answered with TS_ERROR_WRONG_KIND.
+ * A stopped async task ends where it is, whether it cooperates or not: it is
+ * not polled again, what it armed is disarmed, and drop is called on the
+ * loop's thread. What its poll function needs between two calls lies in
+ * user_data, and drop frees it.
+ *
  */
 
 /// Adds an async task; otherwise as ts_add_task.
 ///
-/// Errors: as ts_add_task; TS_ERROR_WRONG_KIND, see above.
+/// At most maximum_event_loop_tasks tasks of a name run at once; up to
+/// maximum_queue_async wait behind them. Tasks without a name have no limit.
+///
+/// Errors: as ts_add_task; TS_ERROR_QUEUE_FULL when maximum_queue_async tasks
+/// of the name are pending.
 ///
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_add_async_task(ts_scheduler *scheduler,
@@ -484,6 +494,85 @@ ts_error ts_add_async_task(ts_scheduler *scheduler,
                            void *user_data,
                            ts_drop_fn drop,
                            ts_task_id *out_id);
+
+/// A sleep of an async task: TS_OK once the time has passed. The first call
+/// starts it and gives TS_NOT_YET; the task will be polled when it is over.
+/// Later calls give TS_NOT_YET and change nothing, whatever their seconds,
+/// until one has given TS_OK; the next one then starts another sleep. 0
+/// seconds give TS_OK at once.
+///
+/// Errors: TS_NOT_YET; TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_KIND of a
+/// linear task; TS_ERROR_WRONG_THREAD outside the task's poll function.
+///
+/// The task's thread, in its poll. Never blocks. From a task: yes, if async.
+ts_error ts_async_sleep(ts_token *token, double seconds);
+
+/// Ends a sleep that has not given TS_OK; the next ts_async_sleep starts
+/// another. Without one it does nothing.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_KIND;
+/// TS_ERROR_WRONG_THREAD.
+///
+/// The task's thread, in its poll. Never blocks. From a task: yes, if async.
+ts_error ts_async_sleep_cancel(ts_token *token);
+
+/// A file descriptor is ready to be read. Errors and hang-ups count as ready.
+#define TS_READABLE 1
+/// A file descriptor is ready to be written.
+#define TS_WRITABLE 2
+
+/// Waits for a file descriptor of a socket, pipe, eventfd and the like: TS_OK
+/// when it is ready for some of events, which is TS_READABLE, TS_WRITABLE or
+/// both, and then out_ready says for which. Otherwise TS_NOT_YET, and the task
+/// will be polled when it is; then ask again. One task may wait to read a file
+/// descriptor and one to write it. Keep it open while the task waits: until
+/// TS_OK, or until drop.
+///
+/// Errors: TS_NOT_YET; TS_ERROR_INVALID_ARGUMENT for one that is not open, is
+/// a regular file, or that another task waits for; TS_ERROR_WRONG_KIND;
+/// TS_ERROR_WRONG_THREAD; TS_ERROR_SYSTEM.
+///
+/// The task's thread, in its poll. Never blocks. From a task: yes, if async.
+ts_error ts_async_wait_fd(ts_token *token,
+                          int fd,
+                          uint32_t events,
+                          uint32_t *out_ready);
+
+/// Waits for the end of another task, of either kind: TS_OK when it has ended.
+/// Otherwise TS_NOT_YET, and this task will be polled when it has.
+///
+/// Errors: TS_NOT_YET; TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
+/// TS_ERROR_WOULD_DEADLOCK for the task itself; TS_ERROR_WRONG_KIND;
+/// TS_ERROR_WRONG_THREAD.
+///
+/// The task's thread, in its poll. Never blocks. From a task: yes, if async.
+ts_error ts_async_wait_task(ts_token *token, ts_task_id id);
+
+/// Wakes one async task. It may outlive the task and the scheduler.
+typedef struct ts_waker ts_waker;
+
+/// A waker of the task, to be handed to whoever will know when to poll it
+/// again. Every one is to be freed with ts_waker_free.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_KIND;
+/// TS_ERROR_WRONG_THREAD.
+///
+/// The task's thread, in its poll. Never blocks. From a task: yes, if async.
+ts_error ts_waker_clone(ts_token *token, ts_waker **out_waker);
+
+/// Has the waker's task polled again, any number of times. When the task has
+/// ended it does nothing.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SHUTTING_DOWN when the task's
+/// scheduler was freed.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_waker_wake(const ts_waker *waker);
+
+/// Frees a waker. NULL is fine.
+///
+/// Any thread. Never blocks. From a task: yes.
+void ts_waker_free(ts_waker *waker);
 
 /*
  * Information ----------------------------------------------------------------

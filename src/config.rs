@@ -64,6 +64,8 @@ keys! {
         "Finished tasks that stay readable";
     MaximumEventLoopTasks = "maximum_event_loop_tasks", 3.0, Range::Count(1, MANY),
         "Async tasks of one name that may run at the same time";
+    EventLoopThreads = "event_loop_threads", 1.0, Range::Count(1, 64),
+        "Event loops, each a thread; a name stays on one of them. A change waits for a shutdown";
     StatusCheckInterval = "status_check_interval", 800.0, Range::Seconds(0.001, LONG),
         "Seconds after which a stuck task is reported again";
     StuckGrace = "stuck_grace", 5.0, Range::Seconds(0.0, LONG),

@@ -163,6 +163,30 @@ impl Drop for Inside {
     }
 }
 
+thread_local! {
+    /// This thread is inside a poll function.
+    static POLLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside a poll function, which must not wait for anything.
+pub(crate) fn is_polling() -> bool {
+    POLLING.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Calls an async task's function.
+///
+/// # Safety
+/// `function` takes `data`, and may be called on this thread.
+pub(crate) unsafe fn call_poll(function: PollFn, token: &Token, data: *mut c_void) -> i32 {
+    let token: *const Token = token;
+    let _inside = Inside::enter();
+    let outer = POLLING.with(|polling| polling.replace(true));
+    // SAFETY: the caller's promise; tokens change through atomics alone.
+    let poll = unsafe { function(token.cast_mut(), data) };
+    POLLING.with(|polling| polling.set(outer));
+    poll
+}
+
 /// Whether this thread is inside a task, a drop or another callback.
 pub fn inside_host_code() -> bool {
     !current_token().is_null() || DEPTH.try_with(|depth| depth.get() > 0).unwrap_or(false)

@@ -40,6 +40,8 @@ pub mod kinds;
 #[cfg(not(ts_loom))]
 pub mod log;
 #[cfg(not(ts_loom))]
+pub mod loops;
+#[cfg(not(ts_loom))]
 mod platform;
 #[cfg(not(ts_loom))]
 pub mod scheduler;

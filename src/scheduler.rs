@@ -2,13 +2,15 @@
 
 use crate::config::{self, Key, Settings};
 use crate::core::Core;
-use crate::core::add::{LONGEST_NAME, NewTask};
+use crate::core::add::{LONGEST_NAME, NewTask, Then};
+use crate::core::view::RunningTask;
 use crate::core::word::{self, Cause};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{self, inside_host_code};
 use crate::id::TaskId;
 use crate::kinds::{Kind, State, flags};
 use crate::log::{self, LogLevel};
+use crate::loops::{self, Loops};
 use crate::sync::Mutex;
 use crate::task::{Function, RawTask, TaskOptions, TaskStatus, Value};
 use crate::token::Token;
@@ -27,6 +29,7 @@ pub struct Scheduler {
     core: Arc<Core>,
     settings: Arc<Settings>,
     pool: Pool,
+    loops: Loops,
     /// Shutdowns under way; the last one to end lets tasks in again.
     shutdowns: Mutex<usize>,
     /// Held while threads are ended.
@@ -46,8 +49,11 @@ impl Scheduler {
             settings.count(Key::MaximumQueueLine),
             settings.count(Key::MaximumTaskInfoStorage),
         )?);
+        core.set_async_limits(loops::limits(&settings));
+        let pool = Pool::new(core.clone(), settings.clone());
         Ok(Scheduler {
-            pool: Pool::new(core.clone(), settings.clone()),
+            loops: Loops::new(core.clone(), settings.clone(), pool.clone()),
+            pool,
             core,
             settings,
             shutdowns: Mutex::new(0),
@@ -78,7 +84,10 @@ impl Scheduler {
     #[inline]
     pub unsafe fn submit_raw(&self, task: &RawTask<'_>) -> Result<TaskId> {
         let new = self.check(task)?;
-        self.pool.ensure()?;
+        match new.kind {
+            Kind::Linear => self.pool.ensure()?,
+            Kind::Async => self.loops.ensure(new.name)?,
+        }
         let added = match self.core.add(&new) {
             Err(full)
                 if full.code() == ErrorCode::QueueFull
@@ -89,8 +98,10 @@ impl Scheduler {
             other => other,
         };
         let added = added.inspect_err(|refused| say_refused(&new, refused))?;
-        if added.ready {
-            self.pool.notify();
+        match added.then {
+            Then::Nothing => {}
+            Then::Ready => self.pool.notify(),
+            Then::Start { hash, index } => self.loops.start(hash, index),
         }
         if new.bits & word::SAYING != 0 {
             self.core.say_added(added.id, new.kind);
@@ -103,9 +114,7 @@ impl Scheduler {
     fn check<'a>(&self, task: &RawTask<'a>) -> Result<NewTask<'a>> {
         let function = match task.function {
             Function::Linear(function) => function as *mut c_void,
-            Function::Async(_) => {
-                return Err(Error::new(ErrorCode::WrongKind, "this version runs no async tasks"));
-            }
+            Function::Async(function) => function as *mut c_void,
         };
         if task.name.is_some_and(|name| name.is_empty() || name.len() > LONGEST_NAME) {
             crate::core::add::check_name(task.name.unwrap_or_default())?;
@@ -119,6 +128,9 @@ impl Scheduler {
             bits |= word::SAYING;
         }
         let kind = task.function.kind();
+        if kind == Kind::Async {
+            bits |= word::ASYNC;
+        }
         let (user_data, drop) = (task.user_data, task.drop);
         Ok(NewTask { name: task.name, kind, function, user_data, drop, bits, timeout })
     }
@@ -176,9 +188,17 @@ impl Scheduler {
     /// function returns, the task ends cancelled.
     pub fn force_stop(&self, id: TaskId) -> Result<()> {
         if let Some(told) = self.core.stop(id, Cause::Force)? {
-            self.pool.told(told);
+            self.told(told);
         }
         Ok(())
+    }
+
+    /// A running task was told to stop: whoever has to know is told too.
+    fn told(&self, task: RunningTask) {
+        self.pool.told(task);
+        if self.core.is_async(task) {
+            self.loops.stopped(task);
+        }
     }
 
     /// Refuses adds of a name and cancels what is queued under it.
@@ -274,6 +294,7 @@ impl Scheduler {
         self.settings.set_all(&values);
         self.core.set_bound(self.settings.count(Key::MaximumQueueLine));
         self.pool.resize();
+        self.loops.resize();
         drop(changing);
         self.core.set_history(self.settings.count(Key::MaximumTaskInfoStorage));
         Ok(())
@@ -318,10 +339,11 @@ impl Scheduler {
         self.core.close();
         self.core.cancel_everything();
         if force {
-            self.core.stop_everything().into_iter().for_each(|task| self.pool.told(task));
+            self.core.stop_everything().into_iter().for_each(|task| self.told(task));
         }
         self.core.wait_everything();
         let ending = self.ending.lock();
+        self.loops.stop();
         self.pool.stop();
         self.core.clear_ready();
         drop(ending);
@@ -343,7 +365,7 @@ impl Scheduler {
     /// How many threads of ours there are.
     #[doc(hidden)]
     pub fn threads(&self) -> usize {
-        self.pool.threads()
+        self.pool.threads() + self.loops.threads()
     }
 }
 

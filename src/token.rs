@@ -36,6 +36,11 @@ impl Token {
         self.core().word(self.index).cause().is_some()
     }
 
+    /// Whether the task is of kind async.
+    pub(crate) fn is_async(&self) -> bool {
+        self.core().word(self.index).has(word::ASYNC)
+    }
+
     /// The task's id.
     pub fn id(&self) -> TaskId {
         self.core().id(self.index, self.core().word(self.index).generation())
@@ -45,7 +50,7 @@ impl Token {
     /// `WrongKind` in an async task.
     pub fn sleep(&self, seconds: f64) -> Result<()> {
         check_seconds(seconds)?;
-        if self.core().word(self.index).has(word::ASYNC) {
+        if self.is_async() {
             return Err(Error::new(
                 ErrorCode::WrongKind,
                 "an async task would hold up its loop: use ts_async_sleep",
@@ -86,7 +91,7 @@ impl Token {
     }
 
     fn check_thread(&self) -> Result<()> {
-        if ptr::eq(host::current_token(), self) {
+        if ptr::eq(host::current_token(), self) || crate::loops::drive::waker(self).is_ok() {
             return Ok(());
         }
         Err(Error::new(

@@ -5,6 +5,7 @@
 
 use super::Core;
 use super::inlet::{Door, Entry, INLETS, Item, SWEEP_LEAST};
+use super::lane::Lane;
 use super::record::Extra;
 use super::slab::NIL;
 use crate::host::DropFn;
@@ -31,13 +32,24 @@ pub struct NewTask<'a> {
     pub timeout: Option<u64>,
 }
 
+/// Who has to be told of an add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nobody: its lane is being worked.
+    Nothing,
+    /// Who runs linear tasks: something became ready.
+    Ready,
+    /// The event loop of this hash: the record may start.
+    Start { hash: u64, index: u32 },
+}
+
 /// What became of an add.
 #[derive(Clone, Copy, Debug)]
 pub struct Added {
     /// The new task.
     pub id: TaskId,
-    /// Something became ready: tell who runs tasks.
-    pub ready: bool,
+    /// What that calls for.
+    pub then: Then,
 }
 
 /// Whether a name may be used: what is wrong with it, if anything.
@@ -117,7 +129,8 @@ impl Core {
             if lane != NIL && self.lanes.at(lane).banned.load(Relaxed) {
                 return Err(self.banned(task.name.unwrap_or_default()));
             }
-            let limit = self.bound.limit();
+            let is_async = task.kind == Kind::Async;
+            let limit = if is_async { 0 } else { self.bound.limit() };
             if limit != 0 && door.budget == 0 {
                 drop(door);
                 if self.count_room(at) {
@@ -129,6 +142,9 @@ impl Core {
                         "the queue is full: {limit} linear tasks are pending (maximum_queue_line)"
                     ),
                 ));
+            }
+            if is_async && lane != NIL {
+                self.check_async_room(self.lanes.at(lane))?;
             }
             door.make_room()?;
             let index = match door.free.pop() {
@@ -153,21 +169,53 @@ impl Core {
             }
             record.link.store(if lane == NIL { at as u32 } else { NIL }, Relaxed);
             record.word.open(generation, task.bits);
+            let id = self.id(index, generation);
+            if is_async {
+                inlet.added_async.store(inlet.added_async.load(Relaxed) + 1, Release);
+                return Ok(Added { id, then: self.place_async(lane, hash, index) });
+            }
             inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
-            let ready = if lane == NIL {
-                inlet.push_ready(&mut door, Item::task(index));
-                true
+            let item = if lane == NIL {
+                Item::task(index)
             } else {
                 let its = self.lanes.at(lane);
                 its.push(&self.records, index);
-                let ready = its.gate.announce();
-                if ready {
-                    inlet.push_ready(&mut door, Item::lane(lane));
+                if !its.gate.announce() {
+                    return Ok(Added { id, then: Then::Nothing });
                 }
-                ready
+                Item::lane(lane)
             };
-            return Ok(Added { id: self.id(index, generation), ready });
+            inlet.push_ready(&mut door, item);
+            return Ok(Added { id, then: Then::Ready });
         }
+    }
+
+    /// Whether another async task of the name may come. Under the inlet's lock.
+    fn check_async_room(&self, lane: &Lane) -> Result<()> {
+        let limit = self.async_pending.load(Relaxed);
+        if limit == 0 || lane.running() < self.async_width.load(Relaxed) || lane.waiting() < limit {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorCode::QueueFull,
+            format!(
+                "the queue is full: {limit} async tasks of this name are pending (maximum_queue_async)"
+            ),
+        ))
+    }
+
+    /// Gives a new async task a place, or lets it wait for one. Under the inlet's lock.
+    fn place_async(&self, lane: u32, hash: u64, index: u32) -> Then {
+        if lane != NIL {
+            let its = self.lanes.at(lane);
+            its.gate.hold();
+            if its.running() >= self.async_width.load(Relaxed) {
+                its.push(&self.records, index);
+                return Then::Nothing;
+            }
+            its.set_running(its.running() + 1);
+        }
+        Then::Start { hash, index }
     }
 
     /// Makes the lane of a name that has none.

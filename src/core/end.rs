@@ -92,7 +92,7 @@ impl Core {
     fn say_ended(&self, index: u32, word: Snapshot, seat: &mut impl Seat) {
         seat.ended();
         if word.is_waited() {
-            self.rooms.tell(index);
+            self.tell(index);
         } else if word.is_garbage() {
             self.bury(index, seat);
         }
@@ -102,10 +102,14 @@ impl Core {
     /// this thread, when that has returned.
     pub fn end_pending(self: &Arc<Self>, index: u32) {
         let record = self.records.at(index);
-        let mut seat = self.visitor();
-        seat.left(true);
-        self.bound.made_room();
-        self.count_dead(record);
+        let is_async = record.word.load().has(word::ASYNC);
+        if !is_async {
+            self.visitor().left(true);
+            self.bound.made_room();
+        }
+        if !is_async || record.lane.load(Relaxed) != NIL {
+            self.count_dead(record);
+        }
         if host::is_dropping() {
             let core = Arc::clone(self);
             host::end_later(index, Box::new(move || core.end_cancelled(index)));
@@ -169,7 +173,7 @@ impl Core {
         }
     }
 
-    fn unlink_all(&self, dead: Vec<u32>) {
+    pub(super) fn unlink_all(&self, dead: Vec<u32>) {
         let mut seat = self.visitor();
         for index in dead {
             if self.records.at(index).word.unlink().is_garbage() {

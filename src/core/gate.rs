@@ -42,6 +42,11 @@ impl Gate {
         self.0.store(MORE, Relaxed);
     }
 
+    /// Nothing is in it and nobody works it. Under the inlet's lock; of an async lane.
+    pub fn rest(&self) {
+        self.0.store(IDLE, Relaxed);
+    }
+
     /// The owner leaves, unless there is more; then it still owns the lane.
     #[inline]
     pub fn release(&self) -> bool {

@@ -89,8 +89,10 @@ pub struct Inlet {
     door: CachePadded<Mutex<Door>>,
     /// How long `ready` is: a hint for who looks without the lock.
     pub ready: CachePadded<AtomicUsize>,
-    /// Tasks accepted here. Written under the lock.
+    /// Linear tasks accepted here. Written under the lock.
     pub added: AtomicUsize,
+    /// Async tasks, likewise.
+    pub added_async: AtomicUsize,
 }
 
 impl Inlet {
@@ -101,6 +103,7 @@ impl Inlet {
             door: CachePadded::new(Mutex::new(door)),
             ready: CachePadded::new(AtomicUsize::new(0)),
             added: AtomicUsize::new(0),
+            added_async: AtomicUsize::new(0),
         }
     }
 

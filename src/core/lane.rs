@@ -26,6 +26,8 @@ pub struct Lane {
     /// The inlet that it belongs to.
     inlet: AtomicU32,
     name_len: AtomicU32,
+    /// Async: how many have a place. Under the inlet's lock.
+    running: AtomicU32,
     /// Adds are refused. Under the inlet's lock.
     pub banned: AtomicBool,
     /// Whether it is async.
@@ -86,6 +88,44 @@ impl Lane {
     #[inline]
     pub fn inlet(&self) -> usize {
         self.inlet.load(Relaxed) as usize
+    }
+
+    /// Async: how many have a place. Under the inlet's lock.
+    pub fn running(&self) -> usize {
+        self.running.load(Relaxed) as usize
+    }
+
+    /// As above.
+    pub fn set_running(&self, running: usize) {
+        self.running.store(running as u32, Relaxed);
+    }
+
+    /// Async: how many wait, dead ones not counted. Under the inlet's lock.
+    pub fn waiting(&self) -> usize {
+        self.len.load(Relaxed).saturating_sub(self.dead.load(Relaxed)) as usize
+    }
+
+    /// Async: takes the first of those that wait. Under the inlet's lock.
+    pub fn pop(&self, records: &Slab<Record>) -> Option<u32> {
+        let index = self.head.load(Relaxed);
+        if index == NIL {
+            return None;
+        }
+        let next = records.at(index).link.load(Relaxed);
+        self.head.store(next, Relaxed);
+        if next == NIL {
+            self.tail.store(NIL, Relaxed);
+            self.dead.store(0, Relaxed);
+        }
+        self.len.store(self.len.load(Relaxed) - 1, Relaxed);
+        Some(index)
+    }
+
+    /// Async: may be swept from now on if it holds nothing. Under the inlet's lock.
+    pub fn rest_if_empty(&self) {
+        if self.running() == 0 && self.head.load(Relaxed) == NIL {
+            self.gate.rest();
+        }
     }
 
     /// Its kind.
@@ -156,6 +196,11 @@ impl Lane {
         let dead = self.dead.load(Relaxed) + 1;
         self.dead.store(dead, Relaxed);
         dead > 64 && dead > self.len.load(Relaxed) / 2
+    }
+
+    /// A dead one has left.
+    pub fn uncount_dead(&self) {
+        self.dead.store(self.dead.load(Relaxed).saturating_sub(1), Relaxed);
     }
 
     /// Takes the dead out of the new tasks and returns them, linked. Under the inlet's lock.

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod history;
 pub mod inlet;
 pub mod lane;
+pub mod places;
 pub mod record;
 pub mod saying;
 pub mod seat;
@@ -24,7 +25,7 @@ pub mod word;
 use crate::Result;
 use crate::id::{self, Parts, TaskId};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering::*};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;
@@ -57,6 +58,9 @@ pub struct Core {
     /// What workers count in.
     seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
+    /// Limits of async lanes.
+    async_width: AtomicUsize,
+    async_pending: AtomicUsize,
     /// No adds are taken.
     closed: AtomicBool,
     /// The random bits of our ids.
@@ -79,6 +83,8 @@ impl Core {
             unsaid: Unsaid::default(),
             seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
+            async_width: AtomicUsize::new(1),
+            async_pending: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             instance,
             hashing: FixedState::with_seed(instance.rotate_left(14) ^ 0x9e37_79b9_7f4a_7c15),
@@ -117,7 +123,11 @@ impl Core {
         self.inlets.iter().map(|inlet| inlet.added.load(Acquire) as u64).sum()
     }
 
-    /// How many tasks are pending.
+    fn added_async(&self) -> u64 {
+        self.inlets.iter().map(|inlet| inlet.added_async.load(Acquire) as u64).sum()
+    }
+
+    /// How many linear tasks are pending.
     pub fn pending(&self) -> usize {
         let (left, _) = self.counted();
         self.added().saturating_sub(left) as usize
@@ -126,7 +136,7 @@ impl Core {
     /// How many tasks have not ended.
     pub fn unfinished(&self) -> usize {
         let (_, ended) = self.counted();
-        self.added().saturating_sub(ended) as usize
+        (self.added() + self.added_async()).saturating_sub(ended) as usize
     }
 
     /// Whether adds are refused for a shutdown.
@@ -138,6 +148,11 @@ impl Core {
         let mut hasher = self.hashing.build_hasher();
         hasher.write(name);
         hasher.finish()
+    }
+
+    /// The hash of a name.
+    pub fn hash_of(&self, name: &[u8]) -> u64 {
+        self.hash(name)
     }
 
     /// The inlet of a hash: its highest bits, since tables use the others.

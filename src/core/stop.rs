@@ -25,10 +25,12 @@ impl Core {
             }
             Stop::Running { waited } => {
                 if waited {
-                    self.rooms.tell(index);
+                    self.tell(index);
                 }
+                let is_async = record.word.load().has(word::ASYNC);
+                let kind = if is_async { Kind::Async } else { Kind::Linear }.log_word();
                 self.say_of(index, LogLevel::Warning, || {
-                    format!("Io linear task | {id} | has been forcibly cancelled")
+                    format!("Io {kind} task | {id} | has been forcibly cancelled")
                 });
                 Ok(Some(RunningTask::new(index, generation)))
             }
@@ -72,6 +74,15 @@ impl Core {
                     victims.push((index, seen));
                 }
                 index = record.link.load(Relaxed);
+            }
+        }
+        if its.kind() == Kind::Async {
+            // Those that have a place and were not polled yet hang nowhere that we can see.
+            for (index, record) in self.each_record() {
+                let seen = record.word.load();
+                if seen.is_startable() && record.lane.load(Relaxed) == lane {
+                    victims.push((index, seen));
+                }
             }
         }
         // What the owner took, from the back of the line: it may start some while we look. A
@@ -232,7 +243,7 @@ impl Core {
             {
                 told.push(RunningTask::new(index, seen.generation()));
                 if waited {
-                    self.rooms.tell(index);
+                    self.tell(index);
                 }
             }
         }
@@ -244,6 +255,11 @@ impl Core {
         let word = self.records.at(task.index).word.load();
         let same = word.generation() as u32 == task.generation_low;
         (same && word.state() == Some(State::Running)).then_some(word)
+    }
+
+    /// Whether a task that was seen to run is of kind async.
+    pub fn is_async(&self, task: RunningTask) -> bool {
+        self.records.at(task.index).word.load().has(word::ASYNC)
     }
 
     /// Whether a task that was seen to run still does.
@@ -259,7 +275,7 @@ impl Core {
         match word.stop(seen.generation(), Cause::Watchdog) {
             Stop::Running { waited } => {
                 if waited {
-                    self.rooms.tell(task.index);
+                    self.tell(task.index);
                 }
                 true
             }
@@ -278,13 +294,16 @@ impl Core {
             return None;
         }
         let lane = record.lane.load(Relaxed);
-        let lane_released =
-            lane != NIL && seen.has(word::RELEASE_LANE) && record.word.release_lane(generation);
+        let lane_released = lane != NIL
+            && !seen.has(word::ASYNC)
+            && seen.has(word::RELEASE_LANE)
+            && record.word.release_lane(generation);
         if lane_released {
             // The worker left what it had taken in the lane before it started the task.
             self.requeue(lane);
         }
-        Some(Stuck { id: self.id(task.index, generation), lane_released })
+        let kind = if seen.has(word::ASYNC) { Kind::Async } else { Kind::Linear };
+        Some(Stuck { id: self.id(task.index, generation), kind, lane_released })
     }
 
     /// Waits until every task has ended. Nothing may come in meanwhile.

@@ -7,6 +7,7 @@ use super::Core;
 use super::inlet::{INLETS, Item};
 use super::seat::Seat;
 use super::slab::NIL;
+use super::word;
 use crate::host::TaskFn;
 use crate::log;
 use crate::sync::atomic::Ordering::*;
@@ -107,7 +108,9 @@ impl Core {
     pub fn start(&self, index: u32, seat: &mut impl Seat) -> Option<Claim> {
         match self.records.at(index).word.start() {
             Ok(word) => {
-                self.leave_queue(seat);
+                if !word.has(word::ASYNC) {
+                    self.leave_queue(seat);
+                }
                 Some(Claim { index, word })
             }
             Err(_) => {

@@ -30,6 +30,7 @@ impl RunningTask {
 #[derive(Clone, Copy, Debug)]
 pub struct Stuck {
     pub id: TaskId,
+    pub kind: Kind,
     /// Its lane goes on without it.
     pub lane_released: bool,
 }
@@ -129,7 +130,8 @@ impl Core {
     /// Whether the end of that task has to wait for what this thread is doing.
     fn ends_with_caller(&self, index: u32, record: &Record, word: Snapshot) -> bool {
         let held = host::holding();
-        host::ends_later(index)
+        host::is_polling()
+            || host::ends_later(index)
             || held.core == self.address()
                 && (held.index == index
                     || held.lane != NIL

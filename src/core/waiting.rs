@@ -9,16 +9,24 @@
 //! A thread that waits keeps the record: it is not freed while the bit is set.
 
 use super::Core;
-use super::slab::NIL;
+use super::stop::no_such;
 use super::word::Snapshot;
 use crate::clock;
 use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::{Result, TaskId};
+use std::task::Waker;
 
 /// How many rooms a scheduler has.
 const ROOMS: usize = 64;
 
-/// Who is in a room: for each record, how many threads.
-type Guests = Vec<(u32, u32)>;
+/// Who is in a room.
+#[derive(Debug, Default)]
+pub struct Guests {
+    /// For each record, how many threads.
+    threads: Vec<(u32, u32)>,
+    /// Async tasks that want to be woken, with the record that they wait for.
+    wakers: Vec<(u32, Waker)>,
+}
 
 #[derive(Debug, Default)]
 struct Room {
@@ -56,29 +64,39 @@ impl Rooms {
 
     /// Tells everybody who is there for this record. After the step that they wait for.
     #[cold]
-    pub fn tell(&self, index: u32) {
+    fn tell(&self, index: u32) -> Vec<(u32, Waker)> {
         let room = self.of(index);
-        drop(room.guests.lock());
+        let wakers = {
+            let mut guests = room.guests.lock();
+            guests.wakers.extract_if(.., |waker| waker.0 == index).collect()
+        };
         room.news.notify_all();
+        wakers
     }
 }
 
-fn come(guests: &mut Guests, index: u32) {
-    match guests.iter_mut().find(|guest| guest.0 == index) {
-        Some(guest) => guest.1 += 1,
-        None => guests.push((index, 1)),
+impl Guests {
+    fn come(&mut self, index: u32) {
+        match self.threads.iter_mut().find(|guest| guest.0 == index) {
+            Some(guest) => guest.1 += 1,
+            None => self.threads.push((index, 1)),
+        }
     }
-}
 
-/// True when nobody is left for this record.
-fn leave(guests: &mut Guests, index: u32) -> bool {
-    let at = guests.iter().position(|guest| guest.0 == index).unwrap_or(NIL as usize);
-    guests[at].1 -= 1;
-    let last = guests[at].1 == 0;
-    if last {
-        guests.swap_remove(at);
+    fn leave(&mut self, index: u32) {
+        if let Some(at) = self.threads.iter().position(|guest| guest.0 == index) {
+            self.threads[at].1 -= 1;
+            if self.threads[at].1 == 0 {
+                self.threads.swap_remove(at);
+            }
+        }
     }
-    last
+
+    /// Whether nobody is here for this record.
+    fn is_empty(&self, index: u32) -> bool {
+        self.threads.iter().all(|guest| guest.0 != index)
+            && self.wakers.iter().all(|waker| waker.0 != index)
+    }
 }
 
 impl Core {
@@ -96,7 +114,7 @@ impl Core {
         let mut guests = room.guests.lock();
         match word.wait_for_end(generation) {
             // Not ended: it cannot be freed before we leave.
-            Ok(()) => come(&mut guests, index),
+            Ok(()) => guests.come(index),
             Err(now) if now.is_held(generation) => {
                 drop(guests);
                 return Some(look(now, Waited::Came));
@@ -126,7 +144,7 @@ impl Core {
         let word = &self.records.at(index).word;
         let room = self.rooms.of(index);
         let mut guests = room.guests.lock();
-        come(&mut guests, index);
+        guests.come(index);
         let told = loop {
             if !word.wait_for_stop() {
                 break true;
@@ -144,12 +162,66 @@ impl Core {
     }
 
     fn leave_room(&self, mut guests: MutexGuard<'_, Guests>, index: u32) {
-        if leave(&mut guests, index) {
+        guests.leave(index);
+        self.tidy_room(guests, index);
+    }
+
+    /// Takes the mark away from a record that nobody waits for any more.
+    fn tidy_room(&self, guests: MutexGuard<'_, Guests>, index: u32) {
+        if guests.is_empty(index) {
             let garbage = self.records.at(index).word.stop_waiting().is_garbage();
             drop(guests);
             if garbage {
                 self.bury(index, &mut self.visitor());
             }
+        }
+    }
+
+    /// Tells everybody who waits for this record, or sleeps as its task. After the step that they
+    /// wait for.
+    #[cold]
+    pub(super) fn tell(&self, index: u32) {
+        let ended = self.records.at(index).word.load().is_final();
+        let wakers = self.rooms.tell(index);
+        if wakers.is_empty() {
+            return;
+        }
+        if !ended {
+            // Told to stop, but they wait for the end.
+            self.rooms.of(index).guests.lock().wakers.extend(wakers);
+            // It may have come meanwhile.
+            if !self.records.at(index).word.load().is_final() {
+                return;
+            }
+            return self.tell(index);
+        }
+        self.tidy_room(self.rooms.of(index).guests.lock(), index);
+        wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Wakes `waker` when a task has ended. True when it has ended already.
+    pub fn listen(&self, id: TaskId, waker: Waker) -> Result<bool> {
+        let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        let word = &record.word;
+        let mut guests = self.rooms.of(index).guests.lock();
+        match word.wait_for_end(generation) {
+            Ok(()) => {
+                guests.wakers.push((index, waker));
+                Ok(false)
+            }
+            Err(now) if now.is_held(generation) => Ok(true),
+            Err(_) => Err(no_such(id)),
+        }
+    }
+
+    /// Takes back what [`Core::listen`] was given, if it was not woken.
+    pub fn unlisten(&self, id: TaskId, waker: &Waker) {
+        let Some((index, ..)) = self.locate(id) else { return };
+        let mut guests = self.rooms.of(index).guests.lock();
+        let before = guests.wakers.len();
+        guests.wakers.retain(|(its, other)| *its != index || !other.will_wake(waker));
+        if guests.wakers.len() != before {
+            self.tidy_room(guests, index);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
+use crate::loops::EventLoop;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::{Error, ErrorCode, Result};
@@ -20,7 +21,7 @@ use batch::Batch;
 use crossbeam_utils::CachePadded;
 use idle::{Idle, Part, Wake};
 use parker::Parker;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use watchdog::{Timed, Watchdog};
 
@@ -54,12 +55,14 @@ pub struct Shared {
     surplus: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
     watchdog: CachePadded<Watchdog>,
+    /// Event loops whose calls are watched.
+    loops: Mutex<Vec<Weak<EventLoop>>>,
     /// Stuck tasks there are.
     stuck: AtomicUsize,
 }
 
-/// See the module.
-#[derive(Debug)]
+/// See the module; a copy is the same pool.
+#[derive(Clone, Debug)]
 pub struct Pool(Arc<Shared>);
 
 impl Pool {
@@ -77,6 +80,7 @@ impl Pool {
             surplus: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
             watchdog: CachePadded::new(Watchdog::new()),
+            loops: Mutex::new(Vec::new()),
             stuck: AtomicUsize::new(0),
         }))
     }
@@ -100,6 +104,23 @@ impl Pool {
     /// The limit on tasks that run at once has changed.
     pub fn resize(&self) {
         self.0.resize();
+    }
+
+    /// A task with a deadline is called on an event loop: it may not return.
+    pub fn watch(&self, timed: &Timed, task: RunningTask, nanoseconds: u64) {
+        self.0.watch(timed, task, nanoseconds);
+    }
+
+    /// From now on that loop's calls are watched too.
+    pub fn watch_too(&self, event_loop: &Arc<EventLoop>) {
+        let mut loops = self.0.loops.lock();
+        loops.retain(|other| other.strong_count() > 0);
+        loops.push(Arc::downgrade(event_loop));
+    }
+
+    /// An event loop has nothing to do: the watchdog need not be awake for it.
+    pub fn rest(&self) {
+        self.0.rest_watchdog();
     }
 
     /// A running task was told to stop.

@@ -18,6 +18,7 @@ use super::Shared;
 use crate::clock;
 use crate::config::Key;
 use crate::core::view::RunningTask;
+use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::{AtomicU64, Ordering::*};
 use crate::sync::{Condvar, Mutex};
@@ -218,7 +219,10 @@ impl Shared {
     /// Stops what has run too long, reports what is stuck, and says when to look again.
     fn look(self: &Arc<Shared>, now: u64) -> u64 {
         let slots = self.slots.lock().clone();
-        for task in slots.iter().filter_map(|slot| slot.timed.expired(now)) {
+        let loops: Vec<_> = self.loops.lock().iter().filter_map(|own| own.upgrade()).collect();
+        let expired = slots.iter().filter_map(|slot| slot.timed.expired(now));
+        let expired = expired.chain(loops.iter().filter_map(|own| own.timed.expired(now)));
+        for task in expired {
             if self.core.time_out(task) {
                 self.told(task);
             }
@@ -253,11 +257,14 @@ impl Shared {
             }
             return;
         };
-        if first {
+        if first && stuck.kind == Kind::Linear {
             self.resize();
+        } else if first {
+            self.stuck.fetch_sub(1, Relaxed);
         }
         log::line(LogLevel::Warning, || {
-            format!("Io linear task | {} | was told to stop and is stuck", stuck.id)
+            let kind = stuck.kind.log_word();
+            format!("Io {kind} task | {} | was told to stop and is stuck", stuck.id)
         });
         if stuck.lane_released {
             self.notify();
@@ -269,7 +276,9 @@ impl Shared {
         let slots = self.slots.lock();
         let timed = slots.iter().map(|slot| slot.timed.deadline.load(SeqCst)).min();
         drop(slots);
-        let timed = timed.unwrap_or(NEVER);
+        let loops: Vec<_> = self.loops.lock().iter().filter_map(|own| own.upgrade()).collect();
+        let polls = loops.iter().map(|own| own.timed.deadline.load(SeqCst)).min();
+        let timed = timed.unwrap_or(NEVER).min(polls.unwrap_or(NEVER));
         let told = self.watchdog.state.lock().told.iter().map(|told| told.next).min();
         timed.min(told.unwrap_or(NEVER))
     }

@@ -1,0 +1,124 @@
+//! A running async task on its loop, and what it has armed.
+
+use super::waker::TaskWaker;
+use super::wheel;
+use crate::TaskId;
+use crate::core::take::Claim;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+/// No fiber.
+pub const NIL: u32 = u32::MAX;
+
+/// Where a fiber's sleep stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sleep {
+    /// Not asked for.
+    None,
+    /// This timer of the wheel is set.
+    Armed(u32),
+    /// The time has passed, and was not reported yet.
+    Due,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Fiber {
+    /// The right to run the task; none once it has ended, or in a free place.
+    pub claim: Option<Claim>,
+    /// The lane whose place it has.
+    pub lane: u32,
+    /// Where its sleep stands.
+    pub sleep: Sleep,
+    /// The timer of its time-out, or [`wheel::NIL`].
+    pub limit: u32,
+    /// When it times out (nanoseconds), if it does.
+    pub limit_at: u64,
+    /// In the ready queue.
+    pub queued: bool,
+    /// It was told that it waits for nothing.
+    pub reported: bool,
+    /// Handed out, in any number of copies.
+    pub waker: Option<Arc<TaskWaker>>,
+    /// What few have.
+    pub more: Option<Box<More>>,
+}
+
+/// What few fibers have.
+#[derive(Debug, Default)]
+pub struct More {
+    /// File descriptors that it waits for.
+    pub fds: Vec<RawFd>,
+    /// Tasks that it waits for.
+    pub tasks: Vec<TaskId>,
+}
+
+impl Fiber {
+    /// A task that starts.
+    pub fn new(claim: Claim, lane: u32) -> Fiber {
+        Fiber {
+            claim: Some(claim),
+            lane,
+            sleep: Sleep::None,
+            limit: wheel::NIL,
+            limit_at: 0,
+            queued: false,
+            reported: false,
+            waker: None,
+            more: None,
+        }
+    }
+
+    /// Whether something may wake it.
+    pub fn is_armed(&self) -> bool {
+        self.queued
+            || self.sleep != Sleep::None
+            || self.waker.as_ref().is_some_and(|waker| Arc::strong_count(waker) > 1)
+            || self.more.as_ref().is_some_and(|more| !more.fds.is_empty() || !more.tasks.is_empty())
+    }
+}
+
+/// The fibers of a loop; places are used again.
+#[derive(Debug, Default)]
+pub struct Fibers {
+    places: Vec<Fiber>,
+    free: Vec<u32>,
+}
+
+impl Fibers {
+    /// Puts one in.
+    pub fn insert(&mut self, fiber: Fiber) -> u32 {
+        match self.free.pop() {
+            Some(place) => {
+                self.places[place as usize] = fiber;
+                place
+            }
+            None => {
+                self.places.push(fiber);
+                (self.places.len() - 1) as u32
+            }
+        }
+    }
+
+    /// The one there, if it has not ended.
+    pub fn get(&mut self, place: u32) -> Option<&mut Fiber> {
+        self.places.get_mut(place as usize).filter(|fiber| fiber.claim.is_some())
+    }
+
+    /// Gives a place free whose claim was taken.
+    pub fn remove(&mut self, place: u32) {
+        self.free.push(place);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// Gives memory of many back when there is none.
+    pub fn trim(&mut self) {
+        if self.len() == 0 {
+            *self = Fibers::default();
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Our own event loops, which run async tasks: the core's second customer.
+//!
+//! Each [`EventLoop`] has an inbox that any thread may send to, and a thread of its own while it
+//! has anything to do; [`fiber`] is a running task on its loop, [`wheel`] its timers, [`fds`] the
+//! file descriptors that it waits for, [`drive`] the one future that runs them all.
+
+pub mod drive;
+pub mod fds;
+pub mod fiber;
+pub mod waker;
+pub mod wheel;
+
+use crate::config::{Key, Settings};
+use crate::core::Core;
+use crate::core::places::AsyncLimits;
+use crate::core::view::RunningTask;
+use crate::log::{self, LogLevel};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering::*};
+use crate::workers::Pool;
+use crate::workers::watchdog::Timed;
+use crate::{Error, ErrorCode, Result};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tokio::sync::Notify;
+use waker::TaskWaker;
+
+/// What other threads want of a loop.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    /// Records that have a place and may start.
+    pub start: VecDeque<u32>,
+    /// Tasks to poll again.
+    pub woken: VecDeque<Arc<TaskWaker>>,
+    /// Tasks that were told to stop.
+    pub stopped: Vec<RunningTask>,
+    /// There is a thread.
+    alive: bool,
+    /// The thread waits for a notification.
+    asleep: bool,
+    /// The thread is to end.
+    closing: bool,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Inbox {
+    fn is_empty(&self) -> bool {
+        self.start.is_empty() && self.woken.is_empty() && self.stopped.is_empty()
+    }
+}
+
+/// What is shared of one loop.
+#[derive(Debug)]
+pub struct EventLoop {
+    number: usize,
+    inbox: Mutex<Inbox>,
+    notify: Notify,
+    /// The task in its poll, if that has a deadline.
+    pub timed: Timed,
+    /// Its scheduler is no more.
+    gone: AtomicBool,
+}
+
+impl EventLoop {
+    fn new(number: usize) -> EventLoop {
+        EventLoop {
+            number,
+            inbox: Mutex::new(Inbox::default()),
+            notify: Notify::new(),
+            timed: Timed::new(),
+            gone: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether its scheduler is no more.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Acquire)
+    }
+
+    /// Has a task polled again, if the loop has a thread: without one it has no task.
+    pub fn send_wake(&self, waker: &Arc<TaskWaker>) {
+        let asleep = {
+            let mut inbox = self.inbox.lock();
+            if inbox.alive {
+                inbox.woken.push_back(waker.clone());
+            }
+            std::mem::take(&mut inbox.asleep)
+        };
+        if asleep {
+            self.notify.notify_one();
+        }
+    }
+
+    /// Puts something into the inbox and wakes the thread, if it sleeps. False when there is no
+    /// thread.
+    pub fn send(&self, put: impl FnOnce(&mut Inbox)) -> bool {
+        let (alive, asleep) = {
+            let mut inbox = self.inbox.lock();
+            put(&mut inbox);
+            (inbox.alive, std::mem::take(&mut inbox.asleep))
+        };
+        if asleep {
+            self.notify.notify_one();
+        }
+        alive
+    }
+}
+
+/// The loops of a scheduler.
+#[derive(Debug)]
+pub struct Loops {
+    core: Arc<Core>,
+    settings: Arc<Settings>,
+    pool: Pool,
+    loops: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Every loop there ever was.
+    all: Vec<Arc<EventLoop>>,
+    /// So many of them are used, until the next shutdown; 0 before the first use.
+    used: usize,
+}
+
+impl Loops {
+    /// No loop yet.
+    pub fn new(core: Arc<Core>, settings: Arc<Settings>, pool: Pool) -> Loops {
+        Loops { core, settings, pool, loops: Mutex::default() }
+    }
+
+    /// The loop of a hash.
+    fn of(&self, hash: u64) -> Arc<EventLoop> {
+        let mut loops = self.loops.lock();
+        if loops.used == 0 {
+            loops.used = self.settings.count(Key::EventLoopThreads);
+            while loops.all.len() < loops.used {
+                let event_loop = Arc::new(EventLoop::new(loops.all.len()));
+                self.pool.watch_too(&event_loop);
+                loops.all.push(event_loop);
+            }
+        }
+        loops.all[(hash >> 40) as usize % loops.used].clone()
+    }
+
+    /// Makes sure that the loop of a name has a thread.
+    pub fn ensure(&self, name: Option<&[u8]>) -> Result<()> {
+        self.populate(&self.of(name.map_or(0, |name| self.core.hash_of(name))))
+    }
+
+    /// A task may start.
+    pub fn start(&self, hash: u64, index: u32) {
+        let event_loop = self.of(hash);
+        if !event_loop.send(|inbox| inbox.start.push_back(index))
+            && let Err(error) = self.populate(&event_loop)
+        {
+            // It starts with the next task for which a thread can be made.
+            log::line(LogLevel::Error, || error.message().to_owned());
+        }
+    }
+
+    /// A running task was told to stop.
+    pub fn stopped(&self, task: RunningTask) {
+        for event_loop in &self.loops.lock().all {
+            event_loop.send(|inbox| inbox.stopped.push(task));
+        }
+    }
+
+    /// Puts changed limits in force.
+    pub fn resize(&self) {
+        for (hash, index) in self.core.set_async_limits(limits(&self.settings)) {
+            self.start(hash, index);
+        }
+    }
+
+    fn populate(&self, event_loop: &Arc<EventLoop>) -> Result<()> {
+        let mut inbox = event_loop.inbox.lock();
+        if inbox.alive {
+            return Ok(());
+        }
+        if let Some(ended) = inbox.thread.take() {
+            let _ = ended.join();
+        }
+        let failed = |what: &str, error: std::io::Error| {
+            Error::new(ErrorCode::System, format!("no {what} could be made: {error}"))
+        };
+        // Here and not on the thread, so that the caller learns of a failure.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|error| failed("event loop", error))?;
+        let parts =
+            (event_loop.clone(), self.core.clone(), self.settings.clone(), self.pool.clone());
+        let _masked = crate::platform::SignalsBlocked::all();
+        let thread = std::thread::Builder::new()
+            .name(format!("ts-loop-{}", event_loop.number))
+            .spawn(move || {
+                let (event_loop, core, settings, pool) = parts;
+                drive::run(runtime, event_loop, core, settings, pool);
+            })
+            .map_err(|error| failed("thread", error))?;
+        inbox.thread = Some(thread);
+        inbox.alive = true;
+        Ok(())
+    }
+
+    /// Ends all threads and waits until they are gone, after the last task has ended.
+    pub fn stop(&self) {
+        let loops = {
+            let mut loops = self.loops.lock();
+            loops.used = 0;
+            loops.all.clone()
+        };
+        for event_loop in &loops {
+            event_loop.send(|inbox| inbox.closing = true);
+        }
+        for event_loop in &loops {
+            let thread = event_loop.inbox.lock().thread.take();
+            if let Some(thread) = thread {
+                let _ = thread.join();
+            }
+            let mut inbox = event_loop.inbox.lock();
+            inbox.closing = false;
+            inbox.woken.clear();
+            inbox.stopped.clear();
+        }
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.loops.lock().all.iter().filter(|event_loop| event_loop.inbox.lock().alive).count()
+    }
+}
+
+impl Drop for Loops {
+    /// Nothing comes any more: wakers that are left answer so.
+    fn drop(&mut self) {
+        for event_loop in &self.loops.lock().all {
+            event_loop.gone.store(true, Release);
+        }
+    }
+}
+
+/// The limits of async lanes that the settings say.
+pub fn limits(settings: &Settings) -> AsyncLimits {
+    AsyncLimits {
+        width: settings.count(Key::MaximumEventLoopTasks),
+        pending: settings.count(Key::MaximumQueueAsync),
+    }
+}

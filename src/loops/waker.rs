@@ -1,0 +1,56 @@
+//! What wakes one async task, from any thread, at any time.
+//!
+//! A waker names its task by record and generation, so waking one that has ended does nothing, for
+//! ever. It is counted: it may outlive its task and its scheduler. While it is in its loop's inbox
+//! it is not put there again.
+
+use super::EventLoop;
+use crate::sync::atomic::{AtomicBool, Ordering::*};
+use crate::{Error, ErrorCode, Result};
+use std::sync::Arc;
+use std::task::Wake;
+
+/// See the module.
+#[derive(Debug)]
+pub struct TaskWaker {
+    event_loop: Arc<EventLoop>,
+    /// The task's record.
+    pub(super) index: u32,
+    pub(super) generation: u64,
+    queued: AtomicBool,
+}
+
+impl TaskWaker {
+    pub(super) fn new(event_loop: Arc<EventLoop>, index: u32, generation: u64) -> TaskWaker {
+        TaskWaker { event_loop, index, generation, queued: AtomicBool::new(false) }
+    }
+
+    /// Has the task polled again; nothing when it has ended.
+    pub fn wake_task(self: &Arc<Self>) -> Result<()> {
+        if self.event_loop.is_gone() {
+            return Err(Error::new(
+                ErrorCode::ShuttingDown,
+                "the scheduler of this waker was freed",
+            ));
+        }
+        if !self.queued.swap(true, AcqRel) {
+            self.event_loop.send_wake(self);
+        }
+        Ok(())
+    }
+
+    /// The loop has taken it out of the inbox: what comes from here on is a new wake.
+    pub(super) fn taken(&self) {
+        self.queued.store(false, Release);
+    }
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        let _ = self.wake_task();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let _ = self.wake_task();
+    }
+}
