@@ -77,8 +77,9 @@ impl Core {
         let lane = record.lane.load(Relaxed);
         let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
         let ended = word.is_final();
+        let failed = state == State::Failed;
         let error =
-            if ended { record.see_extra(|extra| extra.error.clone()).flatten() } else { None };
+            if failed { record.see_extra(|extra| extra.error.clone()).flatten() } else { None };
         TaskStatus {
             id: self.id(index, word.generation()),
             added_at: point(record.added()),
