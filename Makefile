@@ -10,7 +10,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build demo test bench header clean help setup-build setup-test
+.PHONY: build demo test check-sanitizers bench header clean help setup-build setup-test
 
 build: setup-build
 	@cargo build --release
@@ -28,7 +28,11 @@ test: setup-test
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo test
+	scripts/check-sanitizers
 	@echo "make test: all passed"
+
+check-sanitizers: setup-test
+	scripts/check-sanitizers
 
 bench: setup-build
 	@if [ -x benches/run ]; then benches/run; else echo "make bench: there are no benchmarks yet"; fi
@@ -44,6 +48,7 @@ help:
 	@echo "make                  the release library: $(LIBRARY) and .so"
 	@echo "make demo [DIR=...]   checksums of the files below DIR ($(DIR)), by examples/treesum.c"
 	@echo "make test             formatting, lints, and every test"
+	@echo "make check-sanitizers random calls on a library built with sanitizers; part of make test"
 	@echo "make bench            what a task costs"
 	@echo "make header           writes include/task_scheduling.h anew"
 	@echo "make clean            removes what was built"

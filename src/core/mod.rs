@@ -219,3 +219,12 @@ impl Core {
         self.lanes.trim(Vec::new());
     }
 }
+
+impl Drop for Core {
+    /// What hangs on records that are still readable; the slab gives back its own memory alone.
+    fn drop(&mut self) {
+        for (_, record) in self.each_record() {
+            drop(record.take_extra());
+        }
+    }
+}

@@ -78,8 +78,9 @@ impl Core {
         let lane = record.lane.load(Relaxed);
         let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
         let ended = word.is_final();
+        let failed = state == State::Failed;
         let error =
-            if ended { record.see_extra(|extra| extra.error.clone()).flatten() } else { None };
+            if failed { record.see_extra(|extra| extra.error.clone()).flatten() } else { None };
         TaskStatus {
             id: self.id(index, word.generation()),
             added_at: point(record.added()),
@@ -96,12 +97,12 @@ impl Core {
     }
 
     /// Waits for the end, until the deadline; `None` is for ever, `Some(0)` only asks. `look` sees
-    /// the task while it is kept for this thread.
+    /// the task, and the record if that is kept for this thread.
     fn wait_then<R>(
         &self,
         id: TaskId,
         deadline: Option<u64>,
-        look: impl FnOnce(&Core, u32, &Record, Snapshot) -> R,
+        look: impl FnOnce(Option<(u32, &Record)>, Snapshot) -> Result<R>,
     ) -> Result<R> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
         let word = record.word.load();
@@ -122,7 +123,8 @@ impl Core {
                 ErrorCode::TimedOut,
                 format!("the task {id} has not ended in the given time"),
             )),
-            Waited::Came => Ok(look(self, index, record, word)),
+            Waited::Came => look(Some((index, record)), word),
+            Waited::Before => look(None, word),
         });
         out.unwrap_or_else(|| Err(no_such(id)))
     }
@@ -141,14 +143,15 @@ impl Core {
 
     /// Waits for the end.
     pub fn wait(&self, id: TaskId, deadline: Option<u64>) -> Result<State> {
-        self.wait_then(id, deadline, |_, _, _, word| word.state().unwrap_or(State::Cancelled))
+        self.wait_then(id, deadline, |_, word| Ok(word.state().unwrap_or(State::Cancelled)))
     }
 
     /// Waits for the end, and tells everything about the task.
     pub fn wait_status(&self, id: TaskId, deadline: Option<u64>) -> Result<TaskStatus> {
-        self.wait_then(id, deadline, |core, index, record, word| {
-            let _history = core.history.lock();
-            core.picture(index, record, word)
+        self.wait_then(id, deadline, |kept, word| {
+            let Some((index, record)) = kept else { return self.status(id) };
+            let _history = self.history.lock();
+            Ok(self.picture(index, record, word))
         })
     }
 

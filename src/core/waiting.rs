@@ -41,8 +41,10 @@ pub struct Rooms(Box<[Room]>);
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// With what it waited for.
+    /// With what it waited for; the record is kept until it has been looked at.
     Came,
+    /// It was over before; nothing keeps the record.
+    Before,
     /// With its time over.
     TimeOver,
 }
@@ -101,7 +103,7 @@ impl Guests {
 
 impl Core {
     /// Waits for the end of the task of this generation, until the deadline, and lets `look` see
-    /// the record while it is still kept. None when there is no such task.
+    /// the record, while it is still kept if there was something to wait for. None when there is no such task.
     pub fn wait_end<R>(
         &self,
         index: u32,
@@ -117,7 +119,7 @@ impl Core {
             Ok(()) => guests.come(index),
             Err(now) if now.is_held(generation) => {
                 drop(guests);
-                return Some(look(now, Waited::Came));
+                return Some(look(now, Waited::Before));
             }
             Err(_) => return None,
         }

@@ -1,0 +1,900 @@
+/*
+ * Random calls from several threads, from tasks and from drops, with every
+ * promise of promises.h watched:
+ *
+ *     stress [tasks [seed [threads]]]
+ *
+ * The seed decides what each thread does; how the threads interleave it cannot
+ * decide. A broken promise prints one sentence and the seed, and exits with 1;
+ * a hang does so after STRESS_SECONDS (default 60), with 3.
+ */
+
+#define _GNU_SOURCE
+#include "promises.h"
+#include <math.h>
+#include <signal.h>
+#include <stdint.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_THREADS = 16, NAMES = 24, ROUND_TASKS = 2500, LOGS = 64 };
+
+/* What a task does, beside returning. */
+enum work { NOTHING, SLEEPS, LINGERS, SPINS, CALLS };
+
+struct task {
+    struct promise_task promise;
+    enum work work;
+    int results;                /* how often it sets one */
+    bool copies, says, calls_in_drop, added_with_flags;
+    uint64_t random;            /* of its own, for what it calls */
+    atomic_int published;
+};
+
+/* user_data of tasks with a drop: freed there, so that a late use is found. */
+struct box {
+    struct task *task;
+};
+
+struct random {
+    uint64_t state;
+};
+
+static ts_scheduler *scheduler;     /* NULL: the default one */
+static struct promise_name *names;
+static struct task *tasks;
+static int capacity, quota;
+static bool stores_all;
+static atomic_int next_task, accepted, refused, stop_threads, no_adds, no_calls;
+static atomic_long refusals[32], calls[32];
+static pthread_rwlock_t adding, calling;
+static ts_task_id *old_ids;
+static int old_count;
+static unsigned long seed;
+static const char *phase = "start";
+static _Atomic(const char *) doing[MOST_THREADS + 1];    /* the last: tasks, and the main thread */
+static _Thread_local int thread_number = MOST_THREADS;
+static double latest_start;         /* the most that a start was before its add */
+static pthread_mutex_t latest_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void nap(int microseconds)
+{
+    struct timespec time = { 0, 1000L * microseconds };
+    nanosleep(&time, NULL);
+}
+
+static uint64_t next_random(struct random *random)
+{
+    uint64_t x = random->state;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    random->state = x;
+    return x * UINT64_C(0x2545f4914f6cdd1d) >> 16;
+}
+
+static struct random random_of(uint64_t one, uint64_t two)
+{
+    struct random random = { (one + 1) * UINT64_C(0x9e3779b97f4a7c15) ^
+                             (two + 1) * UINT64_C(0xd1b54a32d192ed03) };
+    if (!random.state)
+        random.state = 1;
+    for (int i = 0; i < 4; i++)
+        next_random(&random);
+    return random;
+}
+
+static int below(struct random *random, int limit)
+{
+    return (int)(next_random(random) % (uint64_t)limit);
+}
+
+static bool one_in(struct random *random, int n)
+{
+    return below(random, n) == 0;
+}
+
+/* The call's answer has to be one of these. */
+#define OR(error) (UINT64_C(1) << (error))
+static ts_error check(const char *call, ts_error error, uint64_t allowed)
+{
+    promise_in_call--;
+    if ((unsigned)error > 22 || !(allowed >> error & 1))
+        promise_broken(NULL, "%s gave %s: %s", call, ts_error_name(error), ts_last_error_message());
+    PROMISE_ADD(calls[error], 1);
+    return error;
+}
+#define CALL(call, arguments, allowed)                                                             \
+    (PROMISE_SET(doing[thread_number], #call), promise_in_call++, check(#call, call arguments, (allowed)))
+
+static void random_call(struct random *random, bool inside);
+
+/* Tasks ------------------------------------------------------------------- */
+
+static int32_t work(ts_token *token, struct task *task)
+{
+    struct promise_task *promise = &task->promise;
+    struct random random = { task->random };
+    promise_begins(promise);
+    switch (task->work) {
+    case SLEEPS:
+        if (CALL(ts_interruptible_sleep, (one_in(&random, 2) ? token : NULL,
+                                          1e-6 * below(&random, 400)),
+                 OR(TS_OK) | OR(TS_STOPPED)) == TS_STOPPED &&
+            !ts_should_stop(token))
+            promise_broken(promise, "a sleep was broken off, and the task may go on");
+        break;
+    case LINGERS:
+        CALL(ts_interruptible_sleep, (token, 1e-6 * below(&random, 6000)), OR(TS_OK) | OR(TS_STOPPED));
+        break;
+    case SPINS:
+        for (int i = below(&random, 3000); i > 0 && !ts_should_stop(token); i--)
+            ;
+        break;
+    case CALLS:
+        for (int i = 1 + below(&random, 2); i > 0; i--)
+            random_call(&random, true);
+        break;
+    default:
+        break;
+    }
+    for (int i = 0; i < task->results; i++) {
+        if (task->copies) {
+            CALL(ts_set_result, (token, &promise->number, sizeof promise->number, NULL), OR(TS_OK));
+        } else {
+            struct promise_result *result = promise_result_new(promise);
+            CALL(ts_set_result, (token, result, sizeof *result, promise_result_drop), OR(TS_OK));
+        }
+        promise->left_result = true;
+    }
+    if (task->says) {
+        char text[32];
+        snprintf(text, sizeof text, "task %u", promise->number);
+        CALL(ts_set_error, (NULL, text), OR(TS_OK));
+    }
+    if (atomic_load_explicit(&promise->stop_ok, memory_order_acquire) && !ts_should_stop(token))
+        promise_broken(promise, "stopped, and ts_should_stop says false");
+    task->random = random.state;
+    return promise_returns(promise);
+}
+
+static int32_t run_plain(ts_token *token, void *user_data)
+{
+    return work(token, user_data);
+}
+
+static int32_t run_boxed(ts_token *token, void *user_data)
+{
+    struct box *box = user_data;
+    return work(token, box->task);
+}
+
+static void drop_box(void *user_data)
+{
+    struct box *box = user_data;
+    struct task *task = box->task;
+    struct random random = { task->random };
+    free(box);
+    if (task->calls_in_drop)
+        random_call(&random, true);
+    promise_drops(&task->promise);
+}
+
+/* Calls ------------------------------------------------------------------- */
+
+static struct task *some_task(struct random *random)
+{
+    int count = PROMISE_GET(next_task);
+    if (count > capacity)
+        count = capacity;
+    if (count == 0)
+        return NULL;
+    /* Half of the time one of the latest. */
+    int at = one_in(random, 2) ? below(random, count) : count - 1 - below(random, count < 40 ? count : 40);
+    struct task *task = &tasks[at];
+    return atomic_load_explicit(&task->published, memory_order_acquire) ? task : NULL;
+}
+
+/* The name, with its mutex; NULL when it is not to be had at once. */
+static struct promise_name *lock_name(struct random *random, bool inside)
+{
+    int one = below(random, NAMES), other = below(random, NAMES);
+    struct promise_name *name = &names[one < other ? one : other];
+    if (inside ? pthread_mutex_trylock(&name->adding) : pthread_mutex_lock(&name->adding))
+        return NULL;
+    return name;
+}
+
+static void unlock_name(struct promise_name *name)
+{
+    if (name)
+        pthread_mutex_unlock(&name->adding);
+}
+
+static void add(struct random *random, bool inside)
+{
+    if (PROMISE_GET(no_adds) || PROMISE_GET(accepted) >= quota)
+        return;
+    struct promise_name *name = NULL;
+    if (!one_in(random, 4) && !(name = lock_name(random, inside)))
+        return;
+    if (pthread_rwlock_tryrdlock(&adding)) {
+        unlock_name(name);
+        return;
+    }
+    int at = PROMISE_ADD(next_task, 1);
+    if (at >= capacity) {
+        pthread_rwlock_unlock(&adding);
+        unlock_name(name);
+        return;
+    }
+    struct task *task = &tasks[at];
+    struct promise_task *promise = &task->promise;
+    int dice = below(random, 100);
+    task->work = dice < 60 ? NOTHING : dice < 75 ? SLEEPS : dice < 90 ? SPINS : CALLS;
+    task->results = one_in(random, 4) ? 1 + one_in(random, 4) : 0;
+    task->copies = one_in(random, 2);
+    task->random = random_of(seed, (uint64_t)at).state;
+    promise->number = (unsigned)at;
+    promise->has_drop = one_in(random, 2);
+    task->calls_in_drop = promise->has_drop && one_in(random, 8);
+    promise_offer(promise, name, one_in(random, 6) ? 1 + at : 0);
+    task->says = one_in(random, promise->code ? 2 : 20);
+
+    ts_task_options options = TS_TASK_OPTIONS_INIT;
+    options.name = name ? name->text : NULL;
+    options.run = promise->has_drop ? run_boxed : run_plain;
+    options.user_data = task;
+    struct box *box = NULL;
+    if (promise->has_drop) {
+        if (!(box = malloc(sizeof *box)))
+            abort();
+        box->task = task;
+        options.user_data = box;
+        options.drop = drop_box;
+    }
+    uint64_t errors = OR(TS_OK) | OR(TS_ERROR_QUEUE_FULL) | OR(TS_ERROR_SHUTTING_DOWN);
+    if (name)
+        errors |= OR(TS_ERROR_BANNED);
+    memset(&promise->id, 0xff, sizeof promise->id);
+    ts_error error;
+    if (one_in(random, 2)) {
+        error = CALL(ts_add_task, (scheduler, one_in(random, 8), options.name, options.run,
+                                   options.user_data, options.drop, &promise->id), errors);
+    } else {
+        if (one_in(random, 5)) {
+            options.flags |= TS_KEEP;
+            promise->keeps = true;
+        }
+        if (name && promise->code && one_in(random, 8))
+            options.flags |= TS_BAN_ON_FAILURE;
+        if (one_in(random, 3)) {
+            options.flags |= TS_WAIT_FOR_ROOM;
+            options.wait_seconds = 1e-6 * below(random, 2000);
+        }
+        if (one_in(random, 8)) {
+            options.flags |= TS_TIMEOUT_PROCESSING;
+            promise->timed = one_in(random, 2);
+            options.timeout_seconds = promise->timed ? 1e-6 * (1 + below(random, 3000)) : 1000;
+            if (promise->timed)
+                task->work = LINGERS;
+        }
+        if (inside && options.flags & TS_WAIT_FOR_ROOM)
+            errors |= OR(TS_ERROR_WOULD_DEADLOCK);
+        error = CALL(ts_submit, (scheduler, &options, &promise->id), errors);
+    }
+    promise_answer(promise, error);
+    if (error == TS_OK) {
+        PROMISE_ADD(accepted, 1);
+        atomic_store_explicit(&task->published, 1, memory_order_release);
+    } else {
+        PROMISE_ADD(refused, 1);
+        PROMISE_ADD(refusals[error], 1);
+        free(box);
+        if (!inside && error == TS_ERROR_SHUTTING_DOWN)
+            nap(50);
+    }
+    pthread_rwlock_unlock(&adding);
+    unlock_name(name);
+}
+
+static void look_at_status(struct task *its, const ts_task_status *status, int before, int begun)
+{
+    struct promise_task *task = &its->promise;
+    bool says = its->says;
+    char text[32];
+    promise_state(task, status->state, before, begun);
+    if (memcmp(&status->id, &task->id, sizeof task->id))
+        promise_broken(task, "the status has another id");
+    if (strcmp(status->task_name, task->name ? task->name->text : ""))
+        promise_broken(task, "the status has another name: %s", status->task_name);
+    if (status->kind != TS_LINEAR)
+        promise_broken(task, "the status has another kind");
+    if (status->state == TS_FAILED) {
+        snprintf(text, sizeof text, "task %u", task->number);
+        if (status->code != task->code)
+            promise_broken(task, "the status has code %d", (int)status->code);
+        if (strcmp(status->error, says ? text : ""))
+            promise_broken(task, "the status says \"%s\"", status->error);
+    } else if (status->error[0]) {
+        promise_broken(task, "state %d and \"%s\"", (int)status->state, status->error);
+    }
+    if (status->stopping && status->state != TS_RUNNING && status->state != TS_PENDING)
+        promise_broken(task, "ended, and still stopping");
+    if (status->started_at != 0 && status->ended_at != 0 && status->ended_at < status->started_at)
+        promise_broken(task, "ended %f s before its start", status->started_at - status->ended_at);
+    if (status->started_at != 0 && status->added_at - status->started_at > 0) {
+        pthread_mutex_lock(&latest_mutex);
+        if (status->added_at - status->started_at > latest_start)
+            latest_start = status->added_at - status->started_at;
+        pthread_mutex_unlock(&latest_mutex);
+    }
+    if (status->state > TS_RUNNING && status->ended_at == 0)
+        promise_broken(task, "ended, and when is not known");
+}
+
+static void look(struct random *random, bool inside)
+{
+    struct task *task = some_task(random);
+    if (!task)
+        return;
+    struct promise_task *promise = &task->promise;
+    int before = PROMISE_GET(promise->final), begun = PROMISE_GET(promise->runs);
+    ts_task_status status = TS_TASK_STATUS_INIT;
+    ts_state state;
+    ts_error error;
+    switch (below(random, 3)) {
+    case 0:
+        error = CALL(ts_get_task_state, (scheduler, promise->id, &state),
+                     OR(TS_OK) | OR(TS_ERROR_NOT_FOUND));
+        if (error == TS_OK)
+            promise_state(promise, state, before, begun);
+        break;
+    case 1:
+        error = CALL(ts_get_task_status, (scheduler, promise->id, &status),
+                     OR(TS_OK) | OR(TS_ERROR_NOT_FOUND));
+        if (error == TS_OK)
+            look_at_status(task, &status, before, begun);
+        break;
+    default: {
+        bool now = one_in(random, 2);
+        uint64_t errors = OR(TS_OK) | OR(TS_ERROR_NOT_FOUND);
+        errors |= now ? OR(TS_ERROR_NOT_FINISHED) : OR(TS_ERROR_TIMED_OUT);
+        if (inside && !now)
+            errors |= OR(TS_ERROR_WOULD_DEADLOCK);
+        error = CALL(ts_wait, (scheduler, promise->id, now ? 0 : 1e-6 * (1 + below(random, 1000)),
+                               one_in(random, 3) ? NULL : &status), errors);
+        if (error == TS_OK && status.state)
+            look_at_status(task, &status, before, begun);
+        else if (error == TS_ERROR_NOT_FINISHED && before)
+            promise_broken(promise, "not finished after its end was seen");
+    }
+    }
+    if (error == TS_ERROR_NOT_FOUND)
+        promise_not_found(promise);
+}
+
+static void stop(struct random *random)
+{
+    struct task *task = some_task(random);
+    if (!task)
+        return;
+    struct promise_task *promise = &task->promise;
+    PROMISE_SET(promise->stop_asked, 1);
+    int before = PROMISE_GET(promise->final);
+    ts_error error = CALL(ts_force_stop, (scheduler, promise->id),
+                          OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_ALREADY_FINISHED) |
+                          OR(TS_ERROR_ALREADY_STOPPING));
+    if (before && (error == TS_OK || error == TS_ERROR_ALREADY_STOPPING))
+        promise_broken(promise, "ts_force_stop gave %s after the end", ts_error_name(error));
+    promise_stopped(promise, error);
+}
+
+static void result(struct random *random)
+{
+    struct task *task = some_task(random);
+    if (!task)
+        return;
+    struct promise_task *promise = &task->promise;
+    int before = PROMISE_GET(promise->final), asked = PROMISE_ADD(promise->results_asked, 1);
+    ts_value value = { NULL, 0, NULL };
+    ts_error error = CALL(ts_get_task_result, (scheduler, promise->id, &value),
+                          OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_NOT_FINISHED) |
+                          OR(TS_ERROR_NO_RESULT));
+    if (error == TS_ERROR_NOT_FINISHED) {
+        if (before)
+            promise_broken(promise, "no result yet after its end was seen");
+        PROMISE_ADD(promise->results_asked, -1);
+    } else if (error == TS_ERROR_NOT_FOUND) {
+        promise_not_found(promise);
+    } else if (error == TS_ERROR_NO_RESULT) {
+        if (before == TS_COMPLETED && promise->left_result && asked == 0 &&
+            PROMISE_GET(promise->results_asked) == 1 &&
+            PROMISE_GET(promise_shutdowns) == promise->shutdowns)
+            promise_broken(promise, "its result is gone");
+    } else {
+        promise_state(promise, TS_COMPLETED, before, 1);
+        if (!promise->left_result)
+            promise_broken(promise, "a result that it did not set");
+        if (PROMISE_ADD(promise->results_taken, 1))
+            promise_broken(promise, "its result is handed out again");
+        if (task->copies) {
+            if (value.size != sizeof promise->number ||
+                memcmp(value.data, &promise->number, value.size))
+                promise_broken(promise, "another result than it set");
+        } else {
+            struct promise_result *its = value.data;
+            if (its->alive != PROMISE_ALIVE || its->task != promise)
+                promise_broken(promise, "another result than it set");
+        }
+        promise_own_call++;
+        ts_value_free(&value);
+        ts_value_free(&value);
+        promise_own_call--;
+    }
+}
+
+static void forget(struct random *random)
+{
+    struct task *task = some_task(random);
+    if (!task)
+        return;
+    struct promise_task *promise = &task->promise;
+    int before = PROMISE_GET(promise->final);
+    PROMISE_SET(promise->forgotten, 1);
+    ts_error error = CALL(ts_task_forget, (scheduler, promise->id),
+                          OR(TS_OK) | OR(TS_ERROR_NOT_FOUND));
+    ts_state state;
+    if (before && error == TS_OK)
+        CALL(ts_get_task_state, (scheduler, promise->id, &state), OR(TS_ERROR_NOT_FOUND));
+}
+
+/* Cancels or bans a name, or allows it. */
+static void sweep(struct random *random, bool inside)
+{
+    struct promise_name *name = lock_name(random, inside);
+    if (!name)
+        return;
+    int dice = below(random, 10);
+    size_t count;
+    ts_error error;
+    if (dice < 3) {
+        CALL(ts_cancel_all_queued_tasks_by_name,
+             (scheduler, TS_LINEAR, name->text, one_in(random, 2) ? NULL : &count), OR(TS_OK));
+        promise_swept(name);
+    } else if (dice < 5) {
+        error = CALL(ts_ban_task_name, (scheduler, TS_LINEAR, name->text),
+                     OR(TS_OK) | OR(TS_ERROR_ALREADY_BANNED));
+        if (error == TS_OK)
+            promise_swept(name);
+        ts_task_id id;
+        CALL(ts_add_task, (scheduler, false, name->text, run_plain, NULL, NULL, &id),
+             OR(TS_ERROR_BANNED) | OR(TS_ERROR_SHUTTING_DOWN));
+    } else {
+        CALL(ts_allow_task_name, (scheduler, TS_LINEAR, name->text),
+             OR(TS_OK) | OR(TS_ERROR_NOT_BANNED));
+    }
+    unlock_name(name);
+}
+
+static void raise_limit(int limit)
+{
+    int now = PROMISE_GET(promise_limit);
+    while (now < limit && !atomic_compare_exchange_weak(&promise_limit, &now, limit))
+        ;
+}
+
+static void configure(struct random *random)
+{
+    static const char *const lines[] = { "1", "2", "3", "5", "12" };
+    static const char *const queues[] = { "0", "10", "30", "300", "0" };
+    static const char *const stores[] = { "0", "1", "60", "1000", "100000" };
+    char *text = NULL;
+    int pick = below(random, 5);
+    switch (below(random, 4)) {
+    case 0:
+        raise_limit(atoi(lines[pick]));
+        CALL(ts_update_config, (scheduler, "line_task_max", lines[pick]), OR(TS_OK));
+        break;
+    case 1:
+        CALL(ts_update_config, (scheduler, "maximum_queue_line", queues[pick]), OR(TS_OK));
+        break;
+    case 2:
+        if (stores_all)
+            break;
+        CALL(ts_update_config, (scheduler, "maximum_task_info_storage", stores[pick]), OR(TS_OK));
+        break;
+    default:
+        CALL(ts_get_config, (scheduler, "line_task_max", &text), OR(TS_OK));
+        if (atoi(text) < 1)
+            promise_broken(NULL, "line_task_max is %s", text);
+        ts_string_free(text);
+    }
+}
+
+static void list(struct random *random)
+{
+    size_t count = 0, room = (size_t)below(random, 40);
+    char *text = NULL;
+    ts_task_status *statuses;
+    if (one_in(random, 3)) {
+        CALL(ts_get_all_queue_info, (scheduler, TS_LINEAR, one_in(random, 2), &text), OR(TS_OK));
+        if (!*text)
+            promise_broken(NULL, "the queue info is empty");
+        ts_string_free(text);
+        return;
+    }
+    if (!(statuses = calloc(room + 1, sizeof *statuses)))
+        abort();
+    statuses[0].size = sizeof *statuses;
+    CALL(ts_list_tasks, (scheduler, TS_LINEAR, statuses, room, &count), OR(TS_OK));
+    for (size_t i = 0; i < count && i < room; i++)
+        if (statuses[i].state < TS_PENDING || statuses[i].state > TS_CANCELLED ||
+            strlen(statuses[i].task_name) > 255 ||
+            (statuses[i].task_name[0] && strncmp(statuses[i].task_name, "name ", 5)))
+            promise_broken(NULL, "a listed task in state %d with name \"%s\"",
+                           (int)statuses[i].state, statuses[i].task_name);
+    free(statuses);
+}
+
+/* An id that names no task of this round. */
+static void stale(struct random *random)
+{
+    ts_task_id id;
+    ts_state state;
+    ts_value value;
+    char text[37];
+    uint64_t gone = OR(TS_ERROR_NOT_FOUND);
+    if (old_count == 0 || one_in(random, 3)) {
+        for (size_t i = 0; i < sizeof id.bytes; i++)
+            id.bytes[i] = (uint8_t)next_random(random);
+    } else {
+        id = old_ids[below(random, old_count)];
+        ts_task_id_format(id, text);
+        memset(&id, 0, sizeof id);
+        CALL(ts_task_id_parse, (text, &id), OR(TS_OK));
+    }
+    switch (below(random, 5)) {
+    case 0:
+        if (CALL(ts_get_task_state, (scheduler, id, &state), gone | OR(TS_OK)) == TS_OK &&
+            state <= TS_RUNNING)
+            promise_broken(NULL, "a task of an earlier round is in state %d", (int)state);
+        break;
+    case 1:
+        CALL(ts_force_stop, (scheduler, id), gone | OR(TS_ERROR_ALREADY_FINISHED));
+        break;
+    case 2:
+        CALL(ts_wait, (scheduler, id, TS_FOREVER, NULL), gone | OR(TS_OK));
+        break;
+    case 3:
+        CALL(ts_get_task_result, (scheduler, id, &value), gone | OR(TS_ERROR_NO_RESULT));
+        break;
+    default:
+        CALL(ts_task_forget, (scheduler, id), gone | OR(TS_OK));
+    }
+}
+
+static void shut_down(bool force)
+{
+    PROMISE_ADD(promise_shutdowns, 1);
+    if (force)
+        PROMISE_ADD(promise_forced, 1);
+    CALL(ts_shutdown, (scheduler, force), OR(TS_OK));
+}
+
+/* The log: lines come until the function was replaced, and then never. */
+struct log {
+    atomic_int used, inside, dropped;
+    atomic_long lines;
+};
+static struct log logs[LOGS];
+static atomic_int log_count;
+
+static void log_line(ts_log_level level, const char *text, void *user_data)
+{
+    struct log *log = user_data;
+    PROMISE_ADD(log->inside, 1);
+    PROMISE_ADD(log->lines, 1);
+    if (PROMISE_GET(log->dropped))
+        promise_broken(NULL, "a line of the log after the drop of its function");
+    if (level < TS_LOG_DEBUG || level > TS_LOG_ERROR || !*text || strchr(text, '\n'))
+        promise_broken(NULL, "a line of the log with level %d: %s", (int)level, text);
+    PROMISE_ADD(log->inside, -1);
+}
+
+static void drop_log(void *user_data)
+{
+    struct log *log = user_data;
+    if (PROMISE_ADD(log->dropped, 1))
+        promise_broken(NULL, "a log function is dropped again");
+    if (PROMISE_GET(log->inside))
+        promise_broken(NULL, "a log function is dropped while it runs");
+}
+
+static void set_log(bool on)
+{
+    int at = on ? PROMISE_ADD(log_count, 1) : LOGS;
+    if (at >= LOGS) {
+        CALL(ts_set_log_callback, (NULL, NULL, NULL), OR(TS_OK));
+        return;
+    }
+    PROMISE_SET(logs[at].used, 1);
+    CALL(ts_set_log_callback, (log_line, &logs[at], drop_log), OR(TS_OK));
+}
+
+static void random_call(struct random *random, bool inside)
+{
+    int dice = below(random, 1000);
+    if (dice < 560)
+        add(random, inside);
+    else if (dice < 650)
+        stop(random);
+    else if (dice < 830)
+        look(random, inside);
+    else if (dice < 890)
+        result(random);
+    else if (dice < 915)
+        forget(random);
+    else if (dice < 950)
+        sweep(random, inside);
+    else if (dice < 970)
+        stale(random);
+    else if (dice < 985)
+        configure(random);
+    else if (dice < 994)
+        list(random);
+    else if (dice < 997)
+        set_log(one_in(random, 2));
+    else if (inside)
+        CALL(ts_shutdown, (scheduler, one_in(random, 2)), OR(TS_ERROR_WOULD_DEADLOCK));
+    else if (one_in(random, 20))
+        shut_down(one_in(random, 2));
+}
+
+static int round_number;
+
+static void *caller(void *argument)
+{
+    thread_number = (int)(intptr_t)argument;
+    struct random random = random_of(seed * 1000 + (uint64_t)round_number, (uint64_t)thread_number);
+    while (!PROMISE_GET(stop_threads)) {
+        if (PROMISE_GET(no_calls))
+            usleep(100);
+        pthread_rwlock_rdlock(&calling);
+        for (int i = 0; i < 8; i++)
+            random_call(&random, false);
+        pthread_rwlock_unlock(&calling);
+        PROMISE_SET(doing[thread_number], "nothing");
+    }
+    return NULL;
+}
+
+/* Rounds ------------------------------------------------------------------ */
+
+/* A shutdown while nobody adds, perhaps while others make no call at all: from
+ * its return on nothing of the host is called, until it is told otherwise. */
+static void quiet_shutdown(struct random *random)
+{
+    bool alone = one_in(random, 2);
+    phase = "quiet shutdown";
+    PROMISE_SET(no_adds, 1);
+    if (alone) {
+        PROMISE_SET(no_calls, 1);
+        pthread_rwlock_wrlock(&calling);
+    }
+    pthread_rwlock_wrlock(&adding);
+    shut_down(one_in(random, 2));
+    PROMISE_SET(promise_quiet, 1);
+    nap(1000 + below(random, 3000));
+    PROMISE_SET(promise_quiet, 0);
+    pthread_rwlock_unlock(&adding);
+    if (alone) {
+        PROMISE_SET(no_calls, 0);
+        pthread_rwlock_unlock(&calling);
+    }
+    PROMISE_SET(no_adds, 0);
+    phase = "calls";
+}
+
+struct totals {
+    long accepted, refused, ran, completed, failed, timed_out, cancelled;
+    int most_running;
+};
+
+static void play_round(int count, int threads, struct totals *totals)
+{
+    struct random random = random_of(seed, UINT64_C(1) << 40 | (uint64_t)round_number);
+    bool own = round_number % 3 != 0;
+    stores_all = own && one_in(&random, 2);     /* so that the end of every task can be seen */
+    char yaml[128];
+    quota = count;
+    capacity = 3 * count + 64;
+    tasks = calloc((size_t)capacity, sizeof *tasks);
+    names = calloc(NAMES, sizeof *names);
+    if (!tasks || !names)
+        abort();
+    for (int i = 0; i < NAMES; i++) {
+        promise_name_init(&names[i]);
+        snprintf(names[i].text, sizeof names[i].text, "name %d", i);
+    }
+    PROMISE_SET(next_task, 0);
+    PROMISE_SET(accepted, 0);
+    PROMISE_SET(refused, 0);
+    PROMISE_SET(stop_threads, 0);
+    PROMISE_SET(promise_limit, 5);
+    scheduler = NULL;
+    if (own) {
+        snprintf(yaml, sizeof yaml, "line_task_max: 5\nmaximum_queue_line: %d\n", one_in(&random, 2) ? 0 : 100);
+        if (stores_all)
+            strcat(yaml, "maximum_task_info_storage: 100000\n");
+        CALL(ts_scheduler_new, (yaml, &scheduler), OR(TS_OK));
+    } else {
+        CALL(ts_update_config, (NULL, "line_task_max", "5"), OR(TS_OK));
+    }
+    set_log(one_in(&random, 3));
+
+    phase = "calls";
+    pthread_t callers[MOST_THREADS];
+    for (int i = 0; i < threads; i++)
+        if (pthread_create(&callers[i], NULL, caller, (void *)(intptr_t)i))
+            abort();
+    int next_quiet = count / 4;
+    while (PROMISE_GET(accepted) < quota && PROMISE_GET(next_task) < capacity) {
+        nap(200);
+        if (PROMISE_GET(accepted) >= next_quiet) {
+            quiet_shutdown(&random);
+            next_quiet += count / 4;
+        }
+    }
+    PROMISE_SET(stop_threads, 1);
+    for (int i = 0; i < threads; i++)
+        pthread_join(callers[i], NULL);
+
+    phase = "the end of a round";
+    int used = PROMISE_GET(next_task) < capacity ? PROMISE_GET(next_task) : capacity;
+    bool ends_by_free = own && !stores_all;
+    PROMISE_SET(no_adds, 1);
+    if (ends_by_free) {
+        PROMISE_ADD(promise_forced, 1);
+        PROMISE_ADD(promise_shutdowns, 1);
+        PROMISE_SET(doing[thread_number], "ts_scheduler_free");
+        ts_scheduler_free(scheduler);
+        PROMISE_SET(promise_quiet, 1);
+    } else {
+        shut_down(one_in(&random, 2));
+        PROMISE_SET(promise_quiet, 1);
+        for (int i = 0; i < used; i++) {
+            struct promise_task *task = &tasks[i].promise;
+            if (!PROMISE_GET(tasks[i].published))
+                continue;
+            ts_task_status status = TS_TASK_STATUS_INIT;
+            int before = PROMISE_GET(task->final);
+            ts_error error = CALL(ts_wait, (scheduler, task->id, 0, &status),
+                                  OR(TS_OK) | OR(TS_ERROR_NOT_FOUND));
+            if (error == TS_OK)
+                look_at_status(&tasks[i], &status, before, PROMISE_GET(task->runs));
+            else
+                promise_not_found(task);
+            if (error == TS_OK && CALL(ts_task_forget, (scheduler, task->id), OR(TS_OK)) == TS_OK)
+                CALL(ts_wait, (scheduler, task->id, 0, &status), OR(TS_ERROR_NOT_FOUND));
+        }
+        size_t left = 1;
+        CALL(ts_list_tasks, (scheduler, TS_LINEAR, NULL, 0, &left), OR(TS_OK));
+        if (left != 0)
+            promise_broken(NULL, "%zu tasks are listed after all were forgotten", left);
+        for (int i = 0; i < NAMES; i++)
+            CALL(ts_allow_task_name, (scheduler, TS_LINEAR, names[i].text),
+                 OR(TS_OK) | OR(TS_ERROR_NOT_BANNED));
+        ts_scheduler_free(scheduler);
+    }
+    nap(500);
+    for (int i = 0; i < used; i++) {
+        struct promise_task *task = &tasks[i].promise;
+        promise_audit(task, true);
+        if (PROMISE_GET(task->answer) == PROMISE_ACCEPTED) {
+            old_ids[old_count++] = task->id;
+            int final = PROMISE_GET(task->final);
+            totals->ran += PROMISE_GET(task->runs);
+            totals->completed += final == TS_COMPLETED;
+            totals->failed += final == TS_FAILED;
+            totals->timed_out += final == TS_TIMEOUT;
+            totals->cancelled += final == TS_CANCELLED;
+        }
+    }
+    for (int i = 0; i < NAMES; i++) {
+        if (PROMISE_GET(names[i].running))
+            promise_broken(NULL, "at the end: %s runs", names[i].text);
+        pthread_mutex_destroy(&names[i].adding);
+    }
+    if (PROMISE_GET(promise_running))
+        promise_broken(NULL, "at the end: %d tasks run", PROMISE_GET(promise_running));
+    PROMISE_SET(promise_quiet, 0);
+    PROMISE_SET(no_adds, 0);
+    totals->accepted += PROMISE_GET(accepted);
+    totals->refused += PROMISE_GET(refused);
+    totals->most_running = PROMISE_GET(promise_most_running);
+    free(tasks);
+    free(names);
+}
+
+/* Waits for the alarm, and tells what hangs. */
+static void *guard(void *argument)
+{
+    sigset_t *set = argument;
+    int signal;
+    sigwait(set, &signal);
+    fprintf(stderr, "HANGS: %s\n  in %s, round %d, %d accepted, %d running\n", promise_context, phase,
+            round_number, PROMISE_GET(accepted), PROMISE_GET(promise_running));
+    for (int i = 0; i <= MOST_THREADS; i++)
+        if (PROMISE_GET(doing[i]))
+            fprintf(stderr, "  thread %d: %s\n", i, PROMISE_GET(doing[i]));
+    fflush(NULL);
+    _Exit(3);
+}
+
+static long number(const char *text, long least, long most)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (*end || end == text || value < least || value > most) {
+        fprintf(stderr, "usage: stress [tasks [seed [threads]]]\n");
+        exit(2);
+    }
+    return value;
+}
+
+int main(int argc, char **argv)
+{
+    long count = argc > 1 ? number(argv[1], 1, 10000000) : 20000;
+    seed = (unsigned long)(argc > 2 ? number(argv[2], 0, 1000000000) : 1);
+    int threads = (int)(argc > 3 ? number(argv[3], 1, MOST_THREADS) : 4);
+    snprintf(promise_context, sizeof promise_context, "again: stress %ld %lu %d", count, seed, threads);
+
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    pthread_t guardian;
+    if (pthread_create(&guardian, NULL, guard, &set))
+        abort();
+    pthread_detach(guardian);
+    const char *seconds = getenv("STRESS_SECONDS");
+    alarm(seconds ? (unsigned)number(seconds, 1, 100000) : 60);
+
+    pthread_rwlockattr_t writers_first;
+    pthread_rwlockattr_init(&writers_first);
+    pthread_rwlockattr_setkind_np(&writers_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&adding, &writers_first);
+    pthread_rwlock_init(&calling, &writers_first);
+
+    struct timespec start, end;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    /* A round may accept a few more than its quota. */
+    long rounds = (count + ROUND_TASKS - 1) / ROUND_TASKS;
+    if (!(old_ids = calloc((size_t)(count + rounds * 256), sizeof *old_ids)))
+        abort();
+    struct totals totals = { 0, 0, 0, 0, 0, 0, 0, 0 };
+    for (long left = count; totals.accepted < count; left = count - totals.accepted, round_number++)
+        play_round(left < ROUND_TASKS ? (int)left : ROUND_TASKS, threads, &totals);
+    promise_ids(old_ids, (size_t)old_count);
+    set_log(false);
+    long lines = 0;
+    for (int i = 0; i < LOGS; i++) {
+        lines += PROMISE_GET(logs[i].lines);
+        if (PROMISE_GET(logs[i].used) != PROMISE_GET(logs[i].dropped))
+            promise_broken(NULL, "a log function was not dropped");
+    }
+    free(old_ids);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    alarm(0);
+
+    printf("stress %ld %lu %d: %ld accepted, %ld refused (%ld full, %ld banned, %ld shutting down), "
+           "%ld ran, at most %d at once; seen: %ld completed, %ld failed, %ld timed out, %ld cancelled; "
+           "%d shutdowns, %ld log lines, %d results dropped late, starts up to %.3f s before their add; %.2f s\n",
+           count, seed, threads, totals.accepted, totals.refused, refusals[TS_ERROR_QUEUE_FULL],
+           refusals[TS_ERROR_BANNED], refusals[TS_ERROR_SHUTTING_DOWN], totals.ran, totals.most_running,
+           totals.completed, totals.failed, totals.timed_out, totals.cancelled, PROMISE_GET(promise_shutdowns), lines,
+           PROMISE_GET(promise_results_after_shutdown), latest_start,
+           (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+    return 0;
+}
