@@ -35,3 +35,8 @@ fn lanes() {
 fn limits() {
     theme("limits");
 }
+
+#[test]
+fn stopping() {
+    theme("stopping");
+}

@@ -77,8 +77,11 @@ impl Core {
         let lane = record.lane.load(Relaxed);
         let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
         let ended = word.is_final();
-        let error =
-            if ended { record.see_extra(|extra| extra.error.clone()).flatten() } else { None };
+        // What it said counts only if it failed.
+        let error = match state {
+            State::Failed => record.see_extra(|extra| extra.error.clone()).flatten(),
+            _ => None,
+        };
         TaskStatus {
             id: self.id(index, word.generation()),
             added_at: point(record.added()),

@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 /* Seconds after which a test hangs. */
+#ifndef CHECK_HANGS
 #define CHECK_HANGS 60
+#endif
 
 typedef struct {
     const char *name;
