@@ -40,3 +40,8 @@ fn limits() {
 fn stopping() {
     theme("stopping");
 }
+
+#[test]
+fn lifecycle() {
+    theme("lifecycle");
+}

@@ -131,13 +131,13 @@ impl Core {
 
     /// Whether the end of that task has to wait for what this thread is doing.
     fn ends_with_caller(&self, index: u32, record: &Record, word: Snapshot) -> bool {
-        let held = host::holding();
-        host::ends_later(index)
-            || held.core == self.address()
+        host::has_to_end(|held| {
+            held.core == self.address()
                 && (held.index == index
                     || held.lane != NIL
                         && record.lane.load(Relaxed) == held.lane
                         && word.state() == Some(State::Pending))
+        })
     }
 
     /// Waits for the end.
