@@ -45,3 +45,13 @@ fn stopping() {
 fn lifecycle() {
     theme("lifecycle");
 }
+
+#[test]
+fn inside() {
+    theme("inside");
+}
+
+#[test]
+fn seed() {
+    theme("seed");
+}
