@@ -136,11 +136,13 @@ impl Worker {
     fn work(&mut self) -> Next {
         loop {
             self.seat.refresh();
-            while let Some(bits) = self.slot.batch.pop() {
-                self.run_item(Item::from_bits(bits));
+            loop {
+                // Before each task, so that one that was added under a lower limit keeps to it.
                 if self.shared.surplus.load(Relaxed) && self.has_to_leave(false) {
                     return Next::Gone;
                 }
+                let Some(bits) = self.slot.batch.pop() else { break };
+                self.run_item(Item::from_bits(bits));
             }
             if self.shared.idle.search() {
                 return Next::Part(Part::Search);
