@@ -74,8 +74,8 @@ impl Drop for Owned {
 /// What waits until the destructor that this thread is in has returned.
 enum Later {
     Drop(Owned),
-    /// The end of the task of this index.
-    End(u32, Box<dyn FnOnce()>),
+    /// The end of this task.
+    End(Holding, Box<dyn FnOnce()>),
 }
 
 thread_local! {
@@ -87,8 +87,10 @@ thread_local! {
     static DROPPING: Cell<bool> = const { Cell::new(false) };
     static LATER: RefCell<VecDeque<Later>> = const { RefCell::new(VecDeque::new()) };
     static DRAINING: Cell<bool> = const { Cell::new(false) };
-    /// The task that this thread has to end, and the lane that it holds until then.
+    /// The task that this thread runs and has to end, and the lane that it holds until then.
     static HOLDING: Cell<Holding> = const { Cell::new(Holding { core: 0, index: 0, lane: 0 }) };
+    /// The cancelled tasks that this thread is ending, the outermost first.
+    static ENDING: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A task that a thread has to end, and its lane.
@@ -102,15 +104,35 @@ pub(crate) struct Holding {
     pub lane: u32,
 }
 
-/// Says what this thread has to end from now on; returns what it had before.
+/// Says what this thread runs and has to end from now on.
 #[inline]
-pub(crate) fn hold(holding: Holding) -> Holding {
-    HOLDING.try_with(|held| held.replace(holding)).unwrap_or(holding)
+pub(crate) fn hold(holding: Holding) {
+    let _ = HOLDING.try_with(|held| held.set(holding));
 }
 
-/// What this thread has to end.
-pub(crate) fn holding() -> Holding {
-    HOLDING.try_with(Cell::get).unwrap_or(Holding { core: 0, index: 0, lane: 0 })
+/// While it lives, the thread is ending this cancelled task.
+pub(crate) struct Ending;
+
+impl Ending {
+    pub(crate) fn enter(holding: Holding) -> Ending {
+        let _ = ENDING.try_with(|ending| ending.borrow_mut().push(holding));
+        Ending
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = ENDING.try_with(|ending| ending.borrow_mut().pop());
+    }
+}
+
+/// Whether this holds of anything that the thread has to end, now or when the destructor that it
+/// is in has returned.
+pub(crate) fn has_to_end(is: impl Fn(&Holding) -> bool) -> bool {
+    let later = |later: &Later| matches!(later, Later::End(holding, _) if is(holding));
+    HOLDING.try_with(|held| is(&held.get())).unwrap_or(false)
+        || ENDING.try_with(|ending| ending.borrow().iter().any(&is)).unwrap_or(false)
+        || LATER.try_with(|queue| queue.borrow().iter().any(later)).unwrap_or(false)
 }
 
 /// Whether this thread is inside a destructor of the host's.
@@ -118,15 +140,9 @@ pub(crate) fn is_dropping() -> bool {
     DROPPING.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Ends the task of that index when the destructor that this thread is in has returned.
-pub(crate) fn end_later(index: u32, end: Box<dyn FnOnce()>) {
-    later(Later::End(index, end));
-}
-
-/// Whether the end of the task of that index waits for this thread.
-pub(crate) fn ends_later(index: u32) -> bool {
-    let is = |later: &Later| matches!(later, Later::End(its, _) if *its == index);
-    LATER.try_with(|queue| queue.borrow().iter().any(is)).unwrap_or(false)
+/// Ends the task when the destructor that this thread is in has returned.
+pub(crate) fn end_later(holding: Holding, end: Box<dyn FnOnce()>) {
+    later(Later::End(holding, end));
 }
 
 fn later(what: Later) {

@@ -17,7 +17,7 @@ use super::slab::NIL;
 use super::take::Claim;
 use super::view::Failure;
 use super::word::{self, Snapshot};
-use crate::host::{self, Holding};
+use crate::host::{self, Ending, Holding};
 use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::Ordering::*;
@@ -112,7 +112,8 @@ impl Core {
         }
         if host::is_dropping() {
             let core = Arc::clone(self);
-            host::end_later(index, Box::new(move || core.end_cancelled(index)));
+            let holding = Holding { core: self.address(), index, lane: NIL };
+            host::end_later(holding, Box::new(move || core.end_cancelled(index)));
         } else {
             self.end_cancelled(index);
         }
@@ -124,12 +125,12 @@ impl Core {
         let word = record.word.load();
         let state = word.cause().map_or(State::Cancelled, |cause| cause.state());
         self.log_end(index, word, state, 0);
-        let outer = host::hold(Holding { core: self.address(), index, lane: NIL });
+        let ending = Ending::enter(Holding { core: self.address(), index, lane: NIL });
         drop(record.take_user_data());
-        host::hold(outer);
         for evicted in self.history.enter(&self.records, &self.lanes, index).each() {
             self.free_evicted(evicted, &mut seat);
         }
+        drop(ending);
         record.set_ended(seat.now(), 0);
         let word = record.word.finish(State::Pending, state);
         self.say_ended(index, word, &mut seat);

@@ -8,6 +8,8 @@ pub mod add;
 pub mod bound;
 pub mod end;
 pub mod gate;
+#[cfg(test)]
+mod generations;
 pub mod history;
 pub mod inlet;
 pub mod lane;

@@ -139,7 +139,10 @@ impl<T: Place> Slab<T> {
     /// The place with an index that a stranger gave.
     #[inline]
     pub fn get(&self, index: u32) -> Option<&T> {
-        let block = self.block(index).load(Acquire);
+        // SAFETY: mapped for as long as the slab lives.
+        let blocks = unsafe { self.blocks.as_ref() };
+        // A stranger's index may be too high.
+        let block = blocks.get((index >> BLOCK_BITS) as usize)?.load(Acquire);
         // SAFETY: a block, once there, stays until the slab is dropped.
         (!block.is_null()).then(|| unsafe { &*block.add((index % BLOCK) as usize) })
     }

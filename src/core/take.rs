@@ -77,7 +77,11 @@ impl Core {
             for lane in out[..count].iter().filter_map(|item| item.split().ok()) {
                 let its = self.lanes.at(lane);
                 its.adopt();
-                self.records.prefetch(its.taken().load(Relaxed));
+                // None, when an owner gave it up just after its last task.
+                let first = its.taken().load(Relaxed);
+                if first != NIL {
+                    self.records.prefetch(first);
+                }
             }
             if count > 0 {
                 return count;

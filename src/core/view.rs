@@ -78,9 +78,11 @@ impl Core {
         let lane = record.lane.load(Relaxed);
         let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
         let ended = word.is_final();
-        let failed = state == State::Failed;
-        let error =
-            if failed { record.see_extra(|extra| extra.error.clone()).flatten() } else { None };
+        // What it said counts only if it failed.
+        let error = match state {
+            State::Failed => record.see_extra(|extra| extra.error.clone()).flatten(),
+            _ => None,
+        };
         TaskStatus {
             id: self.id(index, word.generation()),
             added_at: point(record.added()),
@@ -131,14 +133,14 @@ impl Core {
 
     /// Whether the end of that task has to wait for what this thread is doing.
     fn ends_with_caller(&self, index: u32, record: &Record, word: Snapshot) -> bool {
-        let held = host::holding();
         host::is_polling()
-            || host::ends_later(index)
-            || held.core == self.address()
-                && (held.index == index
-                    || held.lane != NIL
-                        && record.lane.load(Relaxed) == held.lane
-                        && word.state() == Some(State::Pending))
+            || host::has_to_end(|held| {
+                held.core == self.address()
+                    && (held.index == index
+                        || held.lane != NIL
+                            && record.lane.load(Relaxed) == held.lane
+                            && word.state() == Some(State::Pending))
+            })
     }
 
     /// Waits for the end.

@@ -81,11 +81,14 @@ impl Worker {
             }
             self.small = false;
             if self.take() {
-                let left = self.slot.batch.len() > 1 || self.shared.core.seems_ready();
+                let left = self.slot.batch.len() > 1
+                    || self.shared.core.seems_ready()
+                    || self.others_hold();
                 let wake = self.shared.idle.found(left);
                 let _ = self.shared.carry_out(wake);
-                if !left && self.shared.core.is_ready() {
-                    // It came while adders still took us for the searcher.
+                if !left && (self.shared.core.is_ready() || self.others_hold()) {
+                    // It came, or was taken into a batch, while others still took us for the
+                    // searcher.
                     self.shared.notify();
                 }
                 return Next::Work;
@@ -104,9 +107,7 @@ impl Worker {
             self.slot.batch.fill(items[..count].iter().map(|item| item.to_bits()));
             return true;
         }
-        if self.peers.len() != self.shared.slot_count.load(Acquire) {
-            self.peers = self.shared.slots.lock().clone();
-        }
+        self.know_peers();
         let mut stolen = [0; BATCH];
         for step in 1..self.peers.len() {
             let peer = &self.peers[(self.number + step) % self.peers.len()];
@@ -119,15 +120,29 @@ impl Worker {
         false
     }
 
+    fn know_peers(&mut self) {
+        if self.peers.len() != self.shared.slot_count.load(Acquire) {
+            self.peers = self.shared.slots.lock().clone();
+        }
+    }
+
+    /// Whether something is left in the batch of another worker, which may block.
+    fn others_hold(&mut self) -> bool {
+        self.know_peers();
+        self.peers.iter().enumerate().any(|(at, peer)| at != self.number && peer.batch.len() > 0)
+    }
+
     /// As an active worker: runs the batch, then looks for more.
     fn work(&mut self) -> Next {
         loop {
             self.seat.refresh();
-            while let Some(bits) = self.slot.batch.pop() {
-                self.run_item(Item::from_bits(bits));
+            loop {
+                // Before each task, so that one that was added under a lower limit keeps to it.
                 if self.shared.surplus.load(Relaxed) && self.has_to_leave(false) {
                     return Next::Gone;
                 }
+                let Some(bits) = self.slot.batch.pop() else { break };
+                self.run_item(Item::from_bits(bits));
             }
             if self.shared.idle.search() {
                 return Next::Part(Part::Search);
@@ -135,6 +150,10 @@ impl Worker {
             // Somebody else searches, and will see what we leave.
             if !self.take() {
                 return self.park(false);
+            }
+            // Unless it ended its search before our batch was filled.
+            if self.slot.batch.len() > 1 {
+                self.shared.wake();
             }
         }
     }
@@ -246,7 +265,9 @@ impl Worker {
 
     /// Has just been put among the parked: looks once more, then sleeps.
     fn parked(&mut self) -> Next {
-        if (self.shared.core.is_ready() || self.shared.surplus.load(SeqCst))
+        if (self.shared.core.is_ready()
+            || self.shared.surplus.load(SeqCst)
+            || self.shared.anything_in_batches())
             && self.shared.idle.unpark(self.number)
         {
             return Next::Part(Part::Search);
@@ -288,9 +309,6 @@ impl Worker {
                     return Next::Part(Part::Search);
                 }
             } else if !left && done < BRISK && self.shared.idle.sentry_parks(self.number) {
-                if self.shared.anything_in_batches() && self.shared.idle.unpark(self.number) {
-                    return Next::Part(Part::Search);
-                }
                 return self.parked();
             }
         }

@@ -1,0 +1,68 @@
+//! What the library does, seen from C: `tests/c/<theme>.c` holds the tests of one theme, each named
+//! after the property that it proves. Every program is compiled as C99, C11 and C17, linked static
+//! and shared, and run; `cargo test --test behaviour -- --nocapture` prints the name of each test.
+
+mod support;
+
+use std::time::Duration;
+use support::{Link, build_c, start};
+
+fn theme(name: &str) {
+    for standard in ["-std=c99", "-std=c11", "-std=c17"] {
+        for link in [Link::Static, Link::Shared] {
+            theme_as(name, standard, link);
+        }
+    }
+}
+
+fn theme_as(name: &str, standard: &str, link: Link) {
+    let Some(program) = build_c(&format!("tests/c/{name}.c"), &[standard, "-g"], link) else {
+        return;
+    };
+    let no_arguments: [&str; 0] = [];
+    // Each test has its own guard against hanging; this one is for all of them.
+    let ended = start(program, no_arguments).end(Duration::from_secs(300));
+    let stdout = String::from_utf8_lossy(&ended.stdout);
+    for line in stdout.lines() {
+        println!("{name} {standard} {link:?}: {line}");
+    }
+    assert_eq!(ended.status, Some(0), "{name} {standard} {link:?}\n{}", ended.stderr);
+    assert_eq!(ended.stderr, "");
+    assert!(stdout.lines().count() > 0 && stdout.lines().all(|line| line.ends_with(" ok")));
+}
+
+#[test]
+fn lanes() {
+    theme("lanes");
+}
+
+#[test]
+fn names() {
+    // It takes its time, so once.
+    theme_as("names", "-std=c99", Link::Static);
+}
+
+#[test]
+fn limits() {
+    theme("limits");
+}
+
+#[test]
+fn stopping() {
+    theme("stopping");
+}
+
+#[test]
+fn lifecycle() {
+    theme("lifecycle");
+}
+
+#[test]
+fn inside() {
+    theme("inside");
+}
+
+#[test]
+fn seed() {
+    theme("seed");
+}
