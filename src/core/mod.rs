@@ -12,6 +12,7 @@ pub mod history;
 pub mod inlet;
 pub mod lane;
 pub mod record;
+pub mod room;
 pub mod saying;
 pub mod seat;
 pub mod slab;
