@@ -2,9 +2,9 @@
 
 use super::Core;
 use super::record::Record;
+use super::room::Waited;
 use super::slab::NIL;
 use super::stop::no_such;
-use super::room::Waited;
 use super::word::{self, Snapshot};
 use crate::kinds::{Kind, State};
 use crate::sync::atomic::Ordering::*;
