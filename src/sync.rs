@@ -6,7 +6,7 @@
 //! our own code under locks does not leave things half done.
 
 #[cfg(ts_loom)]
-pub use self::fenced as atomic;
+pub use loom::sync::atomic;
 #[cfg(ts_shuttle)]
 pub use shuttle::sync::atomic;
 #[cfg(not(any(ts_loom, ts_shuttle)))]
@@ -98,53 +98,4 @@ impl Condvar {
     pub fn notify_all(&self) {
         self.0.notify_all();
     }
-}
-
-/// loom takes SeqCst on a load or a store for AcqRel, and so finds failures that no machine can
-/// show; it knows what a SeqCst *fence* does. Here every SeqCst store has one behind it and every
-/// SeqCst load one before it, so that a model fails where SeqCst is missing, and only there.
-#[cfg(ts_loom)]
-pub mod fenced {
-    pub use loom::sync::atomic::*;
-
-    macro_rules! fenced {
-        ($($name:ident $value:ty),*) => {$(
-            #[doc = "See the module."]
-            #[derive(Debug)]
-            pub struct $name(loom::sync::atomic::$name);
-
-            impl $name {
-                #[doc = "loom's."]
-                pub fn new(value: $value) -> $name {
-                    $name(loom::sync::atomic::$name::new(value))
-                }
-
-                #[doc = "loom's, and a fence before it for SeqCst."]
-                pub fn load(&self, order: Ordering) -> $value {
-                    if order == Ordering::SeqCst {
-                        fence(order);
-                    }
-                    self.0.load(order)
-                }
-
-                #[doc = "loom's, and a fence behind it for SeqCst."]
-                pub fn store(&self, value: $value, order: Ordering) {
-                    self.0.store(value, order);
-                    if order == Ordering::SeqCst {
-                        fence(order);
-                    }
-                }
-            }
-
-            impl std::ops::Deref for $name {
-                type Target = loom::sync::atomic::$name;
-
-                fn deref(&self) -> &Self::Target {
-                    &self.0
-                }
-            }
-        )*};
-    }
-
-    fenced!(AtomicU32 u32, AtomicU64 u64, AtomicUsize usize);
 }
