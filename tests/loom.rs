@@ -1,6 +1,6 @@
 //! Every order of steps that two or three threads can take at the hand-offs, tried by loom.
 //!
-//! `make check-models` runs this: `RUSTFLAGS="--cfg ts_loom" cargo test --release --test loom`. The
+//! `make check-models` runs this (`RUSTFLAGS="--cfg ts_loom" cargo test --release --test loom`). The
 //! modules are the product's own, by their files; each model is named after what it shows, and
 //! fails when that is broken. Keep them tiny: a step more is ten times the orders.
 #![cfg(ts_loom)]
@@ -27,5 +27,17 @@ mod workers {
     pub mod parker;
 }
 
+#[path = "models/batches.rs"]
+mod batches;
+#[path = "models/batches.rs"]
+mod batches;
+#[path = "models/lanes.rs"]
+mod lanes;
+#[path = "models/lanes.rs"]
+mod lanes;
+#[path = "models/workers.rs"]
+mod pool;
+#[path = "models/workers.rs"]
+mod pool;
 #[path = "models/tasks.rs"]
 mod tasks;
