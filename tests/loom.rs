@@ -29,14 +29,8 @@ mod workers {
 
 #[path = "models/batches.rs"]
 mod batches;
-#[path = "models/batches.rs"]
-mod batches;
 #[path = "models/lanes.rs"]
 mod lanes;
-#[path = "models/lanes.rs"]
-mod lanes;
-#[path = "models/workers.rs"]
-mod pool;
 #[path = "models/workers.rs"]
 mod pool;
 #[path = "models/tasks.rs"]

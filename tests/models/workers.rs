@@ -191,10 +191,7 @@ impl Pool {
         match self.idle.park(worker, searcher, || self.anything_left(worker)) {
             Parting::Parked { .. } => self.sleep(worker),
             Parting::Searches => Some(Part::Search),
-            Parting::Leaves => {
-                self.idle.leave_closing(true, searcher);
-                None
-            }
+            Parting::Leaves => Some(Part::Leave),
         }
     }
 
