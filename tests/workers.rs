@@ -48,7 +48,7 @@ fn tasks_behind_a_blocking_one_of_the_same_batch_start() {
 fn shutdown_never_waits_for_a_worker_that_was_about_to_park() {
     let scheduler = Scheduler::new("line_task_max: 4").unwrap();
     let ran = Arc::new(AtomicUsize::new(0));
-    for round in 0..2000 {
+    for round in 0..500 {
         for _ in 0..3 {
             let ran = ran.clone();
             let task = move |_: &_| {
