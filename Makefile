@@ -10,7 +10,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build demo test check-sanitizers bench header clean help setup-build setup-test
+.PHONY: build demo test check-models check-sanitizers bench header clean help setup-build setup-test
 
 build: setup-build
 	@cargo build --release
@@ -28,11 +28,20 @@ test: setup-test
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo test
+	$(MAKE) --no-print-directory check-models
 	scripts/check-sanitizers
 	@echo "make test: all passed"
 
 check-sanitizers: setup-test
 	scripts/check-sanitizers
+
+# Built apart, and quickly: what is modelled is small.
+check-models: export RUSTFLAGS = --cfg ts_loom
+check-models: export LOOM_MAX_PREEMPTIONS ?= 3
+check-models: export CARGO_PROFILE_RELEASE_LTO = off
+check-models: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
+check-models: setup-build
+	cargo test --release --test loom --target-dir $(TARGET)/models
 
 bench: setup-build
 	@if [ -x benches/run ]; then benches/run; else echo "make bench: there are no benchmarks yet"; fi
@@ -49,6 +58,7 @@ help:
 	@echo "make demo [DIR=...]   checksums of the files below DIR ($(DIR)), by examples/treesum.c"
 	@echo "make test             formatting, lints, and every test"
 	@echo "make check-sanitizers random calls on a library built with sanitizers; part of make test"
+	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs"
 	@echo "make header           writes include/task_scheduling.h anew"
 	@echo "make clean            removes what was built"

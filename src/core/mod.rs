@@ -15,6 +15,7 @@ pub mod inlet;
 pub mod lane;
 pub mod places;
 pub mod record;
+pub mod room;
 pub mod saying;
 pub mod seat;
 pub mod slab;

@@ -2,9 +2,9 @@
 
 use super::Core;
 use super::record::Record;
+use super::room::Waited;
 use super::slab::NIL;
 use super::stop::no_such;
-use super::waiting::Waited;
 use super::word::{self, Snapshot};
 use crate::kinds::{Kind, State};
 use crate::sync::atomic::Ordering::*;
@@ -99,12 +99,12 @@ impl Core {
     }
 
     /// Waits for the end, until the deadline; `None` is for ever, `Some(0)` only asks. `look` sees
-    /// the task, and the record if that is kept for this thread.
+    /// the task while its record is kept for this thread.
     fn wait_then<R>(
         &self,
         id: TaskId,
         deadline: Option<u64>,
-        look: impl FnOnce(Option<(u32, &Record)>, Snapshot) -> Result<R>,
+        look: impl FnOnce(u32, &Record, Snapshot) -> Result<R>,
     ) -> Result<R> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
         let word = record.word.load();
@@ -125,8 +125,7 @@ impl Core {
                 ErrorCode::TimedOut,
                 format!("the task {id} has not ended in the given time"),
             )),
-            Waited::Came => look(Some((index, record)), word),
-            Waited::Before => look(None, word),
+            Waited::Came => look(index, record, word),
         });
         out.unwrap_or_else(|| Err(no_such(id)))
     }
@@ -145,13 +144,12 @@ impl Core {
 
     /// Waits for the end.
     pub fn wait(&self, id: TaskId, deadline: Option<u64>) -> Result<State> {
-        self.wait_then(id, deadline, |_, word| Ok(word.state().unwrap_or(State::Cancelled)))
+        self.wait_then(id, deadline, |_, _, word| Ok(word.state().unwrap_or(State::Cancelled)))
     }
 
     /// Waits for the end, and tells everything about the task.
     pub fn wait_status(&self, id: TaskId, deadline: Option<u64>) -> Result<TaskStatus> {
-        self.wait_then(id, deadline, |kept, word| {
-            let Some((index, record)) = kept else { return self.status(id) };
+        self.wait_then(id, deadline, |index, record, word| {
             let _history = self.history.lock();
             Ok(self.picture(index, record, word))
         })

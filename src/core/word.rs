@@ -332,15 +332,16 @@ impl Word {
         self.0.fetch_and(!KEEP, AcqRel);
     }
 
-    /// Somebody waits, unless the task has ended or is not there: then the word that says so.
-    pub fn wait_for_end(&self, generation: u64) -> Result<(), Snapshot> {
+    /// Somebody waits for the end, if only to look at it: the record stays until nobody waits any
+    /// more. False when the task is not there.
+    pub fn wait_for_end(&self, generation: u64) -> bool {
         let mut seen = self.0.load(Acquire);
         loop {
-            if Snapshot(seen).is_final() || !Snapshot(seen).is_held(generation) {
-                return Err(Snapshot(seen));
+            if !Snapshot(seen).is_held(generation) {
+                return false;
             }
             match self.0.compare_exchange_weak(seen, seen | WAITED, AcqRel, Acquire) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return true,
                 Err(now) => seen = now,
             }
         }

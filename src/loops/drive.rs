@@ -258,7 +258,7 @@ impl Local {
         }
         let token = Token::new(&self.core, index);
         self.current.set((place, &token));
-        let outer = host::hold(Holding { core: self.core.address(), index, lane });
+        host::hold(Holding { core: self.core.address(), index, lane });
         if limit_at != 0 {
             let left = limit_at.saturating_sub(clock::precise());
             self.pool.watch(&self.event_loop.timed, RunningTask::new(index, generation), left);
@@ -269,7 +269,7 @@ impl Local {
         if limit_at != 0 {
             self.event_loop.timed.clear();
         }
-        host::hold(outer);
+        host::hold(Holding { core: 0, index: 0, lane: 0 });
         self.current.set((NIL, std::ptr::null()));
         match poll {
             POLL_PENDING if self.core.word(index).cause().is_some() => self.finish(place, 0),
@@ -332,9 +332,9 @@ impl Local {
         }
         let Some(claim) = fiber.claim.take() else { return };
         let (index, lane) = (claim.index, fiber.lane);
-        let outer = host::hold(Holding { core: self.core.address(), index, lane });
+        host::hold(Holding { core: self.core.address(), index, lane });
         self.core.end(claim, code, &mut SharedSeat(&self.seat));
-        host::hold(outer);
+        host::hold(Holding { core: 0, index: 0, lane: 0 });
         if let Some(next) = self.core.pass_place_on(lane, false) {
             self.start(next);
         }

@@ -7,7 +7,7 @@
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 /// How much a batch holds.
-pub const BATCH: usize = 32;
+pub const BATCH: usize = if cfg!(ts_loom) { 4 } else { 32 };
 
 /// See the module. Items are numbers here.
 #[derive(Debug)]

@@ -13,17 +13,18 @@
 //! left to wake.* It holds because of three rules.
 //!
 //! 1. Who makes something ready then looks at the summary, and wakes one if neither a searcher nor
-//!    such a sentry is there ([`Idle::must_wake`], [`Idle::wake`]).
-//! 2. Who stops searching because it found something wakes another one if anything is left
-//!    ([`Idle::found`]).
+//!    such a sentry is there ([`Idle::must_wake`], [`Idle::wake`]). Who fills its batch beside a
+//!    searcher and leaves something for others does the same under the lock ([`Idle::cover`]).
+//! 2. Who stops searching because it found something wakes another one if anything is left, in its
+//!    batch or elsewhere ([`Idle::found`]).
 //! 3. Who stops searching, or standing sentry, because it found nothing looks once more after it
-//!    said so ([`Idle::park`] and the caller's look).
+//!    said so, at what is ready and at every batch ([`Idle::park`], [`Idle::sentry_parks`]).
 //!
-//! The rules meet in the middle by the locks under which tasks become ready: the adder makes its
-//! task ready under such a lock and then loads the summary; the parting worker (and the one that
-//! found the last thing there was) stores the summary and then looks under each of the locks.
-//! Whichever has a lock first, one of the two sees the other. All else is decided under one lock,
-//! which nobody takes per task.
+//! The rules meet in the middle by locks. For what is ready they are those under which tasks become
+//! so: the adder makes its task ready under such a lock and then loads the summary; the parting
+//! worker (and the one that found the last thing there was) stores the summary and then looks under
+//! each of the locks. Whichever has a lock first, one of the two sees the other. All else is
+//! decided under one lock, which nobody takes per task; a batch is filled before its owner takes it.
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::*};
@@ -42,6 +43,17 @@ pub enum Part {
     Watch,
     /// End its thread.
     Leave,
+}
+
+/// What has become of a worker that had nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// It is parked; the last one, if nobody was awake any more.
+    Parked { last: bool },
+    /// It saw something after all, and is the searcher.
+    Searches,
+    /// It is to leave, as all are.
+    Leaves,
 }
 
 /// What a wake has to do, outside the lock.
@@ -123,6 +135,16 @@ impl State {
             self.awake += 1;
         }
         wake
+    }
+
+    /// Picks one for what is left to others, for a worker that is active: to search while
+    /// processors are free, else to stand sentry.
+    fn cover(&mut self, processors: usize) -> Wake {
+        if self.searcher || self.sentry.is_some() {
+            return Wake::Nobody;
+        }
+        let search = self.blocked || self.awake < processors;
+        self.pick(if search { Part::Search } else { Part::Watch })
     }
 }
 
@@ -210,28 +232,27 @@ impl Idle {
         self.change(|state| !std::mem::replace(&mut state.searcher, true))
     }
 
-    /// The searcher has found something and is active now. If something is `left` for others,
-    /// another one is picked: to search while processors are free, else to stand sentry.
-    pub fn found(&self, left: bool) -> Wake {
-        self.change(|state| {
+    /// The searcher has found something and is active now. If something is `left` for others, or
+    /// `look` sees something, another one is picked.
+    pub fn found(&self, left: bool, look: impl FnOnce() -> bool) -> Wake {
+        let wake = self.change(|state| {
             state.searcher = false;
-            if !left || state.sentry.is_some() {
-                return Wake::Nobody;
-            }
-            let part = if state.blocked || state.awake < self.processors {
-                Part::Search
-            } else {
-                Part::Watch
-            };
-            state.pick(part)
-        })
+            if left { state.cover(self.processors) } else { Wake::Nobody }
+        });
+        // What came while adders still took us for the searcher is seen here.
+        if !left && look() { self.cover() } else { wake }
     }
 
-    /// An awake worker with nothing to do parks. The caller looks once more afterwards. True when
-    /// nobody is awake any more. None when it leaves instead: a closing tells only those to leave
-    /// that were parked when it began.
-    pub fn park(&self, worker: usize, searcher: bool) -> Option<bool> {
-        self.change(|state| {
+    /// An active worker has filled its batch, and something is left for others: another one is
+    /// picked, if nobody searches or watches.
+    pub fn cover(&self) -> Wake {
+        self.change(|state| state.cover(self.processors))
+    }
+
+    /// An awake worker with nothing to do parks, and looks once more. It leaves instead while the
+    /// pool closes: a closing tells only those to leave that were parked when it began.
+    pub fn park(&self, worker: usize, searcher: bool, look: impl FnOnce() -> bool) -> Parting {
+        let parked = self.change(|state| {
             state.awake -= 1;
             if searcher {
                 state.searcher = false;
@@ -242,12 +263,17 @@ impl Idle {
             }
             state.parked.push(worker);
             Some(state.awake == 0)
-        })
+        });
+        parked.map_or(Parting::Leaves, |last| self.parked(worker, last, look))
+    }
+
+    fn parked(&self, worker: usize, last: bool, look: impl FnOnce() -> bool) -> Parting {
+        if look() && self.unpark(worker) { Parting::Searches } else { Parting::Parked { last } }
     }
 
     /// A parked worker that has seen something after all searches, unless somebody does or it was
     /// told another part already: true when it searches.
-    pub fn unpark(&self, worker: usize) -> bool {
+    fn unpark(&self, worker: usize) -> bool {
         self.change(|state| {
             let Some(at) = state.parked.iter().position(|other| *other == worker) else {
                 return false;
@@ -289,7 +315,7 @@ impl Idle {
         })
     }
 
-    /// An awake worker, or the sentry, leaves because of the closing.
+    /// An awake worker, or a parked one that was told to, leaves because of the closing.
     pub fn leave_closing(&self, awake: bool, searcher: bool) {
         self.change(|state| {
             state.alive -= 1;
@@ -303,15 +329,12 @@ impl Idle {
     }
 
     /// A new worker that stands sentry says its number.
-    /// False when it is not to be one, since all are to leave.
-    pub fn name_sentry(&self, worker: usize) -> bool {
+    pub fn name_sentry(&self, worker: usize) {
         self.change(|state| {
-            let mine = state.sentry == Some(usize::MAX);
-            if mine {
+            if state.sentry == Some(usize::MAX) {
                 state.sentry = Some(worker);
             }
-            mine
-        })
+        });
     }
 
     /// The sentry searches: the active ones get on badly (`blocked`), or a processor is free. False
@@ -332,14 +355,27 @@ impl Idle {
         })
     }
 
-    /// The sentry is not needed and parks; the caller looks once more afterwards. False when it
-    /// was told another part already.
-    pub fn sentry_parks(&self, worker: usize) -> bool {
+    /// The sentry is not needed and parks, and looks once more. None when it was told another part
+    /// already, or all are to leave.
+    pub fn sentry_parks(&self, worker: usize, look: impl FnOnce() -> bool) -> Option<Parting> {
+        let mine = self.change(|state| {
+            let mine = state.sentry == Some(worker) && !state.closing;
+            if mine {
+                state.sentry = None;
+                state.parked.push(worker);
+            }
+            mine
+        });
+        mine.then(|| self.parked(worker, false, look))
+    }
+
+    /// The sentry leaves because of the closing. False when it was told another part already.
+    pub fn sentry_leaves(&self, worker: usize) -> bool {
         self.change(|state| {
             let mine = state.sentry == Some(worker);
             if mine {
                 state.sentry = None;
-                state.parked.push(worker);
+                state.alive -= 1;
             }
             mine
         })
@@ -356,14 +392,12 @@ impl Idle {
         state.alive > state.most || state.closing
     }
 
-    /// Every worker is to leave; the parked ones and the sentry are returned to be told.
+    /// Every worker is to leave. The parked ones are returned to be told; the others notice it, the
+    /// sentry at its next look: it may be one that has yet to hear that it is.
     pub fn close(&self) -> Vec<usize> {
         self.change(|state| {
             state.closing = true;
-            let mut told = std::mem::take(&mut state.parked);
-            // They leave as if they were awake, but for the count.
-            told.extend(state.sentry.take().filter(|worker| *worker != usize::MAX));
-            told
+            std::mem::take(&mut state.parked)
         })
     }
 

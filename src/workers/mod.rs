@@ -269,4 +269,10 @@ impl Shared {
     fn anything_in_batches(&self) -> bool {
         self.slots.lock().iter().any(|slot| slot.batch.len() > 0)
     }
+
+    /// Whether anything is ready, or left in the batch of another worker than this one.
+    fn anything_left(&self, worker: usize) -> bool {
+        let others = |(number, slot): (usize, &Arc<Slot>)| number != worker && slot.batch.len() > 0;
+        self.core.is_ready() || self.slots.lock().iter().enumerate().any(others)
+    }
 }

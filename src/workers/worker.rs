@@ -1,7 +1,7 @@
 //! The life of one worker thread.
 
 use super::batch::BATCH;
-use super::idle::{NAP, Part};
+use super::idle::{NAP, Part, Parting};
 use super::{Shared, Slot};
 use crate::clock;
 use crate::config::Key;
@@ -50,8 +50,10 @@ enum Next {
 pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::new(slot.counts.clone());
     let mut worker = Worker { shared, number, slot, seat, peers: Vec::new(), small: false };
-    let unneeded = part == Part::Watch && !worker.shared.idle.name_sentry(number);
-    let mut next = Next::Part(if unneeded { Part::Leave } else { part });
+    if part == Part::Watch {
+        worker.shared.idle.name_sentry(number);
+    }
+    let mut next = Next::Part(part);
     loop {
         next = match next {
             Next::Part(Part::Search) => worker.search(),
@@ -81,21 +83,19 @@ impl Worker {
             }
             self.small = false;
             if self.take() {
-                let left = self.slot.batch.len() > 1
-                    || self.shared.core.seems_ready()
-                    || self.others_hold();
-                let wake = self.shared.idle.found(left);
+                let look = || self.shared.anything_left(self.number);
+                let wake = self.shared.idle.found(self.leaves_something(), look);
                 let _ = self.shared.carry_out(wake);
-                if !left && (self.shared.core.is_ready() || self.others_hold()) {
-                    // It came, or was taken into a batch, while others still took us for the
-                    // searcher.
-                    self.shared.notify();
-                }
                 return Next::Work;
             }
             pause(PAUSES);
         }
         self.park(true)
+    }
+
+    /// Whether others could take something of what it has just taken, or from where it took it.
+    fn leaves_something(&self) -> bool {
+        self.slot.batch.len() > 1 || self.shared.core.seems_ready()
     }
 
     /// Fills the batch from what is ready, or from another worker's batch.
@@ -147,13 +147,14 @@ impl Worker {
             if self.shared.idle.search() {
                 return Next::Part(Part::Search);
             }
-            // Somebody else searches, and will see what we leave.
+            // Somebody else searches.
             if !self.take() {
                 return self.park(false);
             }
-            // Unless it ended its search before our batch was filled.
-            if self.slot.batch.len() > 1 {
-                self.shared.wake();
+            // It may have looked here before, and be gone when we block.
+            if self.leaves_something() {
+                let wake = self.shared.idle.cover();
+                let _ = self.shared.carry_out(wake);
             }
         }
     }
@@ -253,25 +254,26 @@ impl Worker {
 
     /// Parks, as the searcher or not, until told a part or idle for too long.
     fn park(&mut self, searcher: bool) -> Next {
-        let idle = &self.shared.idle;
         self.seat.hand_back(&self.shared.core);
-        match idle.park(self.number, searcher) {
-            None => return Next::Part(Part::Leave),
-            Some(true) => self.shared.rest_watchdog(),
-            Some(false) => {}
+        match self.shared.idle.park(self.number, searcher, || self.look()) {
+            Parting::Parked { last } => {
+                if last {
+                    self.shared.rest_watchdog();
+                }
+                self.parked()
+            }
+            Parting::Searches => Next::Part(Part::Search),
+            Parting::Leaves => Next::Part(Part::Leave),
         }
-        self.parked()
     }
 
-    /// Has just been put among the parked: looks once more, then sleeps.
+    /// The look of who has just been put among the parked: whether it is needed after all.
+    fn look(&self) -> bool {
+        self.shared.anything_left(self.number) || self.shared.surplus.load(SeqCst)
+    }
+
+    /// Sleeps, parked.
     fn parked(&mut self) -> Next {
-        if (self.shared.core.is_ready()
-            || self.shared.surplus.load(SeqCst)
-            || self.shared.anything_in_batches())
-            && self.shared.idle.unpark(self.number)
-        {
-            return Next::Part(Part::Search);
-        }
         let idle_time = clock::deadline_in(self.shared.settings.seconds(Key::MaxIdleTime));
         match self.slot.parker.park(idle_time) {
             Some(part) => Next::Part(part),
@@ -296,20 +298,27 @@ impl Worker {
                 return Next::Part(part);
             }
             if self.shared.surplus.load(Relaxed) && self.shared.idle.is_closing() {
-                // Told to leave, or about to be.
-                return Next::Part(self.slot.parker.park(None).unwrap_or(Part::Leave));
+                return match self.shared.idle.sentry_leaves(self.number) {
+                    true => Next::Gone,
+                    // It is about to be told another part.
+                    false => Next::Part(self.slot.parker.park(None).unwrap_or(Part::Search)),
+                };
             }
             let now = self.progress();
             let busy = before.iter().zip(&now).filter(|(was, is)| was != is).count();
             let done = now.iter().sum::<u64>() - before.iter().sum::<u64>();
             before = now;
-            let left = self.shared.core.is_ready() || self.shared.anything_in_batches();
+            let left = self.shared.anything_left(self.number);
             if left && busy < self.shared.processors {
                 if self.shared.idle.sentry_searches(self.number, done == 0) {
                     return Next::Part(Part::Search);
                 }
-            } else if !left && done < BRISK && self.shared.idle.sentry_parks(self.number) {
-                return self.parked();
+            } else if !left && done < BRISK {
+                match self.shared.idle.sentry_parks(self.number, || self.look()) {
+                    Some(Parting::Searches) => return Next::Part(Part::Search),
+                    Some(_) => return self.parked(),
+                    None => {}
+                }
             }
         }
     }

@@ -1,0 +1,37 @@
+//! Every order of steps that two or three threads can take at the hand-offs, tried by loom.
+//!
+//! `make check-models` runs this (`RUSTFLAGS="--cfg ts_loom" cargo test --release --test loom`). The
+//! modules are the product's own, by their files; each model is named after what it shows, and
+//! fails when that is broken. Keep them tiny: a step more is ten times the orders.
+#![cfg(ts_loom)]
+#![allow(dead_code)]
+
+#[path = "../src/clock.rs"]
+mod clock;
+#[path = "../src/kinds.rs"]
+mod kinds;
+#[path = "../src/sync.rs"]
+mod sync;
+
+#[path = "../src/core"]
+mod core {
+    pub mod gate;
+    pub mod room;
+    pub mod word;
+}
+
+#[path = "../src/workers"]
+mod workers {
+    pub mod batch;
+    pub mod idle;
+    pub mod parker;
+}
+
+#[path = "models/batches.rs"]
+mod batches;
+#[path = "models/lanes.rs"]
+mod lanes;
+#[path = "models/workers.rs"]
+mod pool;
+#[path = "models/tasks.rs"]
+mod tasks;
