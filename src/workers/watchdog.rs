@@ -7,12 +7,14 @@
 //! The hand-off: a worker stores its deadline and then loads until when the watchdog sleeps; the
 //! watchdog stores until when it sleeps and then looks at the deadlines once more before it does.
 //! All four are SeqCst, so one of the two sees the other, and a deadline earlier than the sleep
-//! wakes it.
+//! wakes it. The last worker to park does the same with deadlines that are gone, so that the
+//! watchdog ends when nothing runs.
 //!
-//! Time in which nobody could run does not count. When the watchdog wakes much too late, the
-//! process was stopped, or the machine asleep; all deadlines then move by as long as the sleep
-//! took, which is at least as long as the pause. So a pause gives no false time-out; the price is
-//! that a real one may come late, once.
+//! Time in which nobody could run does not count. While anything has a deadline, the watchdog reads
+//! the clock once in every [`SLICE`]; a reading that comes much too late means that the process was
+//! stopped, or the machine asleep. All deadlines then move by the whole gap, which is at least as
+//! long as the pause. So a pause gives no false time-out; the price is that a real one may come
+//! late, once.
 
 use super::Shared;
 use crate::clock;
@@ -20,13 +22,16 @@ use crate::config::Key;
 use crate::core::view::RunningTask;
 use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
-use crate::sync::atomic::{AtomicU64, Ordering::*};
+use crate::sync::atomic::{AtomicU64, Ordering::*, fence};
 use crate::sync::{Condvar, Mutex};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// No deadline.
 const NEVER: u64 = u64::MAX;
+/// The watchdog sleeps no longer than this (nanoseconds) at once: a pause within a longer sleep
+/// could not be told from it.
+const SLICE: u64 = 1_000_000_000;
 /// Waking later than this (nanoseconds) means that nobody could run.
 const MUCH_TOO_LATE: u64 = 250_000_000;
 
@@ -135,7 +140,9 @@ impl Shared {
 
     /// Nobody is awake: the watchdog need not be either.
     pub fn rest_watchdog(self: &Arc<Shared>) {
-        if self.watchdog.until.load(Relaxed) != NEVER {
+        // After the deadlines were cleared, which is no SeqCst store.
+        fence(SeqCst);
+        if self.watchdog.until.load(SeqCst) != NEVER {
             self.poke_watchdog();
         }
     }
@@ -155,10 +162,11 @@ impl Shared {
             let _ = ended.join();
         }
         let shared = self.clone();
+        let begin = clock::precise();
         let _masked = crate::platform::SignalsBlocked::all();
         let made = std::thread::Builder::new()
             .name("ts-watchdog".to_owned())
-            .spawn(move || shared.run_watchdog());
+            .spawn(move || shared.run_watchdog(begin));
         match made {
             Ok(thread) => {
                 state.running = true;
@@ -185,13 +193,20 @@ impl Shared {
         }
     }
 
-    fn run_watchdog(self: Arc<Shared>) {
+    fn run_watchdog(self: Arc<Shared>, begin: u64) {
         let watchdog = &self.watchdog;
+        let mut seen = begin;
         loop {
-            let earliest = self.look(watchdog.now());
+            let gap = clock::precise().saturating_sub(seen);
+            seen += gap;
+            if gap > SLICE + MUCH_TOO_LATE {
+                watchdog.lost.fetch_add(gap, Relaxed);
+            }
+            let now = seen.saturating_sub(watchdog.lost.load(Relaxed));
+            let earliest = self.look(now);
             watchdog.until.store(earliest, SeqCst);
-            // Once more: who stored a deadline before it could see that did not wake us.
-            if self.earliest() < earliest {
+            // Once more: who stored or cleared a deadline before it could see that did not wake us.
+            if self.earliest() != earliest {
                 continue;
             }
             let mut state = watchdog.state.lock();
@@ -202,17 +217,9 @@ impl Shared {
                 state.running = false;
                 return;
             }
-            let asleep = watchdog.now();
-            while !state.look && watchdog.now() < earliest {
-                let left = std::time::Duration::from_nanos(earliest - watchdog.now().min(earliest));
-                state = watchdog.news.wait_for(state, left);
-            }
-            state.look = false;
-            drop(state);
-            let awake = watchdog.now();
-            if awake.saturating_sub(earliest) > MUCH_TOO_LATE {
-                watchdog.lost.fetch_add(awake - asleep, Relaxed);
-            }
+            // A wake before the time is over does no harm.
+            let left = std::time::Duration::from_nanos(earliest.saturating_sub(now).min(SLICE));
+            watchdog.news.wait_for(state, left).look = false;
         }
     }
 

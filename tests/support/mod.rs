@@ -207,6 +207,11 @@ impl Running {
         self.child.id()
     }
 
+    /// What it has printed so far on its standard output.
+    pub fn printed(&self) -> Vec<u8> {
+        fs::read(&self.files[0]).expect("its output")
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: i32) {
         let id = libc::pid_t::try_from(self.child.id()).expect("a process id");

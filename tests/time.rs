@@ -1,0 +1,115 @@
+//! Time, idleness, configuration and the log, as C programs see them.
+//!
+//! Each test is one case of a program in `tests/c`, in a process of its own: the cases count the
+//! threads of their process, and have the log to themselves.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use support::{Ended, Link, Running, build_c, start_command};
+
+/// No case takes longer; then something hangs.
+const HANG: Duration = Duration::from_secs(120);
+
+fn build(program: &str) -> Option<PathBuf> {
+    build_c(&format!("tests/c/{program}.c"), &["-std=gnu11", "-O1", "-Itests/c"], Link::Shared)
+}
+
+fn command(program: &str, case: &str) -> Option<Command> {
+    let mut command = Command::new(build(program)?);
+    command.arg(case).env_remove("TASK_SCHEDULING_CONFIG");
+    Some(command)
+}
+
+#[track_caller]
+fn end(running: Running) -> Ended {
+    let ended = running.end(HANG);
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    ended
+}
+
+/// Runs a case, which must succeed and print nothing.
+#[track_caller]
+fn case(program: &str, case: &str) {
+    if let Some(command) = command(program, case) {
+        let ended = end(start_command(command));
+        assert_eq!((&*ended.stderr, &*ended.stdout), ("", &b""[..]));
+    }
+}
+
+/// Tests that are one case each.
+macro_rules! cases {
+    ($($program:literal { $($test:ident = $case:literal;)* })*) => {
+        $($(
+            #[test]
+            fn $test() {
+                case($program, $case);
+            }
+        )*)*
+    };
+}
+
+cases! {
+    "timeouts" {
+        a_task_ends_by_its_own_timeout_and_loses_its_result = "own_timeout";
+        a_task_ends_by_watch_dog_time = "watch_dog_time";
+        a_timed_out_task_runs_until_it_returns = "told";
+        a_timeout_counts_from_the_start = "from_the_start";
+        nothing_times_out_without_the_flag = "only_with_the_flag";
+        an_earlier_deadline_wakes_the_watchdog = "earlier_deadline";
+        short_tasks_never_time_out = "short_tasks";
+        the_watchdog_is_gone_when_nothing_has_a_deadline = "watchdog_gone";
+        a_busy_machine_times_nothing_out = "busy_machine";
+    }
+    "wall_clock" {
+        a_jump_of_the_wall_clock_is_not_noticed = "jumps";
+    }
+    "stuck" {
+        a_stuck_task_is_reported_again_and_again = "reported";
+        a_task_that_returns_in_time_is_not_reported = "not_reported";
+        a_stuck_task_is_replaced_and_holds_its_lane = "replaced";
+        a_stuck_task_that_returns_leaves_the_work_to_its_substitute = "returns_while_the_substitute_works";
+        so_many_stuck_tasks_are_replaced = "at_most";
+        a_stuck_task_that_asked_for_it_lets_its_lane_go_on = "lane_released";
+        a_stuck_task_that_did_not_ask_for_it_holds_its_lane = "lane_held";
+        a_shutdown_waits_for_stuck_tasks = "shut_down";
+    }
+    "idle" {
+        an_idle_scheduler_wakes_no_thread = "no_wakeups";
+        a_scheduler_hibernates_and_forgets_nothing = "hibernates";
+        threads_that_ended_leave_nothing_behind = "no_growth";
+        an_add_meets_the_last_thread_that_leaves_at_once = "stress_at_once";
+        an_add_meets_the_last_thread_that_leaves_soon = "stress_soon";
+        an_add_meets_the_only_thread_there_may_be = "stress_one_worker";
+    }
+}
+
+/// Stops the process for five seconds, one second after its task has begun.
+#[track_caller]
+fn pause(case: &str) {
+    let Some(command) = command("timeouts", case) else { return };
+    let mut running = start_command(command);
+    running.until("its task runs", |running| running.printed() == b"running\n");
+    std::thread::sleep(Duration::from_secs(1));
+    running.signal(libc::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(5));
+    running.signal(libc::SIGCONT);
+    assert_eq!(end(running).stderr, "");
+}
+
+#[test]
+fn a_pause_over_a_deadline_times_nothing_out() {
+    pause("paused_in");
+}
+
+#[test]
+fn a_pause_before_a_deadline_times_nothing_out() {
+    pause("paused_before");
+}
+
+#[test]
+fn a_pause_makes_nothing_stuck() {
+    pause("paused_stopping");
+}
