@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn parts_survive_the_round_trip() {
         for index in [0, 1, 77, u32::MAX >> 1, u32::MAX] {
-            for generation in [1, 0xfff, 0x1000, 0xabcd_ef01_23, (1 << GENERATION_BITS) - 1] {
+            for generation in [1, 0xfff, 0x1000, 0xab_cdef_0123, (1 << GENERATION_BITS) - 1] {
                 for instance in [0, 1, random_instance(), INSTANCE_MASK] {
                     let parts = Parts { index, generation, instance };
                     let id = TaskId::from_parts(parts);

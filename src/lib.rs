@@ -35,7 +35,7 @@ pub mod id;
 mod info;
 pub mod kinds;
 pub mod log;
-pub mod loops;
+mod loops;
 mod platform;
 pub mod scheduler;
 mod sync;

@@ -200,7 +200,7 @@ fn a_file_that_may_not_be_read_fails_alone() {
         put(folder.join(format!("tree/{}/{number}", number % 8)), noise(100, number));
     }
     let forbidden = folder.join("tree/3/3");
-    fs::set_permissions(&forbidden, fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(&forbidden, fs::Permissions::from_mode(0o0)).expect("a mode");
     let program = folder.join("treesum");
     fs::copy(treesum, &program).expect("a copy");
     let mut command = Command::new(&program);

@@ -194,10 +194,10 @@ impl Core {
         };
         let mut failures = self.failures.lock();
         let its = failures.iter().filter(|other| other.kind == failure.kind).count();
-        if its == REMEMBERED {
-            if let Some(oldest) = failures.iter().position(|other| other.kind == failure.kind) {
-                failures.remove(oldest);
-            }
+        if its == REMEMBERED
+            && let Some(oldest) = failures.iter().position(|other| other.kind == failure.kind)
+        {
+            failures.remove(oldest);
         }
         failures.push_back(failure);
     }

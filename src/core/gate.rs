@@ -17,7 +17,7 @@ const MORE: u32 = 2;
 pub struct Gate(AtomicU32);
 
 impl Gate {
-    #[cfg(any(test, ts_loom, ts_shuttle))]
+    #[cfg(ts_loom)]
     /// An idle one.
     pub fn new() -> Gate {
         Gate(AtomicU32::new(IDLE))

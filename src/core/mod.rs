@@ -215,7 +215,7 @@ impl Core {
             let mut door = self.inlets[at].lock();
             self.sweep(&mut door);
             door.ready.shrink_to_fit();
-            let _ = door.names.shrink_to(0, |entry| entry.hash);
+            door.names.shrink_to(0, |entry| entry.hash);
             free.push(std::mem::take(&mut door.free));
         }
         self.records.trim(free);

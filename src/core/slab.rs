@@ -238,11 +238,11 @@ impl<T: Place> Slab<T> {
     /// Makes sure that the handful from `start` on has memory.
     fn put_up(&self, start: u32) -> Result<()> {
         let block = self.block(start);
-        if start % BLOCK == 0 {
+        if start.is_multiple_of(BLOCK) {
             // SAFETY: `Place` is good as zero bytes.
             block.store(unsafe { map::<T>(BLOCK as usize)? }.as_ptr(), Release);
         }
-        if start % CHUNK == 0 {
+        if start.is_multiple_of(CHUNK) {
             // All pages of a chunk at once; where the system does not know how, one by one.
             // SAFETY: within the block that was just, or earlier, mapped.
             unsafe {

@@ -203,7 +203,7 @@ impl std::fmt::Debug for Snapshot {
 pub struct Word(AtomicU64);
 
 impl Word {
-    #[cfg(any(test, ts_loom, ts_shuttle))]
+    #[cfg(ts_loom)]
     /// A free one.
     pub fn new() -> Word {
         Word(AtomicU64::new(0))

@@ -126,12 +126,6 @@ impl Worker {
         }
     }
 
-    /// Whether something is left in the batch of another worker, which may block.
-    fn others_hold(&mut self) -> bool {
-        self.know_peers();
-        self.peers.iter().enumerate().any(|(at, peer)| at != self.number && peer.batch.len() > 0)
-    }
-
     /// As an active worker: runs the batch, then looks for more.
     fn work(&mut self) -> Next {
         loop {
