@@ -47,7 +47,12 @@ pub fn duration(seconds: f64) -> Duration {
 
 /// The moment that lies this many seconds ahead; none for infinity.
 pub fn deadline_in(seconds: f64) -> Option<u64> {
-    (seconds < LONGEST).then(|| precise() + duration(seconds).as_nanos() as u64)
+    deadline_from(precise(), seconds)
+}
+
+/// The moment that lies this many seconds after another; none for infinity.
+pub fn deadline_from(moment: u64, seconds: f64) -> Option<u64> {
+    (seconds < LONGEST).then(|| moment + duration(seconds).as_nanos() as u64)
 }
 
 /// How long it is until `deadline`; none when it has passed.

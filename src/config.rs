@@ -198,6 +198,7 @@ pub fn apply_yaml(values: &mut Values, yaml: &str) -> Result<()> {
             yaml.len()
         )));
     }
+    let yaml = yaml.strip_prefix('\u{feff}').unwrap_or(yaml);
     if yaml.lines().all(|line| {
         matches!(line.trim(), "" | "---" | "..." | "{}") || line.trim_start().starts_with('#')
     }) {

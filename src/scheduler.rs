@@ -16,7 +16,7 @@ use crate::task::{Function, RawTask, TaskOptions, TaskStatus, Value};
 use crate::token::Token;
 use crate::workers::Pool;
 use crate::{clock, info};
-use std::ffi::c_void;
+use std::ffi::{OsStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
@@ -69,11 +69,13 @@ impl Scheduler {
         if let Some(scheduler) = DEFAULT.get() {
             return Ok(scheduler);
         }
-        let yaml = match std::env::var_os("TASK_SCHEDULING_CONFIG") {
-            Some(path) => read_config(&path)?,
-            None => String::new(),
+        let fresh = match std::env::var_os("TASK_SCHEDULING_CONFIG") {
+            Some(path) => {
+                let made = Scheduler::new(&read_config(&path)?);
+                made.map_err(|error| in_file(&path, error))?
+            }
+            None => Scheduler::new("")?,
         };
-        let fresh = Scheduler::new(&yaml)?;
         Ok(DEFAULT.get_or_init(|| fresh))
     }
 
@@ -283,19 +285,24 @@ impl Scheduler {
 
     /// Changes the settings that a YAML file names, all or none.
     pub fn load_config(&self, path: &str) -> Result<()> {
-        let yaml = read_config(path.as_ref())?;
+        let path = path.as_ref();
+        let yaml = read_config(path)?;
         self.change_config(|values| config::apply_yaml(values, &yaml))
+            .map_err(|error| in_file(path, error))
     }
 
     fn change_config(&self, change: impl FnOnce(&mut config::Values) -> Result<()>) -> Result<()> {
-        let changing = self.changing.lock();
-        let mut values = self.settings.values();
-        change(&mut values)?;
-        self.settings.set_all(&values);
-        self.core.set_bound(self.settings.count(Key::MaximumQueueLine));
-        self.pool.resize();
+        {
+            let _changing = self.changing.lock();
+            let mut values = self.settings.values();
+            change(&mut values)?;
+            self.settings.set_all(&values);
+            self.core.set_bound(self.settings.count(Key::MaximumQueueLine));
+        }
+        // Not under the lock: what cannot be done is said to the log, which is the host's, and what
+        // is forgotten is dropped.
+        self.pool.reconfigure();
         self.loops.resize();
-        drop(changing);
         self.core.set_history(self.settings.count(Key::MaximumTaskInfoStorage));
         Ok(())
     }
@@ -436,20 +443,28 @@ fn wait_deadline(seconds: f64) -> Result<Option<u64>> {
     Ok(if seconds == 0.0 { Some(0) } else { clock::deadline_in(seconds) })
 }
 
-fn read_config(path: &std::ffi::OsStr) -> Result<String> {
+fn read_config(path: &OsStr) -> Result<String> {
     use std::io::Read;
-    let wrong = |text: String| Error::new(ErrorCode::Config, text);
-    let shown = path.to_string_lossy();
-    let mut yaml = String::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(config::LONGEST as u64 + 1).read_to_string(&mut yaml));
-    match read {
-        Ok(length) if length > config::LONGEST => {
-            Err(wrong(format!("{shown} is longer than {} bytes", config::LONGEST)))
-        }
-        Ok(_) => Ok(yaml),
-        Err(error) => Err(wrong(format!("{shown} cannot be read: {error}"))),
+    let wrong = |text: String| in_file(path, Error::new(ErrorCode::Config, text));
+    let mut yaml = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(config::LONGEST as u64 + 1).read_to_end(&mut yaml))
+        .map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
+    if yaml.len() > config::LONGEST {
+        return Err(wrong(format!("the file is longer than {} bytes", config::LONGEST)));
     }
+    String::from_utf8(yaml).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        wrong(format!("the text is not UTF-8 at line {}", line + 1))
+    })
+}
+
+/// An error that says in which file.
+fn in_file(path: &OsStr, error: Error) -> Error {
+    Error::new(error.code(), format!("{}: {}", path.to_string_lossy(), error.message()))
 }
 
 unsafe extern "C" fn call_closure<F>(token: *mut Token, data: *mut c_void) -> i32

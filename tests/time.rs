@@ -5,10 +5,11 @@
 
 mod support;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-use support::{Ended, Link, Running, build_c, start_command};
+use support::{Ended, Link, Running, build_c, scratch, start_command};
 
 /// No case takes longer; then something hangs.
 const HANG: Duration = Duration::from_secs(120);
@@ -17,9 +18,11 @@ fn build(program: &str) -> Option<PathBuf> {
     build_c(&format!("tests/c/{program}.c"), &["-std=gnu11", "-O1", "-Itests/c"], Link::Shared)
 }
 
+/// The case's second argument is a folder of its own.
 fn command(program: &str, case: &str) -> Option<Command> {
     let mut command = Command::new(build(program)?);
-    command.arg(case).env_remove("TASK_SCHEDULING_CONFIG");
+    let folder = scratch(&format!("{program}-{case}"));
+    command.arg(case).arg(folder).env_remove("TASK_SCHEDULING_CONFIG");
     Some(command)
 }
 
@@ -84,6 +87,18 @@ cases! {
         an_add_meets_the_last_thread_that_leaves_soon = "stress_soon";
         an_add_meets_the_only_thread_there_may_be = "stress_one_worker";
     }
+    "configuration" {
+        a_scheduler_starts_with_its_yaml = "new_with_yaml";
+        a_file_changes_what_it_names_or_nothing = "files";
+        every_key_takes_its_range_and_nothing_else = "every_key";
+        line_task_max_takes_effect_at_once = "line_task_max";
+        as_many_tasks_run_as_may = "side_by_side";
+        max_idle_time_takes_effect_at_once = "max_idle_time";
+        watch_dog_time_takes_effect_at_once = "watch_dog_time";
+        maximum_task_info_storage_takes_effect_at_once = "maximum_task_info_storage";
+        maximum_queue_line_takes_effect_at_once = "maximum_queue_line";
+        changes_under_load_lose_no_task = "changed_under_load";
+    }
 }
 
 /// Stops the process for five seconds, one second after its task has begun.
@@ -112,4 +127,27 @@ fn a_pause_before_a_deadline_times_nothing_out() {
 #[test]
 fn a_pause_makes_nothing_stuck() {
     pause("paused_stopping");
+}
+
+/// Runs a case with `TASK_SCHEDULING_CONFIG` naming a file of that content, or one that is missing.
+#[track_caller]
+fn with_default_file(case: &str, content: Option<&str>) {
+    let Some(mut command) = command("configuration", case) else { return };
+    let file = scratch(&format!("file-{case}")).join("default.yaml");
+    if let Some(content) = content {
+        fs::write(&file, content).expect("a file");
+    }
+    command.env("TASK_SCHEDULING_CONFIG", file);
+    assert_eq!(end(start_command(command)).stderr, "");
+}
+
+#[test]
+fn the_default_scheduler_starts_with_the_file_of_the_environment() {
+    with_default_file("default_good", Some("line_task_max: 3\n"));
+}
+
+#[test]
+fn the_default_scheduler_says_what_is_wrong_with_its_file() {
+    with_default_file("default_bad", Some("# here\nline_task_max: many\n"));
+    with_default_file("default_missing", None);
 }

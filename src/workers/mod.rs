@@ -101,9 +101,13 @@ impl Pool {
         self.0.notify();
     }
 
-    /// The limit on tasks that run at once has changed.
-    pub fn resize(&self) {
+    /// Settings have changed: puts the limit on tasks that run at once in force, and lets parked
+    /// workers look how long they may be idle.
+    pub fn reconfigure(&self) {
         self.0.resize();
+        for slot in self.0.slots.lock().iter() {
+            slot.parker.reconsider();
+        }
     }
 
     /// A task with a deadline is called on an event loop: it may not return.

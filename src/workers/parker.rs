@@ -23,14 +23,21 @@ impl Parker {
         self.news.notify_one();
     }
 
-    /// Sleeps until a part is told; none when `deadline` (monotonic nanoseconds) passed before.
-    pub fn park(&self, deadline: Option<u64>) -> Option<Part> {
+    /// Lets the worker ask for its deadline anew, after what that depends on has changed.
+    pub fn reconsider(&self) {
+        drop(self.told.lock());
+        self.news.notify_one();
+    }
+
+    /// Sleeps until a part is told; none when the deadline (monotonic nanoseconds) passed before.
+    /// It is asked for at every wake: see [`Parker::reconsider`].
+    pub fn park(&self, deadline: impl Fn() -> Option<u64>) -> Option<Part> {
         let mut told = self.told.lock();
         loop {
             if let Some(part) = told.take() {
                 return Some(part);
             }
-            told = match deadline {
+            told = match deadline() {
                 None => self.news.wait(told),
                 Some(deadline) => match crate::clock::until(deadline) {
                     Some(left) => self.news.wait_for(told, left),

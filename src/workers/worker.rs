@@ -268,8 +268,10 @@ impl Worker {
 
     /// Sleeps, parked.
     fn parked(&mut self) -> Next {
-        let idle_time = clock::deadline_in(self.shared.settings.seconds(Key::MaxIdleTime));
-        match self.slot.parker.park(idle_time) {
+        let since = clock::precise();
+        let settings = &self.shared.settings;
+        let deadline = || clock::deadline_from(since, settings.seconds(Key::MaxIdleTime));
+        match self.slot.parker.park(deadline) {
             Some(part) => Next::Part(part),
             None if self.shared.idle.leave_parked(self.number) => {
                 // An add that saw us parked finds nobody to wake, and makes another; one that came
@@ -280,7 +282,7 @@ impl Worker {
                 Next::Gone
             }
             // Told a part at the last moment.
-            None => Next::Part(self.slot.parker.park(None).unwrap_or(Part::Search)),
+            None => Next::Part(self.slot.parker.park(|| None).unwrap_or(Part::Search)),
         }
     }
 
@@ -295,7 +297,7 @@ impl Worker {
                 return match self.shared.idle.sentry_leaves(self.number) {
                     true => Next::Gone,
                     // It is about to be told another part.
-                    false => Next::Part(self.slot.parker.park(None).unwrap_or(Part::Search)),
+                    false => Next::Part(self.slot.parker.park(|| None).unwrap_or(Part::Search)),
                 };
             }
             let now = self.progress();

@@ -43,12 +43,6 @@ static int32_t fail(ts_token *token, void *user_data)
     return 3;
 }
 
-typedef struct {
-    ts_scheduler *scheduler;
-    ts_task_id id;
-    atomic_int *ran;
-} addition;
-
 static void *add_there(void *user_data)
 {
     addition *its = user_data;

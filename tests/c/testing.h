@@ -196,6 +196,13 @@ static inline void count_drop(void *user_data)
     ++*(atomic_int *)user_data;
 }
 
+/* What a thread needs that adds a task which counts. */
+typedef struct {
+    ts_scheduler *scheduler;
+    ts_task_id id;
+    atomic_int *ran;
+} addition;
+
 static inline ts_scheduler *scheduler_with(const char *yaml)
 {
     ts_scheduler *scheduler = NULL;
