@@ -72,7 +72,7 @@ static void hibernates(void)
     begin = now();
     EQUAL(threads("ts-watchdog") <= 1, 1);
     CHECK(threads("ts-worker") > 0);
-    SOON(10.0, threads("ts-") == 0);
+    SOON(10.0, alone());
     CHECK(now() - begin > 0.2);
     /* Everything is as it was. */
     status = status_of(scheduler, failed);
@@ -80,7 +80,7 @@ static void hibernates(void)
     EQUAL(status.code, 3);
     CHECK(strcmp(status.error, "out of paper") == 0);
     FAILS(ts_add_task(scheduler, false, "evil", count_up, &ran, NULL, &other.id), TS_ERROR_BANNED);
-    EQUAL(threads("ts-"), 0);
+    SOON(10.0, alone());
     OK(ts_get_config(scheduler, "watch_dog_time", &text));
     CHECK(text != NULL && strcmp(text, "77") == 0);
     ts_string_free(text);
@@ -95,13 +95,13 @@ static void hibernates(void)
     OK(ts_get_task_result(scheduler, left, &value));
     CHECK(value.size == 6 && strcmp(value.data, "first") == 0);
     ts_value_free(&value);
-    SOON(10.0, threads("ts-") == 0);
+    SOON(10.0, alone());
     /* Again and again, with time-outs that work. */
     for (at = 0; at < 3; at++) {
         double seconds = 30.0;
         ts_task_id timed = submit(scheduler, "timed", sleeper, &seconds, TS_TIMEOUT_PROCESSING, 0.1);
         EQUAL(end_of(scheduler, timed).state, TS_TIMEOUT);
-        SOON(10.0, threads("ts-") == 0);
+        SOON(10.0, alone());
     }
     EQUAL(state_of(scheduler, failed), 0); /* Pushed out by those. */
     OK(ts_get_task_result(scheduler, pinned, &value));
@@ -134,7 +134,7 @@ static void no_growth(void)
     mallopt(M_ARENA_MAX, 1); /* Else each thread may reserve 64 MiB. */
     for (round = 0; round < 600; round++) {
         end_of(scheduler, submit(scheduler, "a", count_up, &ran, TS_TIMEOUT_PROCESSING, 20.0));
-        SOON(10.0, threads("ts-") == 0);
+        SOON(10.0, alone());
         if (round == 100)
             before = mapped_kilobytes();
     }
@@ -197,7 +197,7 @@ static void add_against_the_last_thread(const char *yaml)
         EQUAL(adders[at].lost, 0);
         EQUAL(adders[at].ran, ROUNDS);
     }
-    SOON(10.0, threads("ts-") == 0);
+    SOON(10.0, alone());
     ts_scheduler_free(scheduler);
 }
 

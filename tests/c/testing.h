@@ -75,9 +75,10 @@ static atomic_int failures;
 #define SOON(seconds, what)                                                    \
     do {                                                                       \
         double until_ = now() + (seconds);                                     \
-        while (!(what) && now() < until_)                                      \
+        bool holds_;                                                           \
+        while (!(holds_ = (what)) && now() < until_)                           \
             nap(0.005);                                                        \
-        if (!(what)) {                                                         \
+        if (!holds_) {                                                         \
             fprintf(stderr, "%s:%d: %s does not hold after %.1f s\n",          \
                     __FILE__, __LINE__, #what, (double)(seconds));             \
             failures++;                                                        \
@@ -152,6 +153,13 @@ static inline long its_switches(const char *folder)
 static inline long threads(const char *prefix)
 {
     return each_thread(prefix, one);
+}
+
+/* Whether there is no thread but this one: a thread that has just been made
+ * has no name yet. */
+static inline bool alone(void)
+{
+    return threads("") == 1;
 }
 
 /* How often threads of ours went to sleep, in all. */
