@@ -125,12 +125,12 @@ static void short_tasks(void)
     enum { TASKS = 10000 };
     static ts_task_id ids[TASKS];
     ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0\nmaximum_task_info_storage: 10000\n"
-                                             "watch_dog_time: 0.4\n");
+                                             "watch_dog_time: 5\n");
     static const char *const names[] = { "a", "b", "c", NULL };
     atomic_int stopped = 0;
     int at, completed = 0;
     for (at = 0; at < TASKS; at++)
-        ids[at] = submit(scheduler, names[at % 4], brief, &stopped, TS_TIMEOUT_PROCESSING, at % 2 ? 0.3 : 0.0);
+        ids[at] = submit(scheduler, names[at % 4], brief, &stopped, TS_TIMEOUT_PROCESSING, at % 2 ? 4.0 : 0.0);
     for (at = 0; at < TASKS; at++)
         completed += end_of(scheduler, ids[at]).state == TS_COMPLETED;
     EQUAL(completed, TASKS);
