@@ -202,7 +202,7 @@ impl Pool {
 
     fn sleep(&self, worker: usize) -> Option<Part> {
         // A part that was told late may have taken the place of the model's last one.
-        if self.is_over() { None } else { self.slots[worker].parker.park(None) }
+        if self.is_over() { None } else { self.slots[worker].parker.park(|| None) }
     }
 
     /// As the sentry, which naps once here; or, where all are to leave, until it sees that.
