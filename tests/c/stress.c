@@ -20,7 +20,7 @@
 enum { MOST_THREADS = 16, NAMES = 24, ROUND_TASKS = 2500, LOGS = 64 };
 
 /* What a task does, beside returning. */
-enum work { NOTHING, SLEEPS, LINGERS, SPINS, CALLS };
+enum work { NOTHING, SLEEPS, LINGERS, SPINS, CALLS, AWAITS_STOP };
 
 struct task {
     struct promise_task promise;
@@ -127,6 +127,10 @@ static int32_t work(ts_token *token, struct task *task)
     case LINGERS:
         CALL(ts_interruptible_sleep, (token, 1e-6 * below(&random, 6000)), OR(TS_OK) | OR(TS_STOPPED));
         break;
+    case AWAITS_STOP:
+        if (CALL(ts_interruptible_sleep, (token, 1e6), OR(TS_STOPPED)) != TS_STOPPED)
+            promise_broken(promise, "slept to the end");
+        break;
     case SPINS:
         for (int i = below(&random, 3000); i > 0 && !ts_should_stop(token); i--)
             ;
@@ -211,6 +215,19 @@ static void unlock_name(struct promise_name *name)
         pthread_mutex_unlock(&name->adding);
 }
 
+static void stop(struct task *task)
+{
+    struct promise_task *promise = &task->promise;
+    PROMISE_SET(promise->stop_asked, 1);
+    int before = PROMISE_GET(promise->final);
+    ts_error error = CALL(ts_force_stop, (scheduler, promise->id),
+                          OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_ALREADY_FINISHED) |
+                          OR(TS_ERROR_ALREADY_STOPPING));
+    if (before && (error == TS_OK || error == TS_ERROR_ALREADY_STOPPING))
+        promise_broken(promise, "ts_force_stop gave %s after the end", ts_error_name(error));
+    promise_stopped(promise, error);
+}
+
 static void add(struct random *random, bool inside)
 {
     if (PROMISE_GET(no_adds) || PROMISE_GET(accepted) >= quota)
@@ -232,6 +249,9 @@ static void add(struct random *random, bool inside)
     struct promise_task *promise = &task->promise;
     int dice = below(random, 100);
     task->work = dice < 60 ? NOTHING : dice < 75 ? SLEEPS : dice < 90 ? SPINS : CALLS;
+    bool stop_it = !inside && one_in(random, 100), await_it = !inside && one_in(random, 50);
+    if (stop_it)
+        task->work = AWAITS_STOP;
     task->results = one_in(random, 4) ? 1 + one_in(random, 4) : 0;
     task->copies = one_in(random, 2);
     task->random = random_of(seed, (uint64_t)at).state;
@@ -296,6 +316,19 @@ static void add(struct random *random, bool inside)
     }
     pthread_rwlock_unlock(&adding);
     unlock_name(name);
+    if (error != TS_OK)
+        return;
+    if (stop_it) {
+        nap(below(random, 200));
+        stop(task);
+    }
+    /* Nobody else has to do anything for it to end. */
+    if (await_it) {
+        error = CALL(ts_wait, (scheduler, promise->id, 20, NULL),
+                     OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_TIMED_OUT));
+        if (error == TS_ERROR_TIMED_OUT)
+            promise_broken(promise, "it does not end");
+    }
 }
 
 static void look_at_status(struct task *its, const ts_task_status *status, int before, int begun)
@@ -372,22 +405,6 @@ static void look(struct random *random, bool inside)
     }
     if (error == TS_ERROR_NOT_FOUND)
         promise_not_found(promise);
-}
-
-static void stop(struct random *random)
-{
-    struct task *task = some_task(random);
-    if (!task)
-        return;
-    struct promise_task *promise = &task->promise;
-    PROMISE_SET(promise->stop_asked, 1);
-    int before = PROMISE_GET(promise->final);
-    ts_error error = CALL(ts_force_stop, (scheduler, promise->id),
-                          OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_ALREADY_FINISHED) |
-                          OR(TS_ERROR_ALREADY_STOPPING));
-    if (before && (error == TS_OK || error == TS_ERROR_ALREADY_STOPPING))
-        promise_broken(promise, "ts_force_stop gave %s after the end", ts_error_name(error));
-    promise_stopped(promise, error);
 }
 
 static void result(struct random *random)
@@ -625,11 +642,13 @@ static void set_log(bool on)
 static void random_call(struct random *random, bool inside)
 {
     int dice = below(random, 1000);
-    if (dice < 560)
+    if (dice < 560) {
         add(random, inside);
-    else if (dice < 650)
-        stop(random);
-    else if (dice < 830)
+    } else if (dice < 650) {
+        struct task *task = some_task(random);
+        if (task)
+            stop(task);
+    } else if (dice < 830)
         look(random, inside);
     else if (dice < 890)
         result(random);
@@ -754,6 +773,12 @@ static void play_round(int count, int threads, struct totals *totals)
     int used = PROMISE_GET(next_task) < capacity ? PROMISE_GET(next_task) : capacity;
     bool ends_by_free = own && !stores_all;
     PROMISE_SET(no_adds, 1);
+    if (one_in(&random, 2))
+        for (int i = 0; i < used; i++)
+            if (PROMISE_GET(tasks[i].published) &&
+                CALL(ts_wait, (scheduler, tasks[i].promise.id, 20, NULL),
+                     OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_TIMED_OUT)) == TS_ERROR_TIMED_OUT)
+                promise_broken(&tasks[i].promise, "it does not end");
     if (ends_by_free) {
         PROMISE_ADD(promise_forced, 1);
         PROMISE_ADD(promise_shutdowns, 1);
@@ -763,6 +788,8 @@ static void play_round(int count, int threads, struct totals *totals)
     } else {
         shut_down(one_in(&random, 2));
         PROMISE_SET(promise_quiet, 1);
+        for (int i = 0; i < used; i++)
+            promise_audit(&tasks[i].promise, true);
         for (int i = 0; i < used; i++) {
             struct promise_task *task = &tasks[i].promise;
             if (!PROMISE_GET(tasks[i].published))
