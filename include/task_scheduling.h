@@ -606,7 +606,7 @@ typedef struct {
     /// While it runs after it was told to stop: the state in which it will
     /// end. Else 0.
     ts_state stopping;
-    /// What its function returned.
+    /// What the function of a failed task returned. Else 0.
     int32_t code;
     /// TS_STATUS_STUCK, or 0.
     uint32_t flags;

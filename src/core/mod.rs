@@ -27,8 +27,8 @@ pub mod word;
 
 use crate::Result;
 use crate::id::{self, Parts, TaskId};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::sync::{Condvar, Mutex};
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;
@@ -58,6 +58,9 @@ pub struct Core {
     /// The last failures, oldest first.
     failures: CachePadded<Mutex<VecDeque<Failure>>>,
     unsaid: Unsaid,
+    /// Threads that drop what they evicted outside any task's end; see [`Core::wait_everything`].
+    dropping: Mutex<usize>,
+    dropped: Condvar,
     /// What workers count in.
     seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
@@ -84,6 +87,8 @@ impl Core {
             rooms: Rooms::new(),
             failures: CachePadded::new(Mutex::new(VecDeque::new())),
             unsaid: Unsaid::default(),
+            dropping: Mutex::new(0),
+            dropped: Condvar::new(),
             seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
             async_width: AtomicUsize::new(1),
@@ -202,9 +207,24 @@ impl Core {
     pub fn set_history(&self, limit: usize) {
         self.history.set_limit(limit);
         let mut seat = self.visitor();
+        let _dropping = self.dropping();
         while let Some(index) = self.history.evict(&self.records, &self.lanes) {
             drop(self.records.at(index).take_extra());
             seat.free(self, index);
+        }
+    }
+
+    /// While it lives, a shutdown waits for what this thread drops.
+    fn dropping(&self) -> Dropping<'_> {
+        *self.dropping.lock() += 1;
+        Dropping(self)
+    }
+
+    /// Waits until nobody drops what was evicted.
+    fn wait_for_drops(&self) {
+        let mut dropping = self.dropping.lock();
+        while *dropping > 0 {
+            dropping = self.dropped.wait(dropping);
         }
     }
 
@@ -229,5 +249,15 @@ impl Drop for Core {
         for (_, record) in self.each_record() {
             drop(record.take_extra());
         }
+    }
+}
+
+/// See [`Core::dropping`].
+struct Dropping<'a>(&'a Core);
+
+impl Drop for Dropping<'_> {
+    fn drop(&mut self) {
+        *self.0.dropping.lock() -= 1;
+        self.0.dropped.notify_all();
     }
 }

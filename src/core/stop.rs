@@ -318,8 +318,9 @@ impl Core {
         }
     }
 
-    /// Drops the results that nobody took, of tasks that history keeps.
+    /// Drops the results that nobody took, and waits for what other threads are dropping.
     pub fn drop_results(&self) {
+        let dropping = self.dropping();
         for (_, record) in self.each_record() {
             let result = {
                 let _history = self.history.lock();
@@ -331,6 +332,8 @@ impl Core {
             };
             drop(result);
         }
+        drop(dropping);
+        self.wait_for_drops();
     }
 }
 

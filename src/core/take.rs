@@ -94,7 +94,8 @@ impl Core {
     #[inline]
     pub fn begin(&self, claim: &Claim, now: u64) -> (TaskFn, *mut c_void) {
         let record = self.records.at(claim.index);
-        record.set_started(now);
+        // The clock may have been read before the task was added.
+        record.set_started(now.max(record.added()));
         if log::is_on() {
             self.say_started(claim);
         }

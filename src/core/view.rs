@@ -178,6 +178,7 @@ impl Core {
     /// Gives up a kept record: a finished one is gone, another will be history's when it ends.
     pub fn forget(&self, id: TaskId) -> Result<()> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        let _dropping = self.dropping();
         let mut order = self.history.lock();
         let word = record.word.load();
         if !word.is_held(generation) {

@@ -43,7 +43,7 @@ pub struct ts_task_status {
     /// While it runs after it was told to stop: the state in which it will
     /// end. Else 0.
     pub stopping: MaybeUninit<ts_state>,
-    /// What its function returned.
+    /// What the function of a failed task returned. Else 0.
     pub code: i32,
     /// TS_STATUS_STUCK, or 0.
     pub flags: u32,

@@ -52,7 +52,8 @@ impl Task {
     /// What an end does once the state is visible.
     fn say_ended(&self, word: Snapshot) {
         if word.is_waited() {
-            self.room.tell();
+            let (_, garbage) = self.room.tell(&self.word, INDEX, true);
+            self.free_if(garbage);
         } else {
             self.free_if(word.is_garbage());
         }
@@ -61,7 +62,7 @@ impl Task {
     fn stop(&self, cause: Cause) -> Stop {
         let stop = self.word.stop(GENERATION, cause);
         if let Stop::Running { waited: true } = stop {
-            self.room.tell();
+            self.room.tell(&self.word, INDEX, false);
         }
         stop
     }
