@@ -83,7 +83,7 @@ impl Scheduler {
     ///
     /// # Safety
     /// The function takes `user_data` and may be called on any thread; so may `drop`.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn submit_raw(&self, task: &RawTask<'_>) -> Result<TaskId> {
         let new = self.check(task)?;
         match new.kind {
@@ -112,7 +112,7 @@ impl Scheduler {
     }
 
     /// Looks a task over and makes it ready to be added.
-    #[inline]
+    #[inline(always)]
     fn check<'a>(&self, task: &RawTask<'a>) -> Result<NewTask<'a>> {
         let function = match task.function {
             Function::Linear(function) => function as *mut c_void,
