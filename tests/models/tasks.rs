@@ -333,6 +333,25 @@ fn listener_hears_the_end_once() {
 }
 
 #[test]
+fn listener_that_goes_leaves_the_others_theirs() {
+    loom::model(|| {
+        let task = Task::running();
+        let listener = Listener::new();
+        let stays = Waker::from(listener.clone());
+        let heard = task.room.listen(&task.word, INDEX, GENERATION, stays);
+        assert_eq!(heard, Some((false, false)));
+        let goes = task.spawn(|task| {
+            let waker = Waker::from(Listener::new());
+            task.room.listen(&task.word, INDEX, GENERATION, waker.clone());
+            task.room.unlisten(&task.word, INDEX, &waker);
+        });
+        task.end_at_once();
+        goes.join().unwrap();
+        assert_eq!(listener.woken(), 1);
+    });
+}
+
+#[test]
 fn last_holder_frees_once_beside_a_listener() {
     loom::model(|| {
         let task = Task::running();
