@@ -45,14 +45,16 @@ impl Room {
     }
 
     /// Tells everybody who is there. After the step that they wait for. Wakers are only given back,
-    /// to be woken, when the record's task has `ended`; with them comes whether the record is
-    /// garbage now.
+    /// to be woken, when the record's task has ended; with them comes whether the record is garbage
+    /// now.
     #[cold]
-    pub fn tell(&self, word: &Word, index: u32, ended: bool) -> (Vec<Waker>, bool) {
+    pub fn tell(&self, word: &Word, index: u32) -> (Vec<Waker>, bool) {
         let mut guests = self.guests.lock();
         let mut wakers = Vec::new();
         let mut garbage = false;
-        if ended {
+        // Asked under the lock: who waited may have left before, and the record be another task's,
+        // with other guests.
+        if word.load().is_final() {
             let of_record = |waker: &mut (u32, Waker)| waker.0 == index;
             wakers.extend(guests.wakers.extract_if(.., of_record).map(|(_, waker)| waker));
             garbage = !wakers.is_empty() && guests.tidy(word, index);

@@ -66,7 +66,7 @@ impl Core {
     #[cold]
     pub(super) fn tell(&self, index: u32) {
         let word = &self.records.at(index).word;
-        let (wakers, garbage) = self.rooms.of(index).tell(word, index, word.load().is_final());
+        let (wakers, garbage) = self.rooms.of(index).tell(word, index);
         if garbage {
             self.bury(index, &mut self.visitor());
         }

@@ -7,6 +7,7 @@ use crate::kinds::State;
 use loom::sync::atomic::{AtomicUsize, Ordering::*};
 use loom::thread;
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 
 const INDEX: u32 = 7;
 const GENERATION: u64 = 3;
@@ -49,11 +50,16 @@ impl Task {
         }
     }
 
+    fn tell(&self) {
+        let (wakers, garbage) = self.room.tell(&self.word, INDEX);
+        self.free_if(garbage);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// What an end does once the state is visible.
     fn say_ended(&self, word: Snapshot) {
         if word.is_waited() {
-            let (_, garbage) = self.room.tell(&self.word, INDEX, true);
-            self.free_if(garbage);
+            self.tell();
         } else {
             self.free_if(word.is_garbage());
         }
@@ -62,7 +68,7 @@ impl Task {
     fn stop(&self, cause: Cause) -> Stop {
         let stop = self.word.stop(GENERATION, cause);
         if let Stop::Running { waited: true } = stop {
-            self.room.tell(&self.word, INDEX, false);
+            self.tell();
         }
         stop
     }
@@ -287,6 +293,114 @@ fn sleeper_and_waiter_of_one_task_both_hear() {
         task.stop(Cause::Shutdown);
         assert_eq!(sleeps.join().unwrap(), State::Cancelled);
         assert_eq!(waits.join().unwrap(), Some(State::Cancelled));
+    });
+}
+
+/// Counts its wakes.
+struct Listener(AtomicUsize);
+
+impl Listener {
+    fn new() -> Arc<Listener> {
+        Arc::new(Listener(AtomicUsize::new(0)))
+    }
+
+    fn woken(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Wake for Listener {
+    fn wake(self: Arc<Listener>) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+#[test]
+fn listener_hears_the_end_once() {
+    loom::model(|| {
+        let task = Task::running();
+        let listener = Listener::new();
+        let ends = task.spawn(Task::end_at_once);
+        let stops = task.spawn(|task| task.stop(Cause::Force));
+        let waker = Waker::from(listener.clone());
+        let (ended, garbage) = task.room.listen(&task.word, INDEX, GENERATION, waker).unwrap();
+        ends.join().unwrap();
+        stops.join().unwrap();
+        assert!(!garbage);
+        assert_eq!(listener.woken(), usize::from(!ended));
+        assert!(!task.word.load().is_waited());
+    });
+}
+
+#[test]
+fn listener_that_goes_leaves_the_others_theirs() {
+    loom::model(|| {
+        let task = Task::running();
+        let listener = Listener::new();
+        let stays = Waker::from(listener.clone());
+        let heard = task.room.listen(&task.word, INDEX, GENERATION, stays);
+        assert_eq!(heard, Some((false, false)));
+        let goes = task.spawn(|task| {
+            let waker = Waker::from(Listener::new());
+            task.room.listen(&task.word, INDEX, GENERATION, waker.clone());
+            task.room.unlisten(&task.word, INDEX, &waker);
+        });
+        task.end_at_once();
+        goes.join().unwrap();
+        assert_eq!(listener.woken(), 1);
+    });
+}
+
+#[test]
+fn last_holder_frees_once_beside_a_listener() {
+    loom::model(|| {
+        let task = Task::running();
+        let listens = task.spawn(|task| {
+            let waker = Waker::from(Listener::new());
+            match task.room.listen(&task.word, INDEX, GENERATION, waker.clone()) {
+                Some((_, garbage)) => task.free_if(garbage),
+                None => return,
+            }
+            task.free_if(task.room.unlisten(&task.word, INDEX, &waker));
+        });
+        let history = task.spawn(|task| task.free_if(task.word.let_go().is_garbage()));
+        task.end_at_once();
+        listens.join().unwrap();
+        history.join().unwrap();
+        assert_eq!(task.freed.load(Relaxed), 1);
+    });
+}
+
+#[test]
+fn listener_never_hears_the_end_of_an_earlier_task_of_the_place() {
+    loom::model(|| {
+        let task = Task::running();
+        let listener = Listener::new();
+        let waker = Waker::from(listener.clone());
+        let reuses = task.spawn(move |task| {
+            let Some(((), false)) =
+                task.room.wait_end(&task.word, INDEX, GENERATION, None, |_, _| ())
+            else {
+                unreachable!()
+            };
+            // Nobody keeps it but history: it is forgotten, and the place used anew.
+            if !task.word.let_go().is_garbage() {
+                return;
+            }
+            task.word.free(GENERATION);
+            task.word.open(GENERATION + 1, 0);
+            let heard = task.room.listen(&task.word, INDEX, GENERATION + 1, waker);
+            assert_eq!(heard, Some((false, false)));
+        });
+        let word = task.word.finish_at_once(State::Completed).unwrap();
+        task.say_ended(word);
+        reuses.join().unwrap();
+        assert_eq!(listener.woken(), 0);
+        if task.word.load().generation() > GENERATION {
+            assert!(task.word.load().is_waited());
+            task.say_ended(task.word.finish(State::Pending, State::Cancelled));
+            assert_eq!(listener.woken(), 1);
+        }
     });
 }
 

@@ -23,6 +23,8 @@ struct Pool {
     ready: Mutex<Vec<u32>>,
     slots: Vec<Slot>,
     surplus: AtomicBool,
+    /// A worker searches. Not loom's, since it is no part of what is modelled.
+    searching: std::sync::atomic::AtomicBool,
     /// Started tasks, which are told apart by their numbers.
     started: Mutex<Vec<u32>>,
     all_started: Condvar,
@@ -53,6 +55,7 @@ impl Pool {
                 .map(|_| Slot { batch: Batch::new(), parker: Parker::new() })
                 .collect(),
             surplus: AtomicBool::new(false),
+            searching: Default::default(),
             started: Mutex::new(Vec::new()),
             all_started: Condvar::new(),
             tasks,
@@ -140,7 +143,10 @@ impl Pool {
             self.idle.leave_closing(true, true);
             return None;
         }
-        if !self.take(worker) {
+        assert!(!self.searching.swap(true, SeqCst), "two searchers");
+        let taken = self.take(worker);
+        self.searching.store(false, SeqCst);
+        if !taken {
             return self.park(worker, true);
         }
         let left = self.slots[worker].batch.len() > 1;
@@ -243,6 +249,21 @@ impl Pool {
 
 fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn parked_worker_hears_of_a_new_deadline() {
+    loom::model(|| {
+        let pool = Arc::new(Pool::parked(1, 1, 0));
+        // The flag stands for a setting; a deadline at 0 has passed.
+        let sleeps = pool.spawn(|pool| {
+            let deadline = || pool.surplus.load(Relaxed).then_some(0);
+            assert_eq!(pool.slots[0].parker.park(deadline), None);
+        });
+        pool.surplus.store(true, Relaxed);
+        pool.slots[0].parker.reconsider();
+        join([sleeps]);
+    });
 }
 
 #[test]
@@ -411,6 +432,7 @@ fn close_and_wake() {
         // Of a task that has ended meanwhile.
         let wakes = pool.spawn(Pool::notify);
         pool.close();
+        assert_eq!(pool.idle.wake(), Wake::Nobody);
         join([sleeps, wakes]);
         pool.assert_deserted();
     });
