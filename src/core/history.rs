@@ -9,6 +9,7 @@ use super::lane::Lane;
 use super::record::Record;
 use super::slab::{NIL, Slab};
 use super::word;
+use crate::kinds::State;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Mutex, MutexGuard};
 use std::collections::VecDeque;
@@ -54,14 +55,14 @@ impl History {
     #[inline]
     pub fn enter(&self, records: &Slab<Record>, lanes: &Slab<Lane>, index: u32) -> Evicted {
         let record = records.at(index);
-        let lane = record.lane.load(Relaxed);
         let mut order = self.order.lock();
-        if lane != NIL {
-            let remembered = lanes.at(lane).remembered();
-            remembered.store(remembered.load(Relaxed) + 1, Relaxed);
+        let word = record.word.load();
+        // One that was cancelled while pending did so then: its lane may have run empty since.
+        if word.state() != Some(State::Pending) {
+            remember_name(lanes, record.lane.load(Relaxed));
         }
         let mut evicted = Evicted::default();
-        if record.word.load().has(word::KEEP) {
+        if word.has(word::KEEP) {
             record.word.settle();
             return evicted;
         }
@@ -98,14 +99,21 @@ pub fn let_go(records: &Slab<Record>, lanes: &Slab<Lane>, index: u32) -> bool {
     let record = records.at(index);
     let garbage = record.word.let_go().is_garbage();
     if garbage {
-        forget_name(lanes, record);
+        forget_name(lanes, record.lane.load(Relaxed));
     }
     garbage
 }
 
-/// The record no longer needs its lane's name. Under history's lock.
-pub fn forget_name(lanes: &Slab<Lane>, record: &Record) {
-    let lane = record.lane.load(Relaxed);
+/// Somebody needs the lane with its name. Under history's lock.
+pub fn remember_name(lanes: &Slab<Lane>, lane: u32) {
+    if lane != NIL {
+        let remembered = lanes.at(lane).remembered();
+        remembered.store(remembered.load(Relaxed) + 1, Relaxed);
+    }
+}
+
+/// Whoever remembered the name no longer needs it. Under history's lock.
+pub fn forget_name(lanes: &Slab<Lane>, lane: u32) {
     if lane != NIL {
         let remembered = lanes.at(lane).remembered();
         remembered.store(remembered.load(Relaxed) - 1, Relaxed);

@@ -197,7 +197,7 @@ impl Core {
         let record = self.records.at(index);
         {
             let _history = self.history.lock();
-            history::forget_name(&self.lanes, record);
+            history::forget_name(&self.lanes, record.lane.load(Relaxed));
         }
         drop(record.take_extra());
         seat.free(self, index);

@@ -2,6 +2,7 @@
 
 use super::Core;
 use super::add::check_name;
+use super::history::{forget_name, remember_name};
 
 use super::record::Record;
 use super::slab::NIL;
@@ -18,7 +19,15 @@ impl Core {
     /// comes back, to be watched.
     pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<Option<RunningTask>> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
-        match record.word.stop(generation, cause) {
+        let stopped = if record.word.load().state() == Some(State::Pending) {
+            self.remembering(record, || match record.word.stop(generation, cause) {
+                Stop::Pending => (Stop::Pending, true),
+                other => (other, false),
+            })
+        } else {
+            record.word.stop(generation, cause)
+        };
+        match stopped {
             Stop::Pending => {
                 self.end_pending(index);
                 Ok(None)
@@ -41,10 +50,24 @@ impl Core {
         }
     }
 
+    /// Does a step that may cancel a pending task, and says so; then its lane is remembered for its
+    /// name from that step on: its owner may find the task dead at once, and the lane empty.
+    fn remembering<R>(&self, record: &Record, step: impl FnOnce() -> (R, bool)) -> R {
+        let _history = self.history.lock();
+        let (out, cancelled) = step();
+        if cancelled {
+            remember_name(&self.lanes, record.lane.load(Relaxed));
+        }
+        out
+    }
+
     /// Stops a task if it is pending and has this word; false if it had changed.
     fn cancel_if(self: &Arc<Self>, index: u32, seen: Snapshot, cause: Cause) -> bool {
-        let word = &self.records.at(index).word;
-        let cancelled = word.cancel_pending(seen, cause);
+        let record = self.records.at(index);
+        let cancelled = self.remembering(record, || {
+            let cancelled = record.word.cancel_pending(seen, cause);
+            (cancelled, cancelled)
+        });
         if cancelled {
             self.end_pending(index);
         }
@@ -55,13 +78,33 @@ impl Core {
     pub fn cancel_queued(self: &Arc<Self>, kind: Kind, name: &[u8]) -> Result<usize> {
         check_name(name)?;
         let hash = self.hash(name);
-        let lane = self.inlets[Core::inlet_of(hash)].lock().find(hash, kind, name);
+        let lane = {
+            let door = self.inlets[Core::inlet_of(hash)].lock();
+            let lane = door.find(hash, kind, name);
+            self.remember(lane);
+            lane
+        };
         Ok(lane.map_or(0, |lane| self.cancel_lane(lane)))
     }
 
-    /// Cancels the pending tasks of a lane, which may be swept and used anew meanwhile: a task is
-    /// only cancelled where its record names the lane and the lane the name it had before.
+    /// Keeps a lane from being swept and used anew, until [`Core::cancel_lane`] has done its work.
+    /// Under the inlet's lock.
+    fn remember(&self, lane: Option<u32>) {
+        if let Some(lane) = lane {
+            let _history = self.history.lock();
+            remember_name(&self.lanes, lane);
+        }
+    }
+
+    /// Cancels the pending tasks of a lane that was remembered for this.
     fn cancel_lane(self: &Arc<Self>, lane: u32) -> usize {
+        let cancelled = self.cancel_pending_of(lane);
+        let _history = self.history.lock();
+        forget_name(&self.lanes, lane);
+        cancelled
+    }
+
+    fn cancel_pending_of(self: &Arc<Self>, lane: u32) -> usize {
         let its = self.lanes.at(lane);
         let mut victims = Vec::new();
         {
@@ -148,6 +191,7 @@ impl Core {
             if let Some(lane) = lane {
                 self.lanes.at(lane).banned.store(true, Relaxed);
             }
+            self.remember(lane);
             lane
         };
         log::line(LogLevel::Warning, || {

@@ -75,6 +75,47 @@ static void a_pending_task_is_cancelled_on_the_spot(void)
     ts_scheduler_free(scheduler);
 }
 
+/* A drop that lasts until its task's queue is empty and its name is forgotten. */
+static struct {
+    ts_scheduler *scheduler;
+    ts_task_id id;
+    plug running;
+    ts_task_id first;
+} forgotten;
+
+static void use_other_names(void)
+{
+    int at;
+    for (at = 0; at < 3000; at++) {
+        char name[32];
+        snprintf(name, sizeof name, "other %d", at);
+        CHECK(ended(forgotten.scheduler, submit(forgotten.scheduler, name, run_nothing, NULL,
+                                                NULL, TS_KEEP)) == TS_COMPLETED);
+    }
+}
+
+static void drop_slowly(void *user_data)
+{
+    (void)user_data;
+    pull(&forgotten.running);
+    GIVES(TS_OK, ts_wait(forgotten.scheduler, forgotten.first, TS_FOREVER, NULL));
+    GIVES(TS_OK, ts_task_forget(forgotten.scheduler, forgotten.first));
+    use_other_names();
+    CHECK(strcmp(status_of(forgotten.scheduler, forgotten.id).task_name, "mine") == 0);
+}
+
+static void a_cancelled_task_keeps_its_name(void)
+{
+    memset(&forgotten, 0, sizeof forgotten);
+    forgotten.scheduler = scheduler_with(NULL);
+    forgotten.first = add(forgotten.scheduler, "mine", run_plug, &forgotten.running, NULL);
+    await(&forgotten.running.started, 1);
+    forgotten.id = add(forgotten.scheduler, "mine", run_nothing, NULL, drop_slowly);
+    GIVES(TS_OK, ts_force_stop(forgotten.scheduler, forgotten.id));
+    CHECK(strcmp(status_of(forgotten.scheduler, forgotten.id).task_name, "mine") == 0);
+    ts_scheduler_free(forgotten.scheduler);
+}
+
 static void many_cancelled_tasks_leave_the_others_in_order(void)
 {
     enum { MANY = 1000 };
@@ -556,6 +597,7 @@ static void the_last_ten_errors_are_told(void)
 
 static const check_test tests[] = {
     TEST(a_pending_task_is_cancelled_on_the_spot),
+    TEST(a_cancelled_task_keeps_its_name),
     TEST(many_cancelled_tasks_leave_the_others_in_order),
     TEST(a_stop_of_a_running_task_is_a_promise),
     TEST(the_end_is_seen_after_the_drops),
