@@ -18,7 +18,11 @@ impl Core {
     /// comes back, to be watched.
     pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<Option<RunningTask>> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
-        match record.word.stop(generation, cause) {
+        let stop = match log::is_on() {
+            true => self.stop_aloud(id, cause).ok_or_else(|| no_such(id))?,
+            false => record.word.stop(generation, cause),
+        };
+        match stop {
             Stop::Pending => {
                 self.end_pending(index);
                 Ok(None)
@@ -27,11 +31,6 @@ impl Core {
                 if waited {
                     self.tell(index);
                 }
-                let is_async = record.word.load().has(word::ASYNC);
-                let kind = if is_async { Kind::Async } else { Kind::Linear }.log_word();
-                self.say_of(index, LogLevel::Warning, || {
-                    format!("Io {kind} task | {id} | has been forcibly cancelled")
-                });
                 Ok(Some(RunningTask::new(index, generation)))
             }
             Stop::Again => Ok(None),
