@@ -99,6 +99,14 @@ cases! {
         maximum_queue_line_takes_effect_at_once = "maximum_queue_line";
         changes_under_load_lose_no_task = "changed_under_load";
     }
+    "logging" {
+        the_log_has_its_sentences = "sentences";
+        nothing_is_printed_without_a_listener = "silent";
+        a_replaced_listener_hears_nothing_after_its_drop = "replaced";
+        a_listener_may_replace_itself = "replaced_from_inside";
+        a_listener_may_call_the_library = "calls_back";
+        the_lines_of_a_task_come_in_order = "in_order";
+    }
 }
 
 /// Stops the process for five seconds, one second after its task has begun.

@@ -3,17 +3,16 @@
 //! An add is told to the host by the thread that adds, when the task may long have started, and no
 //! lock of ours may be held while the host listens. So a task that is added while somebody listens
 //! is marked (SAYING) until its add was told; what others have to say of it until then is left
-//! here, and the adder says it afterwards.
+//! here, and the adder says it afterwards. A start and a stop are told in the same way.
 
 use super::Core;
-use super::take::Claim;
-use super::word;
+use super::word::{self, Cause, Snapshot, Stop, Word};
 use crate::TaskId;
 use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
 use crate::sync::Mutex;
 
-/// Lines that wait for an add to be told.
+/// Lines that wait for an add, a start or a stop to be told.
 #[derive(Debug, Default)]
 pub struct Unsaid(Mutex<Vec<(u32, LogLevel, String)>>);
 
@@ -25,13 +24,51 @@ impl Core {
         log::line(LogLevel::Info, || {
             format!("Io {} task | {id} | added successfully", kind.log_word())
         });
-        let Some((index, _, record)) = self.locate(id) else { return };
+        if let Some((index, _, record)) = self.locate(id) {
+            self.say_rest(index, &record.word);
+        }
+    }
+
+    /// Stops a task, and tells that a running one was before anything that comes of it is told.
+    #[cold]
+    pub(super) fn stop_aloud(&self, id: TaskId, cause: Cause) -> Option<Stop> {
+        let (index, generation, record) = self.locate(id)?;
+        let word = &record.word;
+        let mut unsaid = self.unsaid.0.lock();
+        let mine = word.start_saying(generation);
+        let stop = word.stop(generation, cause);
+        let Stop::Running { waited } = stop else {
+            drop(unsaid);
+            if mine {
+                self.say_rest(index, word);
+            }
+            return Some(stop);
+        };
+        let is_async = word.load().has(word::ASYNC);
+        let kind = if is_async { Kind::Async } else { Kind::Linear }.log_word();
+        let line = format!("Io {kind} task | {id} | has been forcibly cancelled");
+        if !mine {
+            // The adder, or another one who stops, is telling, and tells this too.
+            unsaid.push((index, LogLevel::Warning, line));
+            return Some(stop);
+        }
+        drop(unsaid);
+        if waited {
+            self.tell(index);
+        }
+        log::line(LogLevel::Warning, || line);
+        self.say_rest(index, word);
+        Some(Stop::Running { waited: false })
+    }
+
+    /// Says what was left to be said of a task, by who has marked it, and takes the mark away.
+    pub(super) fn say_rest(&self, index: u32, word: &Word) {
         loop {
             let mut unsaid = self.unsaid.0.lock();
             let mine = |line: &mut (u32, LogLevel, String)| line.0 == index;
             let lines: Vec<_> = unsaid.extract_if(.., mine).collect();
             if lines.is_empty() {
-                let garbage = record.word.said().is_garbage();
+                let garbage = word.said().is_garbage();
                 drop(unsaid);
                 if garbage {
                     self.bury(index, &mut self.visitor());
@@ -45,14 +82,19 @@ impl Core {
         }
     }
 
-    /// Tells a start.
+    /// Starts a task; true beside its word for who is to tell it, with [`Core::say_rest`], and
+    /// whatever comes of it until then.
     #[cold]
-    pub(super) fn say_started(&self, claim: &Claim) {
-        let kind = if claim.word.has(word::ASYNC) { Kind::Async } else { Kind::Linear }.log_word();
-        let id = self.id(claim.index, claim.word.generation());
-        self.say_of(claim.index, LogLevel::Info, || {
-            format!("Start running io {kind} task, task ID: {id}")
-        });
+    pub(super) fn start_aloud(&self, index: u32) -> Result<(Snapshot, bool), Snapshot> {
+        let word = &self.records.at(index).word;
+        let mut unsaid = self.unsaid.0.lock();
+        let now = word.start()?;
+        let mine = word.start_saying(now.generation());
+        let kind = if now.has(word::ASYNC) { Kind::Async } else { Kind::Linear }.log_word();
+        let id = self.id(index, now.generation());
+        let line = format!("Start running io {kind} task, task ID: {id}");
+        unsaid.push((index, LogLevel::Info, line));
+        Ok((now, mine))
     }
 
     /// Says something of a task that has not ended.

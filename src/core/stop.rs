@@ -19,28 +19,25 @@ impl Core {
     /// comes back, to be watched.
     pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<Option<RunningTask>> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
-        let stopped = if record.word.load().state() == Some(State::Pending) {
-            self.remembering(record, || match record.word.stop(generation, cause) {
-                Stop::Pending => (Stop::Pending, true),
-                other => (other, false),
-            })
-        } else {
-            record.word.stop(generation, cause)
-        };
-        match stopped {
-            Stop::Pending => {
-                self.end_pending(index);
-                Ok(None)
+        // A pending one, whatever else may happen to its word meanwhile.
+        let mut seen = record.word.load();
+        while seen.is_held(generation) && seen.is_startable() {
+            if self.cancel_if(index, seen, cause) {
+                return Ok(None);
             }
+            seen = record.word.load();
+        }
+        let stop = match log::is_on() {
+            true => self.stop_aloud(id, cause).ok_or_else(|| no_such(id))?,
+            false => record.word.stop(generation, cause),
+        };
+        match stop {
+            // Pending ones were dealt with above, and no task becomes pending again.
+            Stop::Pending => Err(no_such(id)),
             Stop::Running { waited } => {
                 if waited {
                     self.tell(index);
                 }
-                let is_async = record.word.load().has(word::ASYNC);
-                let kind = if is_async { Kind::Async } else { Kind::Linear }.log_word();
-                self.say_of(index, LogLevel::Warning, || {
-                    format!("Io {kind} task | {id} | has been forcibly cancelled")
-                });
                 Ok(Some(RunningTask::new(index, generation)))
             }
             Stop::Again => Ok(None),
@@ -50,24 +47,19 @@ impl Core {
         }
     }
 
-    /// Does a step that may cancel a pending task, and says so; then its lane is remembered for its
-    /// name from that step on: its owner may find the task dead at once, and the lane empty.
-    fn remembering<R>(&self, record: &Record, step: impl FnOnce() -> (R, bool)) -> R {
-        let _history = self.history.lock();
-        let (out, cancelled) = step();
-        if cancelled {
-            remember_name(&self.lanes, record.lane.load(Relaxed));
-        }
-        out
-    }
-
-    /// Stops a task if it is pending and has this word; false if it had changed.
+    /// Stops a task if it is pending and has this word; false if it had changed. From that step on
+    /// its lane is remembered for its name: its owner may find the task dead at once, and the lane
+    /// empty.
     fn cancel_if(self: &Arc<Self>, index: u32, seen: Snapshot, cause: Cause) -> bool {
         let record = self.records.at(index);
-        let cancelled = self.remembering(record, || {
+        let cancelled = {
+            let _history = self.history.lock();
             let cancelled = record.word.cancel_pending(seen, cause);
-            (cancelled, cancelled)
-        });
+            if cancelled {
+                remember_name(&self.lanes, record.lane.load(Relaxed));
+            }
+            cancelled
+        };
         if cancelled {
             self.end_pending(index);
         }

@@ -20,6 +20,8 @@ pub struct Claim {
     pub index: u32,
     /// Its word when it started.
     pub word: super::word::Snapshot,
+    /// Who holds this tells the log of the start, and what is said of the task until then.
+    pub tells: bool,
 }
 
 impl Core {
@@ -96,8 +98,8 @@ impl Core {
         let record = self.records.at(claim.index);
         // The clock may have been read before the task was added.
         record.set_started(now.max(record.added()));
-        if log::is_on() {
-            self.say_started(claim);
+        if claim.tells {
+            self.say_rest(claim.index, &record.word);
         }
         record.call()
     }
@@ -111,12 +113,16 @@ impl Core {
     /// Starts a task without a name; none when it was cancelled.
     #[inline]
     pub fn start(&self, index: u32, seat: &mut impl Seat) -> Option<Claim> {
-        match self.records.at(index).word.start() {
-            Ok(word) => {
+        let started = match log::is_on() {
+            true => self.start_aloud(index),
+            false => self.records.at(index).word.start().map(|word| (word, false)),
+        };
+        match started {
+            Ok((word, tells)) => {
                 if !word.has(word::ASYNC) {
                     self.leave_queue(seat);
                 }
-                Some(Claim { index, word })
+                Some(Claim { index, word, tells })
             }
             Err(_) => {
                 self.unlink(index, seat);

@@ -18,7 +18,7 @@
 //! | 12 | RELEASED | its lane was given to its next task while this one is stuck |
 //! | 13 | ASYNC | of kind async |
 //! | 14–17 | wishes | time-out, ban on failure, interrupt, release: what its owner asked for |
-//! | 18 | SAYING | its add is being told to the log: nothing else is said of it before |
+//! | 18 | SAYING | its add, start or stop is being told to the log: nothing else is said of it before |
 //! | 24–63 | generation | which of the tasks that used this place |
 //!
 //! A place is free again when the task is final and neither LINKED, HELD, WAITED nor SAYING; the one whose
@@ -51,7 +51,7 @@ pub const BAN_ON_FAILURE: u64 = 1 << 15;
 pub const INTERRUPT: u64 = 1 << 16;
 /// Asked for its lane to go on when it is stuck.
 pub const RELEASE_LANE: u64 = 1 << 17;
-/// Its add is being told.
+/// Its add, start or stop is being told.
 pub const SAYING: u64 = 1 << 18;
 const GENERATION_AT: u32 = 24;
 
@@ -306,7 +306,24 @@ impl Word {
         Snapshot(self.0.fetch_add(step, AcqRel) + step)
     }
 
-    /// Its add was told.
+    /// Something of it is going to be told, and the rest later: true unless somebody else is
+    /// telling, or it has returned.
+    pub fn start_saying(&self, generation: u64) -> bool {
+        let mut seen = self.0.load(Acquire);
+        loop {
+            let snapshot = Snapshot(seen);
+            let ended = snapshot.is_final() || seen & RETURNED != 0;
+            if snapshot.generation() != generation || ended || seen & SAYING != 0 {
+                return false;
+            }
+            match self.0.compare_exchange_weak(seen, seen | SAYING, AcqRel, Acquire) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Its add, start or stop was told.
     pub fn said(&self) -> Snapshot {
         Snapshot(self.0.fetch_and(!SAYING, AcqRel) & !SAYING)
     }
