@@ -66,3 +66,8 @@ fn inside() {
 fn seed() {
     theme("seed");
 }
+
+#[test]
+fn async_tasks() {
+    theme("async");
+}
