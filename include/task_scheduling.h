@@ -649,9 +649,12 @@ ts_error ts_get_task_status(ts_scheduler *scheduler,
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
-/// TS_ERROR_WOULD_DEADLOCK when it would have to wait inside a task.
+/// TS_ERROR_WOULD_DEADLOCK inside a task for the task itself or one that
+/// queues behind it, and inside an async task for any that has not ended. A
+/// task that ended so long ago that it is no longer known gives
+/// TS_ERROR_NOT_FOUND.
 ///
-/// Any thread. Blocks up to the time. From a task: only with 0 seconds.
+/// Any thread. Blocks up to the time. From a task: yes; if async, with 0 only.
 ts_error ts_wait(ts_scheduler *scheduler,
                  ts_task_id id,
                  double seconds,

@@ -178,9 +178,12 @@ pub unsafe extern "C" fn ts_get_task_status(
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
-/// TS_ERROR_WOULD_DEADLOCK when it would have to wait inside a task.
+/// TS_ERROR_WOULD_DEADLOCK inside a task for the task itself or one that
+/// queues behind it, and inside an async task for any that has not ended. A
+/// task that ended so long ago that it is no longer known gives
+/// TS_ERROR_NOT_FOUND.
 ///
-/// Any thread. Blocks up to the time. From a task: only with 0 seconds.
+/// Any thread. Blocks up to the time. From a task: yes; if async, with 0 only.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ts_wait(
     scheduler: *mut ts_scheduler,

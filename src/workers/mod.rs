@@ -150,8 +150,12 @@ impl Pool {
         }
         loop {
             let threads = std::mem::take(&mut *self.0.threads.lock());
-            if threads.is_empty() {
+            // One that was picked just before the closing may still be on its way into the list.
+            if threads.is_empty() && self.0.idle.is_deserted() {
                 break;
+            }
+            if threads.is_empty() {
+                std::thread::yield_now();
             }
             for thread in threads {
                 let _ = thread.join();

@@ -57,7 +57,7 @@ struct promise_task {
     struct promise_name *name;  /* or NULL */
     long order;                 /* among those of its name */
     int32_t code;               /* what it will return */
-    int shutdowns, forced;      /* how many had begun when it was added */
+    int shutdowns, forced;      /* how many had ended when it was added */
     ts_task_id id;
 
     int ran, dropped;           /* plain */
@@ -78,7 +78,8 @@ struct promise_result {
 
 static char promise_context[160];   /* printed with what is broken */
 static atomic_int promise_quiet;    /* a shutdown has returned and nothing was added since */
-static atomic_int promise_shutdowns, promise_forced;
+static atomic_int promise_shutdowns, promise_forced; /* begun */
+static atomic_int promise_shutdowns_ended, promise_forced_ended;
 static atomic_int promise_running, promise_most_running;
 static atomic_int promise_limit;    /* line_task_max: the most that it has been */
 static atomic_int promise_results_after_shutdown;
@@ -118,8 +119,8 @@ static inline void promise_offer(struct promise_task *task, struct promise_name 
     task->name = name;
     task->order = name ? name->accepted : 0;
     task->code = code;
-    task->shutdowns = PROMISE_GET(promise_shutdowns);
-    task->forced = PROMISE_GET(promise_forced);
+    task->shutdowns = PROMISE_GET(promise_shutdowns_ended);
+    task->forced = PROMISE_GET(promise_forced_ended);
 }
 
 /* After the add. A refused task was not touched, nor will it be. */

@@ -597,6 +597,9 @@ static void shut_down(bool force)
     if (force)
         PROMISE_ADD(promise_forced, 1);
     CALL(ts_shutdown, (scheduler, force), OR(TS_OK));
+    PROMISE_ADD(promise_shutdowns_ended, 1);
+    if (force)
+        PROMISE_ADD(promise_forced_ended, 1);
 }
 
 /* The log: lines come until the function was replaced, and then never. */
