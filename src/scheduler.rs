@@ -302,7 +302,7 @@ impl Scheduler {
         // Not under the lock: what cannot be done is said to the log, which is the host's, and what
         // is forgotten is dropped.
         self.pool.reconfigure();
-        self.loops.resize();
+        self.loops.reconfigure();
         self.core.set_history(self.settings.count(Key::MaximumTaskInfoStorage));
         Ok(())
     }

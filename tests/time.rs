@@ -94,6 +94,7 @@ cases! {
         line_task_max_takes_effect_at_once = "line_task_max";
         as_many_tasks_run_as_may = "side_by_side";
         max_idle_time_takes_effect_at_once = "max_idle_time";
+        max_idle_time_of_loops_takes_effect_at_once = "max_idle_time_of_loops";
         watch_dog_time_takes_effect_at_once = "watch_dog_time";
         maximum_task_info_storage_takes_effect_at_once = "maximum_task_info_storage";
         maximum_queue_line_takes_effect_at_once = "maximum_queue_line";

@@ -98,7 +98,12 @@ async fn drive(local: Rc<Local>) {
         let notified = local.event_loop.notify.notified();
         let mut notified = std::pin::pin!(notified);
         let left = Duration::from_nanos(until.saturating_sub(clock::precise()));
-        alarm.as_mut().reset(Instant::now() + left);
+        let at = Instant::now() + left;
+        match at > alarm.deadline() {
+            // One that is put off would still wake the thread at its old time.
+            true => alarm.set(tokio::time::sleep_until(at)),
+            false => alarm.as_mut().reset(at),
+        }
         std::future::poll_fn(|context| {
             let news = notified.as_mut().poll(context).is_ready();
             match news || alarm.as_mut().poll(context).is_ready() {

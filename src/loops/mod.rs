@@ -167,10 +167,13 @@ impl Loops {
         }
     }
 
-    /// Puts changed limits in force.
-    pub fn resize(&self) {
+    /// Puts changed settings in force: limits, and how long a loop may be idle.
+    pub fn reconfigure(&self) {
         for (hash, index) in self.core.set_async_limits(limits(&self.settings)) {
             self.start(hash, index);
+        }
+        for event_loop in &self.loops.lock().all {
+            event_loop.send(|_| ());
         }
     }
 

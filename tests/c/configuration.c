@@ -396,6 +396,36 @@ static void max_idle_time(void)
     ts_scheduler_free(scheduler);
 }
 
+static ts_poll at_once(ts_token *token, void *user_data)
+{
+    (void)token;
+    (void)user_data;
+    return TS_POLL_READY;
+}
+
+/* The same for event loops. */
+static void max_idle_time_of_loops(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_task_id id;
+    OK(ts_add_async_task(scheduler, false, "a", at_once, NULL, NULL, &id));
+    EQUAL(end_of(scheduler, id).state, TS_COMPLETED);
+    nap(0.3);
+    CHECK(threads("ts-loop") >= 1);
+    OK(ts_update_config(scheduler, "max_idle_time", "1.5"));
+    nap(0.2);
+    CHECK(threads("ts-loop") >= 1);
+    SOON(5.0, alone());
+    OK(ts_add_async_task(scheduler, false, "a", at_once, NULL, NULL, &id));
+    EQUAL(end_of(scheduler, id).state, TS_COMPLETED);
+    OK(ts_update_config(scheduler, "max_idle_time", "60"));
+    nap(2.0);
+    CHECK(threads("ts-loop") >= 1);
+    OK(ts_update_config(scheduler, "max_idle_time", "0"));
+    SOON(5.0, alone());
+    ts_scheduler_free(scheduler);
+}
+
 static void watch_dog_time(void)
 {
     ts_scheduler *scheduler = scheduler_with(NULL);
@@ -540,6 +570,7 @@ static const test_case cases[] = {
     { "line_task_max", line_task_max },
     { "side_by_side", side_by_side },
     { "max_idle_time", max_idle_time },
+    { "max_idle_time_of_loops", max_idle_time_of_loops },
     { "watch_dog_time", watch_dog_time },
     { "maximum_task_info_storage", maximum_task_info_storage },
     { "maximum_queue_line", maximum_queue_line },

@@ -3,12 +3,21 @@
 
 #include <malloc.h>
 
+/* Is done when it is polled for the second time. */
+static ts_poll twice(ts_token *token, void *user_data)
+{
+    (void)token;
+    return ++*(atomic_int *)user_data > 1 ? TS_POLL_READY : TS_POLL_PENDING;
+}
+
 /* No thread of ours goes to sleep, since none wakes, for ten seconds. */
 static void no_wakeups(void)
 {
     ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0");
     double seconds = 0.05;
     ts_task_id ids[40];
+    atomic_int polls = 0;
+    ts_task_options polled = TS_TASK_OPTIONS_INIT;
     long before, there;
     int at;
     static const char *const names[] = { "a", "b", "c", "d", NULL };
@@ -16,6 +25,13 @@ static void no_wakeups(void)
         ids[at] = submit(scheduler, names[at % 5], sleeper, &seconds, at % 2 ? TS_TIMEOUT_PROCESSING : 0,
                          2.0 + at * 0.2);
     OK(ts_force_stop(scheduler, ids[38]));
+    polled.poll = twice; /* Ends by a stop, long before its deadline. */
+    polled.user_data = &polls;
+    polled.flags = TS_TIMEOUT_PROCESSING;
+    polled.timeout_seconds = 5.0;
+    OK(ts_submit(scheduler, &polled, &ids[0]));
+    SOON(5.0, polls == 1);
+    OK(ts_force_stop(scheduler, ids[0]));
     for (at = 0; at < 40; at++)
         end_of(scheduler, ids[at]);
     nap(0.5);
