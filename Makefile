@@ -10,7 +10,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build demo test check-models check-sanitizers bench header clean help setup-build setup-test
+.PHONY: build demo test check-models check-sanitizers bench header docs clean help setup-build setup-test
 
 build: setup-build
 	@cargo build --release
@@ -49,6 +49,10 @@ bench: setup-build
 header: setup-test
 	TS_UPDATE=1 cargo test --test header
 
+docs: setup-test
+	@mkdir -p docs
+	TS_UPDATE=1 cargo test --lib the_files_in_docs
+
 clean:
 	cargo clean
 	rm -rf build
@@ -61,6 +65,7 @@ help:
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs"
 	@echo "make header           writes include/task_scheduling.h anew"
+	@echo "make docs             writes docs/task_scheduling.yaml and docs/configuration.md anew"
 	@echo "make clean            removes what was built"
 
 setup-build:
