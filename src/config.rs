@@ -190,6 +190,9 @@ pub fn change(values: &mut Values, key: &str, value: &str) -> Result<()> {
 /// No configuration is longer than this many bytes.
 pub const LONGEST: usize = 64 * 1024;
 
+/// So many brackets are left to the parser, which has better messages.
+const NESTED: usize = 16;
+
 /// Changes the values that a YAML text names; all or, with an error, none.
 pub fn apply_yaml(values: &mut Values, yaml: &str) -> Result<()> {
     if yaml.len() > LONGEST {
@@ -203,6 +206,18 @@ pub fn apply_yaml(values: &mut Values, yaml: &str) -> Result<()> {
         matches!(line.trim(), "" | "---" | "..." | "{}") || line.trim_start().starts_with('#')
     }) {
         return Ok(());
+    }
+    // Nothing that is allowed is nested, and the parser takes the square of the depth of brackets.
+    let mut open = 0;
+    for (number, line) in yaml.lines().enumerate() {
+        let code = line.split('#').next().unwrap_or("");
+        open += code.matches(['[', '{']).count();
+        if open > NESTED {
+            return Err(wrong(format!(
+                "at line {} something is nested: a configuration is lines of the form 'key: value'",
+                number + 1
+            )));
+        }
     }
     let mut changed = *values;
     let document = serde_yaml::Deserializer::from_str(yaml);
@@ -302,7 +317,8 @@ pub fn example() -> String {
 pub fn manual() -> String {
     let mut text = String::from(MANUAL);
     for row in TABLE {
-        text += &format!("| `{}` | {} | {} | {} |\n", row.name, row.default, row.allowed(), row.doc);
+        text +=
+            &format!("| `{}` | {} | {} | {} |\n", row.name, row.default, row.allowed(), row.doc);
     }
     text
 }
@@ -403,7 +419,16 @@ mod tests {
     fn bombs_and_bulk_are_refused() {
         let bomb = "a: &a [x,x]\nb: &b [*a,*a]\nline_task_max: *b\n";
         refused(bomb);
+        let begin = std::time::Instant::now();
         refused(&format!("line_task_max: {}1{}", "[".repeat(20_000), "]".repeat(20_000)));
+        for nested in ["[\n", "{\n", "- ", "-\t", "? ", "a: ", "!x ", "&x ", "\"", "|"] {
+            refused(&format!("line_task_max:\n {}", nested.repeat(60_000 / nested.len())));
+        }
+        let steps = |sign| (0..300).map(move |at| format!("{}{sign}\n", " ".repeat(at)));
+        refused(&steps("a:").collect::<String>());
+        refused(&steps("-").collect::<String>());
+        let took = begin.elapsed();
+        assert!(took.as_secs() < 5, "{took:?}");
         assert!(refused(&"#".repeat(10 << 20)).contains("bytes long"));
     }
 

@@ -24,6 +24,7 @@ static const row rows[] = {
     { "watch_dog_time", "200", "0.001", "1000000000", "0.0009", "1e10", false },
     { "maximum_task_info_storage", "60", "0", "1000000", "-1", "1000001", true },
     { "maximum_event_loop_tasks", "3", "1", "2147483648", "0", "2147483649", true },
+    { "event_loop_threads", "1", "1", "64", "0", "65", true },
     { "status_check_interval", "800", "0.001", "1000000000", "0", "1e10", false },
     { "stuck_grace", "5", "0", "1000000000", "-1", "1e10", false },
     { "stuck_task_max", "64", "0", "4096", "-1", "4097", true },
@@ -91,6 +92,18 @@ static void new_with_yaml(void)
     SAYS("line 2");
     FAILS(ts_scheduler_new("line_task_max: \"4\"\n", &scheduler), TS_ERROR_CONFIG);
     SAYS("line 1");
+    {
+        /* A parser that takes the square of the depth would need minutes. */
+        static char deep[60000];
+        double begin = now();
+        strcpy(deep, "line_task_max: ");
+        memset(deep + 15, '[', sizeof(deep) - 16);
+        FAILS(ts_scheduler_new(deep, &scheduler), TS_ERROR_CONFIG);
+        memset(deep + sizeof(deep) / 2, ']', sizeof(deep) / 2 - 1);
+        FAILS(ts_scheduler_new(deep, &scheduler), TS_ERROR_CONFIG);
+        BETWEEN(now() - begin, 0.0, 2.0);
+        SAYS("line 1");
+    }
     FAILS(ts_scheduler_new("a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\n"
                            "line_task_max: [*b,*b,*b,*b,*b,*b,*b,*b]\n", &scheduler), TS_ERROR_CONFIG);
     CHECK(scheduler == NULL);
