@@ -86,3 +86,8 @@ fn async_fds() {
 fn async_bad() {
     theme("async_bad");
 }
+
+#[test]
+fn seed_async() {
+    theme("seed_async");
+}
