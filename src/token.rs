@@ -51,10 +51,7 @@ impl Token {
     pub fn sleep(&self, seconds: f64) -> Result<()> {
         check_seconds(seconds)?;
         if self.is_async() {
-            return Err(Error::new(
-                ErrorCode::WrongKind,
-                "an async task would hold up its loop: use ts_async_sleep",
-            ));
+            return Err(would_block());
         }
         match self.core().sleep(self.index, clock::deadline_in(seconds)) {
             true => Err(ErrorCode::Stopped.into()),
@@ -124,6 +121,11 @@ unsafe fn copy(data: *mut c_void, size: usize) -> Result<Owned> {
     }
 }
 
+fn would_block() -> Error {
+    let text = "an async task would hold up its loop: use ts_async_sleep";
+    Error::new(ErrorCode::WrongKind, text)
+}
+
 /// Whether this many seconds can be slept.
 pub(crate) fn check_seconds(seconds: f64) -> Result<()> {
     if seconds.is_finite() && seconds >= 0.0 {
@@ -147,6 +149,9 @@ pub fn sleep(seconds: f64) -> Result<()> {
         Some(token) => token.sleep(seconds),
         None => {
             check_seconds(seconds)?;
+            if host::is_polling() {
+                return Err(would_block());
+            }
             std::thread::sleep(clock::duration(seconds));
             Ok(())
         }

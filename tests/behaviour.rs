@@ -71,3 +71,23 @@ fn seed() {
 fn async_tasks() {
     theme("async");
 }
+
+#[test]
+fn async_wakes() {
+    theme("async_wakes");
+}
+
+#[test]
+fn async_fds() {
+    theme("async_fds");
+}
+
+#[test]
+fn async_bad() {
+    theme("async_bad");
+}
+
+#[test]
+fn seed_async() {
+    theme("seed_async");
+}

@@ -79,6 +79,16 @@ cases! {
         a_stuck_task_that_did_not_ask_for_it_holds_its_lane = "lane_held";
         a_shutdown_waits_for_stuck_tasks = "shut_down";
     }
+    "async_time" {
+        async_tasks_end_by_their_timeouts = "timeouts";
+        a_poll_that_lasts_too_long_is_told = "timeout_in_a_poll";
+        a_poll_that_does_not_return_is_stuck_and_its_loop_goes_on_later = "stuck";
+        a_poll_that_times_out_and_does_not_return_is_stuck = "stuck_by_timeout";
+        other_loops_go_on_beside_a_stuck_poll = "other_loops_go_on";
+        idle_loops_wake_no_thread = "no_wakeups";
+        loops_hibernate_and_forget_nothing = "hibernates";
+        an_async_add_meets_a_loop_that_leaves = "meets_leaving";
+    }
     "idle" {
         an_idle_scheduler_wakes_no_thread = "no_wakeups";
         a_scheduler_hibernates_and_forgets_nothing = "hibernates";

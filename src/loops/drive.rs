@@ -1,6 +1,6 @@
 //! The life of an event loop: one future that runs every fiber of it.
 
-use super::fds::Fds;
+use super::fds::{self, Fds};
 use super::fiber::{Fiber, Fibers, More, NIL, Sleep};
 use super::waker::TaskWaker;
 use super::wheel::{self, Wheel};
@@ -329,7 +329,8 @@ impl Local {
         }
         drop(wheel);
         if let Some(more) = fiber.more.take() {
-            more.fds.iter().for_each(|fd| self.fds.borrow_mut().disarm(*fd, place));
+            let all = fds::READABLE | fds::WRITABLE;
+            more.fds.iter().for_each(|fd| self.fds.borrow_mut().disarm(*fd, all, place));
             if let Some(waker) = &fiber.waker {
                 let waker = Waker::from(waker.clone());
                 more.tasks.iter().for_each(|id| self.core.unlisten(*id, &waker));
@@ -464,7 +465,7 @@ pub fn wait_fd(token: &Token, fd: RawFd, wanted: u32) -> Result<u32> {
     let (local, place) = current(token)?;
     let Some(waker) = local.waker_of(place) else { return Err(ErrorCode::WrongThread.into()) };
     let answer = local.fds.borrow_mut().wait(fd, wanted, place, &Waker::from(waker));
-    let armed = matches!(answer, Ok(0));
+    let armed = local.fds.borrow().is_armed(fd, place);
     local.with_fiber(place, |fiber| {
         let more = fiber.more.get_or_insert_default();
         more.fds.retain(|other| *other != fd);
@@ -472,7 +473,10 @@ pub fn wait_fd(token: &Token, fd: RawFd, wanted: u32) -> Result<u32> {
             more.fds.push(fd);
         }
     })?;
-    if armed { Err(ErrorCode::NotYet.into()) } else { answer }
+    match answer {
+        Ok(0) => Err(ErrorCode::NotYet.into()),
+        other => other,
+    }
 }
 
 /// Whether another task has ended; `NotYet` when not, and then this one will be polled when it has.

@@ -6,13 +6,16 @@
 //!
 //! The system tells of changes only, so what was told may be stale: whether a descriptor is ready
 //! is always asked anew, and the told readiness taken back by its own tick, which loses no news
-//! that came in between.
+//! that came in between. An error of the descriptor is told as if it were to be written, and of
+//! none of its sides; so news of either side wakes whoever waits.
 
 use super::fiber::NIL;
+use crate::sync::Mutex;
 use crate::{Error, ErrorCode, Result};
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, RawFd};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -32,17 +35,57 @@ impl AsRawFd for Borrowed {
 
 #[derive(Debug)]
 struct Watched {
-    source: AsyncFd<Borrowed>,
+    /// None only between two registrations.
+    source: Option<AsyncFd<Borrowed>>,
+    /// What the source tells of.
+    told: u32,
     /// Who waits to read and to write, or [`NIL`].
     waits: [u32; 2],
+    both: Arc<Both>,
+}
+
+/// Wakes everybody who waits for a descriptor.
+#[derive(Debug, Default)]
+struct Both(Mutex<[Option<Waker>; 2]>);
+
+impl Wake for Both {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let wakers = self.0.lock().clone();
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Fds(HashMap<RawFd, Watched>);
 
+const SIDES: [(usize, u32); 2] = [(0, READABLE), (1, WRITABLE)];
+
 fn invalid(text: String) -> Error {
     Error::new(ErrorCode::InvalidArgument, text)
+}
+
+fn never_waits(fd: RawFd) -> Error {
+    invalid(format!(
+        "the file descriptor {fd} is of a kind that is always ready, as a regular file is"
+    ))
+}
+
+/// Whether it is a regular file or a directory, which no system tells of.
+fn is_file(fd: RawFd) -> bool {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: room for one stat, which is read only when it was written.
+    let mode = unsafe {
+        match libc::fstat(fd, stat.as_mut_ptr()) {
+            0 => stat.assume_init().st_mode,
+            _ => return false,
+        }
+    };
+    matches!(mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFDIR)
 }
 
 /// What a descriptor is ready for now; errors and hang-ups count as both.
@@ -59,7 +102,8 @@ fn ready_now(fd: RawFd, wanted: u32) -> Result<u32> {
     if count < 0 {
         return Ok(0);
     }
-    if poll.revents & libc::POLLNVAL != 0 {
+    // Negative ones are passed over in silence.
+    if poll.revents & libc::POLLNVAL != 0 || fd < 0 {
         return Err(invalid(format!("the file descriptor {fd} is not open")));
     }
     if poll.revents & (libc::POLLERR | libc::POLLHUP) != 0 {
@@ -74,57 +118,40 @@ fn ready_now(fd: RawFd, wanted: u32) -> Result<u32> {
     Ok(ready & wanted)
 }
 
-impl Fds {
-    /// What of `wanted` the descriptor is ready for; when nothing, the fiber will be woken once it
-    /// is. Whatever the fiber had armed on it before is replaced.
-    pub fn wait(&mut self, fd: RawFd, wanted: u32, fiber: u32, waker: &Waker) -> Result<u32> {
-        let ready = ready_now(fd, wanted)?;
-        if ready != 0 {
-            self.disarm(fd, fiber);
-            return Ok(ready);
-        }
-        let watched = match self.0.entry(fd) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let interest = Interest::READABLE | Interest::WRITABLE;
-                // SAFETY: the host keeps the descriptor open while a task waits for it; that is
-                // the contract of `ts_async_wait_fd`.
-                let source = unsafe { AsyncFd::register_with_interest(Borrowed(fd), interest) };
-                let source = source.map_err(|error| {
-                    match std::io::Error::from(error) {
-                        error if error.raw_os_error() == Some(libc::EPERM) => invalid(format!(
-                            "the file descriptor {fd} is of a kind that is always ready, as a regular file is"
-                        )),
-                        error => Error::new(
-                            ErrorCode::System,
-                            format!("the file descriptor {fd} cannot be waited for: {error}"),
-                        ),
-                    }
-                })?;
-                entry.insert(Watched { source, waits: [NIL; 2] })
-            }
+impl Watched {
+    /// Has the system tell of these sides, anew.
+    fn register(&mut self, fd: RawFd, sides: u32) -> Result<()> {
+        self.source = None;
+        let interest = match sides {
+            READABLE => Interest::READABLE,
+            WRITABLE => Interest::WRITABLE,
+            _ => Interest::READABLE | Interest::WRITABLE,
         };
-        for (side, bit) in [READABLE, WRITABLE].into_iter().enumerate() {
-            if wanted & bit != 0
-                && !matches!(watched.waits[side], NIL)
-                && watched.waits[side] != fiber
-            {
-                return Err(invalid(format!(
-                    "another task waits already to {} the file descriptor {fd}",
-                    ["read", "write"][side]
-                )));
-            }
-        }
-        let mut context = Context::from_waker(waker);
-        for (side, bit) in [READABLE, WRITABLE].into_iter().enumerate() {
-            if wanted & bit == 0 {
-                continue;
-            }
-            watched.waits[side] = fiber;
-            loop {
+        // SAFETY: the host keeps the descriptor open while a task waits for it; that is the
+        // contract of `ts_async_wait_fd`.
+        let source = unsafe { AsyncFd::register_with_interest(Borrowed(fd), interest) };
+        self.source = Some(source.map_err(|error| match std::io::Error::from(error) {
+            error if error.raw_os_error() == Some(libc::EPERM) => never_waits(fd),
+            error => Error::new(
+                ErrorCode::System,
+                format!("the file descriptor {fd} cannot be waited for: {error}"),
+            ),
+        })?);
+        self.told = sides;
+        Ok(())
+    }
+
+    /// Takes back what was told and no longer holds, until nothing is told. What the descriptor
+    /// is ready for, if that is anything after all.
+    fn arm(&mut self, fd: RawFd, wanted: u32) -> Result<u32> {
+        let waker = Waker::from(self.both.clone());
+        let mut context = Context::from_waker(&waker);
+        let mut stale = 0;
+        for (side, _) in SIDES {
+            while let Some(source) = &self.source {
                 let told = match side {
-                    0 => watched.source.poll_read_ready(&mut context),
-                    _ => watched.source.poll_write_ready(&mut context),
+                    0 => source.poll_read_ready(&mut context),
+                    _ => source.poll_write_ready(&mut context),
                 };
                 let mut guard = match told {
                     Poll::Pending => break,
@@ -136,25 +163,118 @@ impl Fds {
                 };
                 let ready = ready_now(fd, wanted)?;
                 if ready != 0 {
-                    self.disarm(fd, fiber);
                     return Ok(ready);
                 }
                 guard.clear_ready();
+                stale += 1;
+                if stale == 4 {
+                    // An error that somebody has taken meanwhile is told for ever.
+                    self.register(fd, self.told)?;
+                    return self.arm(fd, wanted);
+                }
             }
         }
         Ok(0)
     }
+}
 
-    /// The fiber no longer waits for the descriptor.
-    pub fn disarm(&mut self, fd: RawFd, fiber: u32) {
+impl Fds {
+    /// What of `wanted` the descriptor is ready for; when nothing, the fiber will be woken once it
+    /// is, beside what it had armed before.
+    pub fn wait(&mut self, fd: RawFd, wanted: u32, fiber: u32, waker: &Waker) -> Result<u32> {
+        let answer = self.look_or_arm(fd, wanted, fiber, waker);
+        match &answer {
+            Ok(0) => {}
+            Ok(_) => self.disarm(fd, wanted, fiber),
+            Err(error) if error.is_taken() => {}
+            Err(_) => self.disarm(fd, READABLE | WRITABLE, fiber),
+        }
+        answer.map_err(Refused::into_error)
+    }
+
+    fn look_or_arm(
+        &mut self,
+        fd: RawFd,
+        wanted: u32,
+        fiber: u32,
+        waker: &Waker,
+    ) -> Result<u32, Refused> {
+        let ready = ready_now(fd, wanted)?;
+        if ready != 0 {
+            if !self.0.contains_key(&fd) && is_file(fd) {
+                return Err(never_waits(fd).into());
+            }
+            return Ok(ready);
+        }
+        let watched = self.0.entry(fd).or_insert_with(|| Watched {
+            source: None,
+            told: 0,
+            waits: [NIL; 2],
+            both: Arc::default(),
+        });
+        for (side, bit) in SIDES {
+            if wanted & bit != 0 && watched.waits[side] != NIL && watched.waits[side] != fiber {
+                return Err(Refused::Taken(invalid(format!(
+                    "another task waits already to {} the file descriptor {fd}",
+                    ["read", "write"][side]
+                ))));
+            }
+        }
+        for (side, bit) in SIDES {
+            if wanted & bit != 0 {
+                watched.waits[side] = fiber;
+                watched.both.0.lock()[side] = Some(waker.clone());
+            }
+        }
+        if watched.told & wanted != wanted {
+            watched.register(fd, watched.told | wanted)?;
+        }
+        Ok(watched.arm(fd, wanted)?)
+    }
+
+    /// Whether the fiber waits for any side of the descriptor.
+    pub fn is_armed(&self, fd: RawFd, fiber: u32) -> bool {
+        self.0.get(&fd).is_some_and(|watched| watched.waits.contains(&fiber))
+    }
+
+    /// The fiber no longer waits for these sides of the descriptor.
+    pub fn disarm(&mut self, fd: RawFd, sides: u32, fiber: u32) {
         let Some(watched) = self.0.get_mut(&fd) else { return };
-        for wait in &mut watched.waits {
-            if *wait == fiber {
-                *wait = NIL;
+        for (side, bit) in SIDES {
+            if sides & bit != 0 && watched.waits[side] == fiber {
+                watched.waits[side] = NIL;
+                watched.both.0.lock()[side] = None;
             }
         }
         if watched.waits == [NIL; 2] {
             self.0.remove(&fd);
+        } else if watched.source.is_none() {
+            // Who still waits asks again, and learns why nothing can be told.
+            watched.both.wake_by_ref();
         }
+    }
+}
+
+/// Why a descriptor cannot be waited for.
+enum Refused {
+    /// Another fiber waits; what this one has armed stays.
+    Taken(Error),
+    Failed(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused::Failed(error)
+    }
+}
+
+impl Refused {
+    fn is_taken(&self) -> bool {
+        matches!(self, Refused::Taken(_))
+    }
+
+    fn into_error(self) -> Error {
+        let (Refused::Taken(error) | Refused::Failed(error)) = self;
+        error
     }
 }

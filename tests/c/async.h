@@ -116,12 +116,12 @@ static inline ts_poll poll_count(ts_token *token, void *user_data)
     return TS_POLL_READY;
 }
 
-/* Goes once through every loop's round: what was told to the loop of that name
- * before has been looked at when this returns. */
+/* Goes once through the round of the name's loop: what was told to it before has been looked at when this returns. */
 static inline void round_trip(ts_scheduler *scheduler, const char *name)
 {
-    ts_task_id id = add_async(scheduler, name, poll_ready, NULL, NULL);
+    ts_task_id id = submit_async(scheduler, name, poll_ready, NULL, NULL, TS_KEEP);
     MUST(ts_wait(scheduler, id, TS_FOREVER, NULL));
+    MUST(ts_task_forget(scheduler, id));
 }
 
 static inline size_t known(ts_scheduler *scheduler, ts_kind kind, ts_state state)
