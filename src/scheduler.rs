@@ -445,9 +445,18 @@ fn wait_deadline(seconds: f64) -> Result<Option<u64>> {
 
 fn read_config(path: &OsStr) -> Result<String> {
     use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
     let wrong = |text: String| in_file(path, Error::new(ErrorCode::Config, text));
     let mut yaml = Vec::new();
-    std::fs::File::open(path)
+    // A pipe that nobody writes to would block the open.
+    std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .and_then(|file| match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(std::io::Error::other("it is not a regular file")),
+        })
         .and_then(|file| file.take(config::LONGEST as u64 + 1).read_to_end(&mut yaml))
         .map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
     if yaml.len() > config::LONGEST {

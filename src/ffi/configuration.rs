@@ -9,6 +9,7 @@
 //! maximum_queue_async            30  pending async tasks per name; 0: any
 //! maximum_event_loop_tasks        3  async tasks of a name that run at once
 //! watch_dog_time                200  how long a task may run, if limited
+//! event_loop_threads              1  event loops, until the next shutdown
 //! maximum_task_info_storage      60  finished tasks that stay known
 //! max_idle_time                  60  idle for so long: end the threads
 //! stuck_grace                     5  told to stop for so long: stuck
