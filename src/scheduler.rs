@@ -445,7 +445,7 @@ fn wait_deadline(seconds: f64) -> Result<Option<u64>> {
 
 fn read_config(path: &OsStr) -> Result<String> {
     use std::io::Read;
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
     let wrong = |text: String| in_file(path, Error::new(ErrorCode::Config, text));
     let mut yaml = Vec::new();
     // A pipe that nobody writes to would block the open.
@@ -453,9 +453,9 @@ fn read_config(path: &OsStr) -> Result<String> {
         .read(true)
         .custom_flags(libc::O_NONBLOCK)
         .open(path)
-        .and_then(|file| match file.metadata()?.is_file() {
-            true => Ok(file),
-            false => Err(std::io::Error::other("it is not a regular file")),
+        .and_then(|file| match file.metadata()?.file_type().is_fifo() {
+            true => Err(std::io::Error::other("it is a pipe")),
+            false => Ok(file),
         })
         .and_then(|file| file.take(config::LONGEST as u64 + 1).read_to_end(&mut yaml))
         .map_err(|error| wrong(format!("the file cannot be read: {error}")))?;

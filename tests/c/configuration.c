@@ -158,6 +158,10 @@ static void files(void)
     FAILS(ts_load_config(scheduler, "/dev/zero"), TS_ERROR_CONFIG);
     SAYS("65536 bytes");
     CHECK(now() - begin < 20.0);
+    snprintf(path, sizeof(path), "%s/pipe", folder);
+    CHECK(mkfifo(path, 0600) == 0);
+    FAILS(ts_load_config(scheduler, path), TS_ERROR_CONFIG);
+    SAYS("it is a pipe");
     bad = file_of("latin", "line_task_max: 5\n# caf\xe9\n", 1);
     FAILS(ts_load_config(scheduler, bad), TS_ERROR_CONFIG);
     SAYS(bad);
