@@ -69,22 +69,25 @@ pub fn check_name(name: &[u8]) -> Result<&str> {
 }
 
 thread_local! {
-    /// This thread's inlet for tasks without a name; `usize::MAX` is not chosen yet.
+    /// Which inlet this thread's tasks without a name go to, and how many have gone there;
+    /// `usize::MAX` is not chosen yet.
     static INLET: Cell<usize> = const { Cell::new(usize::MAX) };
     /// The last tick that this thread stamped an add with, and how many since.
     static STAMP: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
+/// The inlet for this thread's next task without a name: the same for some adds, then the next
+/// one, so that whoever takes what is ready is mostly at another.
 fn own_inlet() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let inlet = INLET.try_with(Cell::get).unwrap_or(0);
-    if inlet != usize::MAX {
-        return inlet;
+    const ADDS: usize = 32;
+    let mut own = INLET.try_with(Cell::get).unwrap_or(0);
+    if own == usize::MAX {
+        own = NEXT.fetch_add(ADDS, Ordering::Relaxed) % (ADDS * INLETS);
     }
-    let inlet = NEXT.fetch_add(1, Ordering::Relaxed) % INLETS;
-    let _ = INLET.try_with(|own| own.set(inlet));
-    inlet
+    let _ = INLET.try_with(|inlet| inlet.set((own + 1) % (ADDS * INLETS)));
+    own / ADDS
 }
 
 /// How many adds before its use a free record is fetched: the one who freed it sits on another

@@ -59,7 +59,7 @@ impl Core {
     /// takes a lane owns it.
     pub fn take_ready(&self, first: usize, out: &mut [Item]) -> usize {
         for step in 0..INLETS {
-            let inlet = &self.inlets[(first + step) % INLETS];
+            let inlet = &self.inlets[first.wrapping_add(step) % INLETS];
             if inlet.ready.load(Relaxed) == 0 {
                 continue;
             }
@@ -146,7 +146,12 @@ impl Core {
                 its.take_all();
                 continue;
             }
-            its.taken().store(self.records.at(index).link.load(Relaxed), Release);
+            let next = self.records.at(index).link.load(Relaxed);
+            its.taken().store(next, Release);
+            if next != NIL {
+                // On its way from the adder's core while this one runs.
+                self.records.prefetch(next);
+            }
             if let Some(claim) = self.start(index, seat) {
                 return Some(claim);
             }

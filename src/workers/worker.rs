@@ -26,6 +26,9 @@ const GATHER: u32 = 40;
 const TURN: u32 = 64;
 /// So many tasks between two looks of a sentry are a sign that the active ones get on.
 const BRISK: u64 = 8;
+/// After so many naps in which a worker did not get on, it does not use a processor: longer than
+/// the system lets one thread run while others wait.
+const BLOCKED: u32 = 100;
 
 struct Worker {
     shared: Arc<Shared>,
@@ -34,6 +37,8 @@ struct Worker {
     seat: WorkerSeat,
     /// Copies of all slots, as many as there were.
     peers: Vec<Arc<Slot>>,
+    /// Where it looked first for something ready.
+    inlet: usize,
     /// The last batch was small, and just now.
     small: bool,
 }
@@ -49,7 +54,8 @@ enum Next {
 /// Runs until the worker leaves.
 pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::new(slot.counts.clone());
-    let mut worker = Worker { shared, number, slot, seat, peers: Vec::new(), small: false };
+    let mut worker =
+        Worker { shared, number, slot, seat, peers: Vec::new(), inlet: number, small: false };
     if part == Part::Watch {
         worker.shared.idle.name_sentry(number);
     }
@@ -101,7 +107,9 @@ impl Worker {
     /// Fills the batch from what is ready, or from another worker's batch.
     fn take(&mut self) -> bool {
         let mut items = [Item::from_bits(0); BATCH];
-        let count = self.shared.core.take_ready(self.number, &mut items);
+        // Another inlet first each time, or a busy one would starve the others.
+        self.inlet = self.inlet.wrapping_add(1);
+        let count = self.shared.core.take_ready(self.inlet, &mut items);
         if count > 0 {
             self.small = count < SMALL;
             self.slot.batch.fill(items[..count].iter().map(|item| item.to_bits()));
@@ -168,7 +176,8 @@ impl Worker {
                         return;
                     }
                     turn += 1;
-                    let crowd = turn >= TURN && self.shared.core.seems_ready();
+                    let others = || self.slot.batch.len() > 0 || self.shared.core.seems_ready();
+                    let crowd = turn >= TURN && others();
                     if crowd || self.shared.surplus.load(Relaxed) && self.shared.idle.has_surplus()
                     {
                         self.shared.core.requeue(lane);
@@ -289,6 +298,8 @@ impl Worker {
     /// As the sentry: naps, and looks whether the others get on.
     fn watch(&mut self) -> Next {
         let mut before = self.progress();
+        // For how many naps each worker has not got on.
+        let mut still = vec![0; before.len()];
         loop {
             if let Some(part) = self.slot.parker.nap(NAP) {
                 return Next::Part(part);
@@ -301,11 +312,16 @@ impl Worker {
                 };
             }
             let now = self.progress();
-            let busy = before.iter().zip(&now).filter(|(was, is)| was != is).count();
+            still.resize(now.len(), 0);
+            for (naps, (was, is)) in still.iter_mut().zip(before.iter().zip(&now)) {
+                *naps = if was == is { *naps + 1 } else { 0 };
+            }
+            // One that did not get on lately may only have no processor.
+            let busy = still.iter().filter(|naps| **naps < BLOCKED).count();
             let done = now.iter().sum::<u64>() - before.iter().sum::<u64>();
             before = now;
             let left = self.shared.anything_left(self.number);
-            if left && busy < self.shared.processors {
+            if left && (done == 0 || busy < self.shared.processors) {
                 if self.shared.idle.sentry_searches(self.number, done == 0) {
                     return Next::Part(Part::Search);
                 }

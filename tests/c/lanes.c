@@ -236,6 +236,43 @@ static void all_but_one_worker_may_block(void)
     ts_scheduler_free(scheduler);
 }
 
+/* A name that is never idle: each of its tasks adds the next. */
+typedef struct {
+    ts_scheduler *scheduler;
+    const char *name;
+    int over;
+} busy_name;
+
+static int32_t run_busy(ts_token *token, void *user_data)
+{
+    busy_name *busy = user_data;
+    (void)token;
+    /* Without the lock, which nobody else would ever get. */
+    if (!__atomic_load_n(&busy->over, __ATOMIC_RELAXED))
+        add(busy->scheduler, busy->name, run_busy, busy, NULL);
+    return 0;
+}
+
+static void a_busy_name_starves_no_other(void)
+{
+    enum { QUIET = 64 };
+    ts_scheduler *scheduler = scheduler_with("line_task_max: 1\nmaximum_queue_line: 0");
+    busy_name busy = { NULL, "busy", 0 };
+    char name[32];
+    int at, ran = 0;
+    busy.scheduler = scheduler;
+    /* Some in a row, so that the name always has one that is ready. */
+    for (at = 0; at < 4; at++)
+        add(scheduler, busy.name, run_busy, &busy, NULL);
+    for (at = 0; at < QUIET; at++) {
+        snprintf(name, sizeof name, "quiet %d", at);
+        add(scheduler, at % 4 ? name : NULL, run_count, &ran, NULL);
+        await(&ran, at + 1);
+    }
+    __atomic_store_n(&busy.over, 1, __ATOMIC_RELAXED);
+    ts_scheduler_free(scheduler);
+}
+
 static void nameless_tasks_queue_behind_nothing_but_count(void)
 {
     ts_scheduler *scheduler = scheduler_with("line_task_max: 3");
@@ -269,6 +306,7 @@ static const check_test tests[] = {
     TEST(names_run_side_by_side),
     TEST(a_blocking_task_holds_up_only_its_own_lane),
     TEST(all_but_one_worker_may_block),
+    TEST(a_busy_name_starves_no_other),
     TEST(nameless_tasks_queue_behind_nothing_but_count),
 };
 
