@@ -105,6 +105,11 @@ impl Lane {
         self.len.load(Relaxed).saturating_sub(self.dead.load(Relaxed)) as usize
     }
 
+    /// Async: how many hang here, dead ones counted. Under the inlet's lock.
+    pub fn hanging(&self) -> usize {
+        self.len.load(Relaxed) as usize
+    }
+
     /// Async: takes the first of those that wait. Under the inlet's lock.
     pub fn pop(&self, records: &Slab<Record>) -> Option<u32> {
         let index = self.head.load(Relaxed);

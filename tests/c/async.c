@@ -71,6 +71,41 @@ static void tasks_of_a_name_start_in_the_order_of_their_adds(void)
     ts_scheduler_free(scheduler);
 }
 
+typedef struct {
+    ts_scheduler *scheduler;
+    in_order tasks[6];
+    int next;
+} adder;
+
+static ts_poll poll_adds(ts_token *token, void *user_data)
+{
+    adder *its = (adder *)user_data;
+    int at;
+    (void)token;
+    for (at = 0; at < 6; at++) {
+        its->tasks[at].next = &its->next;
+        its->tasks[at].number = at;
+        add_async(its->scheduler, "a", poll_in_order, &its->tasks[at], NULL);
+    }
+    return TS_POLL_READY;
+}
+
+/* The first of them has a place at once, and the end of this poll gives its own
+ * to the second. */
+static void so_do_those_that_are_added_by_one_of_their_name(void)
+{
+    int round;
+    for (round = 0; round < 100; round++) {
+        ts_scheduler *scheduler = scheduler_with("maximum_event_loop_tasks: 2");
+        adder its;
+        its.scheduler = scheduler;
+        its.next = 0;
+        add_async(scheduler, "a", poll_adds, &its, NULL);
+        await(&its.next, 6);
+        ts_scheduler_free(scheduler);
+    }
+}
+
 static void the_thirty_first_pending_task_of_a_name_is_refused(void)
 {
     ts_scheduler *scheduler = scheduler_with(NULL);
@@ -767,6 +802,7 @@ static void finished_tasks_of_both_kinds_share_the_storage(void)
 static const check_test tests[] = {
     TEST(at_most_so_many_of_a_name_run_at_once),
     TEST(tasks_of_a_name_start_in_the_order_of_their_adds),
+    TEST(so_do_those_that_are_added_by_one_of_their_name),
     TEST(the_thirty_first_pending_task_of_a_name_is_refused),
     TEST(waiting_for_room_does_not_hang_in_a_full_async_lane),
     TEST(changed_limits_take_effect_at_once),
