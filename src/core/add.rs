@@ -218,6 +218,7 @@ impl Core {
             return Then::Nothing;
         }
         its.set_running(its.running() + 1);
+        its.set_coming(its.coming() + 1);
         Then::Place { hash, lane }
     }
 

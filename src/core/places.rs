@@ -35,8 +35,10 @@ impl Core {
             let door = inlet.lock();
             for entry in door.names.iter().filter(|entry| entry.kind == Kind::Async) {
                 let lane = self.lanes.at(entry.lane);
-                let free = limits.width.saturating_sub(lane.running()).min(lane.hanging());
+                let more = lane.hanging().saturating_sub(lane.coming());
+                let free = limits.width.saturating_sub(lane.running()).min(more);
                 lane.set_running(lane.running() + free);
+                lane.set_coming(lane.coming() + free);
                 places.extend(std::iter::repeat_n((entry.hash, entry.lane), free));
             }
         }
@@ -52,7 +54,9 @@ impl Core {
         let its = self.lanes.at(lane);
         let _door = self.inlets[its.inlet()].lock();
         let next = its.hanging() > 0 && its.running() <= self.async_width.load(Relaxed);
-        if !next {
+        if next {
+            its.set_coming(its.coming() + 1);
+        } else {
             its.set_running(its.running() - 1);
             its.rest_if_empty();
         }
@@ -66,6 +70,7 @@ impl Core {
         let mut garbage = Vec::new();
         let claim = {
             let _door = self.inlets[its.inlet()].lock();
+            its.set_coming(its.coming() - 1);
             let claim = match its.running() <= self.async_width.load(Relaxed) {
                 true => self.start_first(its, &mut garbage),
                 false => None,

@@ -149,6 +149,33 @@ static void the_thirty_first_pending_task_of_a_name_is_refused(void)
     ts_scheduler_free(scheduler);
 }
 
+typedef struct {
+    ts_scheduler *scheduler;
+    int ran, accepted;
+} burst;
+
+static ts_poll poll_burst(ts_token *token, void *user_data)
+{
+    burst *its = (burst *)user_data;
+    ts_task_id id;
+    (void)token;
+    while (ts_add_async_task(its->scheduler, false, "b", poll_count, &its->ran, NULL, &id) == TS_OK)
+        its->accepted++;
+    return TS_POLL_READY;
+}
+
+/* Three have places, though none of them can have started. */
+static void those_that_have_a_place_do_not_count_as_pending(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    burst its = { NULL, 0, 0 };
+    its.scheduler = scheduler;
+    CHECK(ended(scheduler, add_async(scheduler, "a", poll_burst, &its, NULL)) == TS_COMPLETED);
+    CHECK(its.accepted == 33);
+    await(&its.ran, 33);
+    ts_scheduler_free(scheduler);
+}
+
 static void waiting_for_room_does_not_hang_in_a_full_async_lane(void)
 {
     ts_scheduler *scheduler = scheduler_with("maximum_event_loop_tasks: 1\nmaximum_queue_async: 1");
@@ -804,6 +831,7 @@ static const check_test tests[] = {
     TEST(tasks_of_a_name_start_in_the_order_of_their_adds),
     TEST(so_do_those_that_are_added_by_one_of_their_name),
     TEST(the_thirty_first_pending_task_of_a_name_is_refused),
+    TEST(those_that_have_a_place_do_not_count_as_pending),
     TEST(waiting_for_room_does_not_hang_in_a_full_async_lane),
     TEST(changed_limits_take_effect_at_once),
     TEST(a_name_of_both_kinds_is_two_lanes),
