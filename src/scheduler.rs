@@ -10,7 +10,7 @@ use crate::host::{self, inside_host_code};
 use crate::id::TaskId;
 use crate::kinds::{Kind, State, flags};
 use crate::log::{self, LogLevel};
-use crate::loops::{self, Loops};
+use crate::loops::{self, Loops, Start};
 use crate::sync::Mutex;
 use crate::task::{Function, RawTask, TaskOptions, TaskStatus, Value};
 use crate::token::Token;
@@ -103,7 +103,8 @@ impl Scheduler {
         match added.then {
             Then::Nothing => {}
             Then::Ready => self.pool.notify(),
-            Then::Start { hash, index } => self.loops.start(hash, index),
+            Then::Start { hash, index } => self.loops.start(hash, Start::Task(index)),
+            Then::Place { hash, lane } => self.loops.start(hash, Start::Place(lane)),
         }
         if new.bits & word::SAYING != 0 {
             self.core.say_added(added.id, new.kind);

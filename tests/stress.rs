@@ -22,3 +22,17 @@ fn random_calls_break_no_promise() {
         print!("{shown}");
     }
 }
+
+#[test]
+fn random_async_tasks_break_no_promise() {
+    let flags = ["-std=c11", "-O2"];
+    let Some(program) = build_c("tests/c/stress_async.c", &flags, Link::Static) else { return };
+    let mut command = Command::new(&program);
+    // ASYNC_TASKS=1000000 for more of them.
+    let tasks = std::env::var("ASYNC_TASKS").unwrap_or_else(|_| "200000".to_owned());
+    command.args([&tasks, "1"]).env("STRESS_SECONDS", "400");
+    let ended = start_command(command).end(Duration::from_secs(410));
+    let shown = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(ended.status, Some(0), "{shown}{}", ended.stderr);
+    print!("{shown}");
+}

@@ -39,8 +39,10 @@ pub enum Then {
     Nothing,
     /// Who runs linear tasks: something became ready.
     Ready,
-    /// The event loop of this hash: the record may start.
+    /// The event loop of this hash: the record, which has no name, may start.
     Start { hash: u64, index: u32 },
+    /// The event loop of this hash: the lane has a place for the next one in it.
+    Place { hash: u64, lane: u32 },
 }
 
 /// What became of an add.
@@ -207,18 +209,20 @@ impl Core {
         ))
     }
 
-    /// Gives a new async task a place, or lets it wait for one. Under the inlet's lock.
+    /// Hangs a new async task into its lane, with a place if one is free. Under the inlet's lock.
     fn place_async(&self, lane: u32, hash: u64, index: u32) -> Then {
-        if lane != NIL {
-            let its = self.lanes.at(lane);
-            its.gate.hold();
-            if its.running() >= self.async_width.load(Relaxed) {
-                its.push(&self.records, index);
-                return Then::Nothing;
-            }
-            its.set_running(its.running() + 1);
+        if lane == NIL {
+            return Then::Start { hash, index };
         }
-        Then::Start { hash, index }
+        let its = self.lanes.at(lane);
+        its.gate.hold();
+        its.push(&self.records, index);
+        if its.running() >= self.async_width.load(Relaxed) {
+            return Then::Nothing;
+        }
+        its.set_running(its.running() + 1);
+        its.set_coming(its.coming() + 1);
+        Then::Place { hash, lane }
     }
 
     /// Makes the lane of a name that has none.

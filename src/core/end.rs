@@ -148,6 +148,11 @@ impl Core {
         if lane != NIL {
             let its = self.lanes.at(lane);
             let _door = self.inlets[its.inlet()].lock();
+            // An event loop may have taken it out already.
+            let word = record.word.load();
+            if word.has(word::ASYNC) && !word.is_linked() {
+                return;
+            }
             if its.count_dead() {
                 let dead = its.take_dead(&self.records);
                 drop(_door);

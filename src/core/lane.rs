@@ -26,8 +26,10 @@ pub struct Lane {
     /// The inlet that it belongs to.
     inlet: AtomicU32,
     name_len: AtomicU32,
-    /// Async: how many have a place. Under the inlet's lock.
+    /// Async: how many places are taken, and how many of these are still on their way to the event
+    /// loop, for one that hangs here. Under the inlet's lock.
     running: AtomicU32,
+    coming: AtomicU32,
     /// Adds are refused. Under the inlet's lock.
     pub banned: AtomicBool,
     /// Whether it is async.
@@ -100,9 +102,25 @@ impl Lane {
         self.running.store(running as u32, Relaxed);
     }
 
-    /// Async: how many wait, dead ones not counted. Under the inlet's lock.
+    /// Async: so many places are on their way. Under the inlet's lock.
+    pub fn coming(&self) -> usize {
+        self.coming.load(Relaxed) as usize
+    }
+
+    /// As above.
+    pub fn set_coming(&self, coming: usize) {
+        self.coming.store(coming as u32, Relaxed);
+    }
+
+    /// Async: how many wait for a place, dead ones not counted. Under the inlet's lock.
     pub fn waiting(&self) -> usize {
-        self.len.load(Relaxed).saturating_sub(self.dead.load(Relaxed)) as usize
+        let alive = self.len.load(Relaxed).saturating_sub(self.dead.load(Relaxed));
+        (alive as usize).saturating_sub(self.coming())
+    }
+
+    /// Async: how many hang here, dead ones counted. Under the inlet's lock.
+    pub fn hanging(&self) -> usize {
+        self.len.load(Relaxed) as usize
     }
 
     /// Async: takes the first of those that wait. Under the inlet's lock.

@@ -1,8 +1,8 @@
 //! How many async tasks of a name run at once.
 //!
-//! A lane of kind async has so many places. An add that finds one free takes it and hands its task
-//! to the event loop at once; any other waits in the lane. Whoever ends a task that had a place
-//! gives it to the next in the lane, or frees it. A task without a name needs no place. All of it
+//! A lane of kind async has so many places. An add that finds one free hands the place to the event
+//! loop, and so do the end of a task, if others wait, and a limit that rises; the loop then takes
+//! the first task out of the lane. So tasks start in the order of their adds, whoever is slow. A task without a name needs no place. All of it
 //! is under the inlet's lock; the gate is only used to keep a lane that has tasks from being swept.
 
 use super::Core;
@@ -25,74 +25,79 @@ pub struct AsyncLimits {
 }
 
 impl Core {
-    /// Changes the limits of async lanes; the tasks that may start now, each with the hash of its
-    /// name.
+    /// Changes the limits of async lanes; the lanes that got a place now, once for each, with the
+    /// hash of their name.
     pub fn set_async_limits(&self, limits: AsyncLimits) -> Vec<(u64, u32)> {
         self.async_width.store(limits.width, Relaxed);
         self.async_pending.store(limits.pending, Relaxed);
-        let mut start = Vec::new();
-        let mut dead = Vec::new();
+        let mut places = Vec::new();
         for inlet in &self.inlets {
             let door = inlet.lock();
             for entry in door.names.iter().filter(|entry| entry.kind == Kind::Async) {
                 let lane = self.lanes.at(entry.lane);
-                while lane.running() < limits.width {
-                    match self.take_first(lane, &mut dead) {
-                        Some(index) => start.push((entry.hash, index)),
-                        None => break,
-                    }
-                    lane.set_running(lane.running() + 1);
-                }
+                let more = lane.hanging().saturating_sub(lane.coming());
+                let free = limits.width.saturating_sub(lane.running()).min(more);
+                lane.set_running(lane.running() + free);
+                lane.set_coming(lane.coming() + free);
+                places.extend(std::iter::repeat_n((entry.hash, entry.lane), free));
             }
         }
-        self.unlink_all(dead);
-        start
+        places
     }
 
-    /// A task that had a place of this lane has ended, or was cancelled before it started (`dead`):
-    /// the next one that may start, if there is any.
-    pub fn pass_place_on(&self, lane: u32, dead_one: bool) -> Option<u32> {
+    /// A task that had a place of this lane has ended. True when the place is for the next one:
+    /// then [`Core::take_place`] is to be called.
+    pub fn pass_place_on(&self, lane: u32) -> bool {
         if lane == NIL {
-            return None;
+            return false;
         }
         let its = self.lanes.at(lane);
-        let mut dead = Vec::new();
-        let next = {
-            let _door = self.inlets[its.inlet()].lock();
-            if dead_one {
-                its.uncount_dead();
-            }
-            let next = match its.running() <= self.async_width.load(Relaxed) {
-                true => self.take_first(its, &mut dead),
-                false => None,
-            };
-            if next.is_none() {
-                its.set_running(its.running() - 1);
-                its.rest_if_empty();
-            }
-            next
-        };
-        self.unlink_all(dead);
+        let _door = self.inlets[its.inlet()].lock();
+        let next = its.hanging() > 0 && its.running() <= self.async_width.load(Relaxed);
+        if next {
+            its.set_coming(its.coming() + 1);
+        } else {
+            its.set_running(its.running() - 1);
+            its.rest_if_empty();
+        }
         next
     }
 
-    /// Takes the first live task out of an async lane. Under the inlet's lock.
-    fn take_first(&self, lane: &Lane, dead: &mut Vec<u32>) -> Option<u32> {
-        loop {
-            let index = lane.pop(&self.records)?;
-            if self.records.at(index).word.load().is_startable() {
-                return Some(index);
+    /// Starts the first of those that wait in a lane, which has a place for it; without any the
+    /// place is free again.
+    pub fn take_place(&self, lane: u32, seat: &mut impl Seat) -> Option<Claim> {
+        let its = self.lanes.at(lane);
+        let mut garbage = Vec::new();
+        let claim = {
+            let _door = self.inlets[its.inlet()].lock();
+            its.set_coming(its.coming() - 1);
+            let claim = match its.running() <= self.async_width.load(Relaxed) {
+                true => self.start_first(its, &mut garbage),
+                false => None,
+            };
+            if claim.is_none() {
+                its.set_running(its.running() - 1);
+                its.rest_if_empty();
             }
-            lane.uncount_dead();
-            dead.push(index);
-        }
+            claim
+        };
+        garbage.into_iter().for_each(|index| self.bury(index, seat));
+        claim
     }
 
-    /// Starts a task that was handed to an event loop, and says which lane's place it has; when it
-    /// was cancelled, only the lane.
-    pub fn start_async(&self, index: u32, seat: &mut impl Seat) -> (u32, Option<Claim>) {
-        let lane = self.records.at(index).lane.load(Relaxed);
-        (lane, self.start(index, seat))
+    /// Starts the first live task of an async lane. Under the inlet's lock, so a cancel of all that
+    /// hangs there misses none.
+    fn start_first(&self, lane: &Lane, garbage: &mut Vec<u32>) -> Option<Claim> {
+        loop {
+            let index = lane.pop(&self.records)?;
+            if let Some(claim) = self.try_start(index) {
+                return Some(claim);
+            }
+            lane.uncount_dead();
+            if self.records.at(index).word.unlink().is_garbage() {
+                garbage.push(index);
+            }
+        }
     }
 
     /// Notes which of its loop's fibers runs a task. By the loop.

@@ -111,15 +111,6 @@ impl Core {
                 index = record.link.load(Relaxed);
             }
         }
-        if its.kind() == Kind::Async {
-            // Those that have a place and were not polled yet hang nowhere that we can see.
-            for (index, record) in self.each_record() {
-                let seen = record.word.load();
-                if seen.is_startable() && record.lane.load(Relaxed) == lane {
-                    victims.push((index, seen));
-                }
-            }
-        }
         // What the owner took, from the back of the line: it may start some while we look. A
         // record that went on while we looked at it sends us back to the owner's next one.
         let mut index = its.taken().load(Acquire);

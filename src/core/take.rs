@@ -113,22 +113,23 @@ impl Core {
     /// Starts a task without a name; none when it was cancelled.
     #[inline]
     pub fn start(&self, index: u32, seat: &mut impl Seat) -> Option<Claim> {
+        let claim = self.try_start(index);
+        match &claim {
+            Some(claim) if claim.word.has(word::ASYNC) => {}
+            Some(_) => self.leave_queue(seat),
+            None => self.unlink(index, seat),
+        }
+        claim
+    }
+
+    /// Starts a task; one that was cancelled stays linked.
+    #[inline]
+    pub(super) fn try_start(&self, index: u32) -> Option<Claim> {
         let started = match log::is_on() {
             true => self.start_aloud(index),
             false => self.records.at(index).word.start().map(|word| (word, false)),
         };
-        match started {
-            Ok((word, tells)) => {
-                if !word.has(word::ASYNC) {
-                    self.leave_queue(seat);
-                }
-                Some(Claim { index, word, tells })
-            }
-            Err(_) => {
-                self.unlink(index, seat);
-                None
-            }
-        }
+        started.ok().map(|(word, tells)| Claim { index, word, tells })
     }
 
     /// Starts the next task of a lane that the caller owns; when there is none, the caller no

@@ -4,10 +4,11 @@ use super::fds::{self, Fds};
 use super::fiber::{Fiber, Fibers, More, NIL, Sleep};
 use super::waker::TaskWaker;
 use super::wheel::{self, Wheel};
-use super::{EventLoop, Inbox};
+use super::{EventLoop, Inbox, Start};
 use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::seat::WorkerSeat;
+use crate::core::slab;
 use crate::core::view::RunningTask;
 use crate::core::word;
 use crate::host::{self, Holding};
@@ -126,9 +127,7 @@ impl Local {
             let Inbox { start, woken, stopped, .. } = &mut *inbox;
             (std::mem::take(start), std::mem::take(woken), std::mem::take(stopped))
         };
-        for index in start {
-            self.start(index);
-        }
+        start.into_iter().for_each(|start| self.start(start));
         for waker in woken {
             waker.taken();
             let fiber = self.core.fiber(waker.index);
@@ -154,18 +153,17 @@ impl Local {
         claim.is_some_and(|claim| claim.index == index && same(claim.word))
     }
 
-    /// Starts a task that has a place; a cancelled one passes its place on, and so forth.
-    fn start(self: &Rc<Self>, mut index: u32) {
-        loop {
-            let (lane, claim) = self.core.start_async(index, &mut *self.seat.borrow_mut());
-            if let Some(claim) = claim {
-                self.begin(claim, lane);
-                return;
+    /// Starts a task, if it was not cancelled meanwhile.
+    fn start(&self, start: Start) {
+        let (claim, lane) = {
+            let seat = &mut *self.seat.borrow_mut();
+            match start {
+                Start::Task(index) => (self.core.start(index, seat), slab::NIL),
+                Start::Place(lane) => (self.core.take_place(lane, seat), lane),
             }
-            match self.core.pass_place_on(lane, true) {
-                Some(next) => index = next,
-                None => return,
-            }
+        };
+        if let Some(claim) = claim {
+            self.begin(claim, lane);
         }
     }
 
@@ -252,8 +250,7 @@ impl Local {
     fn poll(self: &Rc<Self>, place: u32) {
         let (index, generation, lane, limit_at) = {
             let mut fibers = self.fibers.borrow_mut();
-            let Some(fiber) = fibers.get(place) else { return };
-            fiber.queued = false;
+            let Some(fiber) = fibers.take_turn(place) else { return };
             let Some(claim) = &fiber.claim else { return };
             let generation = claim.word.generation();
             (claim.index, generation, fiber.lane, fiber.limit_at)
@@ -315,9 +312,12 @@ impl Local {
             let Some(claim) = fiber.claim.take() else { return };
             let lane = fiber.lane;
             let mut ended = std::mem::replace(fiber, Fiber::new(claim, lane));
-            // The place stays empty.
+            // The place stays empty, and out of use while the ready queue names it.
             ended.claim = fiber.claim.take();
-            fibers.remove(place);
+            fiber.queued = ended.queued;
+            if !ended.queued {
+                fibers.remove(place);
+            }
             ended
         };
         let mut wheel = self.wheel.borrow_mut();
@@ -341,8 +341,8 @@ impl Local {
         host::hold(Holding { core: self.core.address(), index, lane });
         self.core.end(claim, code, &mut SharedSeat(&self.seat));
         host::hold(Holding { core: 0, index: 0, lane: 0 });
-        if let Some(next) = self.core.pass_place_on(lane, false) {
-            self.start(next);
+        if self.core.pass_place_on(lane) {
+            self.start(Start::Place(lane));
         }
     }
 

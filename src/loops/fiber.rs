@@ -105,6 +105,18 @@ impl Fibers {
         self.places.get_mut(place as usize).filter(|fiber| fiber.claim.is_some())
     }
 
+    /// The one there, whose turn in the ready queue has come; of one that has ended meanwhile the
+    /// place is free only now.
+    pub fn take_turn(&mut self, place: u32) -> Option<&mut Fiber> {
+        let fiber = self.places.get_mut(place as usize)?;
+        fiber.queued = false;
+        if fiber.claim.is_none() {
+            self.remove(place);
+            return None;
+        }
+        self.get(place)
+    }
+
     /// Gives a place free whose claim was taken.
     pub fn remove(&mut self, place: u32) {
         self.free.push(place);

@@ -26,11 +26,20 @@ use std::thread::JoinHandle;
 use tokio::sync::Notify;
 use waker::TaskWaker;
 
+/// What may start.
+#[derive(Clone, Copy, Debug)]
+pub enum Start {
+    /// The task of this record, which has no name.
+    Task(u32),
+    /// The next task of this lane, which has a place for it.
+    Place(u32),
+}
+
 /// What other threads want of a loop.
 #[derive(Debug, Default)]
 pub struct Inbox {
-    /// Records that have a place and may start.
-    pub start: VecDeque<u32>,
+    /// What may start.
+    pub start: VecDeque<Start>,
     /// Tasks to poll again.
     pub woken: VecDeque<Arc<TaskWaker>>,
     /// Tasks that were told to stop.
@@ -150,9 +159,9 @@ impl Loops {
     }
 
     /// A task may start.
-    pub fn start(&self, hash: u64, index: u32) {
+    pub fn start(&self, hash: u64, start: Start) {
         let event_loop = self.of(hash);
-        if !event_loop.send(|inbox| inbox.start.push_back(index))
+        if !event_loop.send(|inbox| inbox.start.push_back(start))
             && let Err(error) = self.populate(&event_loop)
         {
             // It starts with the next task for which a thread can be made.
@@ -163,14 +172,19 @@ impl Loops {
     /// A running task was told to stop.
     pub fn stopped(&self, task: RunningTask) {
         for event_loop in &self.loops.lock().all {
-            event_loop.send(|inbox| inbox.stopped.push(task));
+            event_loop.send(|inbox| {
+                // A loop without a thread has no task.
+                if inbox.alive {
+                    inbox.stopped.push(task);
+                }
+            });
         }
     }
 
     /// Puts changed settings in force: limits, and how long a loop may be idle.
     pub fn reconfigure(&self) {
-        for (hash, index) in self.core.set_async_limits(limits(&self.settings)) {
-            self.start(hash, index);
+        for (hash, lane) in self.core.set_async_limits(limits(&self.settings)) {
+            self.start(hash, Start::Place(lane));
         }
         for event_loop in &self.loops.lock().all {
             event_loop.send(|_| ());

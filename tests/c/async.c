@@ -71,6 +71,41 @@ static void tasks_of_a_name_start_in_the_order_of_their_adds(void)
     ts_scheduler_free(scheduler);
 }
 
+typedef struct {
+    ts_scheduler *scheduler;
+    in_order tasks[6];
+    int next;
+} adder;
+
+static ts_poll poll_adds(ts_token *token, void *user_data)
+{
+    adder *its = (adder *)user_data;
+    int at;
+    (void)token;
+    for (at = 0; at < 6; at++) {
+        its->tasks[at].next = &its->next;
+        its->tasks[at].number = at;
+        add_async(its->scheduler, "a", poll_in_order, &its->tasks[at], NULL);
+    }
+    return TS_POLL_READY;
+}
+
+/* The first of them has a place at once, and the end of this poll gives its own
+ * to the second. */
+static void so_do_those_that_are_added_by_one_of_their_name(void)
+{
+    int round;
+    for (round = 0; round < 100; round++) {
+        ts_scheduler *scheduler = scheduler_with("maximum_event_loop_tasks: 2");
+        adder its;
+        its.scheduler = scheduler;
+        its.next = 0;
+        add_async(scheduler, "a", poll_adds, &its, NULL);
+        await(&its.next, 6);
+        ts_scheduler_free(scheduler);
+    }
+}
+
 static void the_thirty_first_pending_task_of_a_name_is_refused(void)
 {
     ts_scheduler *scheduler = scheduler_with(NULL);
@@ -111,6 +146,33 @@ static void the_thirty_first_pending_task_of_a_name_is_refused(void)
     GIVES(TS_OK, ts_shutdown(scheduler, false));
     CHECK(counted(&ran) == 30 && counted(&dropped) == 0);
     free_held(running, 3);
+    ts_scheduler_free(scheduler);
+}
+
+typedef struct {
+    ts_scheduler *scheduler;
+    int ran, accepted;
+} burst;
+
+static ts_poll poll_burst(ts_token *token, void *user_data)
+{
+    burst *its = (burst *)user_data;
+    ts_task_id id;
+    (void)token;
+    while (ts_add_async_task(its->scheduler, false, "b", poll_count, &its->ran, NULL, &id) == TS_OK)
+        its->accepted++;
+    return TS_POLL_READY;
+}
+
+/* Three have places, though none of them can have started. */
+static void those_that_have_a_place_do_not_count_as_pending(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    burst its = { NULL, 0, 0 };
+    its.scheduler = scheduler;
+    CHECK(ended(scheduler, add_async(scheduler, "a", poll_burst, &its, NULL)) == TS_COMPLETED);
+    CHECK(its.accepted == 33);
+    await(&its.ran, 33);
     ts_scheduler_free(scheduler);
 }
 
@@ -767,7 +829,9 @@ static void finished_tasks_of_both_kinds_share_the_storage(void)
 static const check_test tests[] = {
     TEST(at_most_so_many_of_a_name_run_at_once),
     TEST(tasks_of_a_name_start_in_the_order_of_their_adds),
+    TEST(so_do_those_that_are_added_by_one_of_their_name),
     TEST(the_thirty_first_pending_task_of_a_name_is_refused),
+    TEST(those_that_have_a_place_do_not_count_as_pending),
     TEST(waiting_for_room_does_not_hang_in_a_full_async_lane),
     TEST(changed_limits_take_effect_at_once),
     TEST(a_name_of_both_kinds_is_two_lanes),

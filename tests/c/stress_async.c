@@ -1,0 +1,815 @@
+/*
+ * Random async tasks: ready ones, sleepers, ones that threads wake, that wait
+ * for file descriptors or for each other, with stops, time-outs, bans, changed
+ * limits and shutdowns in between; and what the library promises is watched.
+ *
+ *     stress_async [tasks [seed [threads]]]
+ *
+ * The seed decides what each thread does; how the threads interleave it cannot
+ * decide. A broken promise prints one sentence and the seed, and exits with 1;
+ * a hang does so after STRESS_SECONDS (default 60), with 3.
+ */
+
+#define _GNU_SOURCE
+#include "promises.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_THREADS = 16, NAMES = 24, ROUND_TASKS = 20000, WIDEST = 6, LATE = 400 };
+
+/* What a task does. */
+enum work { READY, SLEEPS, WOKEN, HEARS, FOLLOWS, RACES, IDLES, CALLS };
+
+/* A lane of a name; last is plain, since a name stays on one thread. */
+struct name {
+    char text[32];
+    pthread_mutex_t adding;
+    long accepted;
+    long last;
+    atomic_int running;
+};
+
+struct task {
+    struct name *name;
+    long order;
+    enum work work;
+    int left;                   /* how many things it still waits for */
+    bool timed, fails, bans, keeps, has_result, linear;
+    uint64_t random;
+    int fd;                     /* its own, closed in its drop */
+    struct task *target;
+    ts_task_id id;
+
+    int plain_polls, plain_drops;   /* plain: the library orders them */
+    ts_poll answered;               /* plain */
+    pthread_t runner;
+
+    atomic_int published, refused, inside, polls, after_stop, drops, results_made, results_dropped;
+    atomic_int stop_asked, stop_ok, final, forced, forgotten;
+};
+
+struct random {
+    uint64_t state;
+};
+
+/* What threads have to do for tasks: wake one, or have a descriptor ready. */
+struct errand {
+    struct errand *next;
+    ts_waker *waker;
+    int fd, dice;
+};
+
+static ts_scheduler *scheduler;
+static struct name names[NAMES];
+static struct task *tasks;
+static int capacity, quota;
+static bool stores_all;
+static unsigned long seed;
+static atomic_int next_task, accepted, refused, stop_threads, stop_errands;
+static atomic_long seen[8], polls, errands_done, answers[32];
+static pthread_rwlock_t adding;
+static int round_number;
+static const char *phase = "start";
+static ts_waker *late[LATE];
+static int late_count;
+static pthread_mutex_t errand_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t errand_news = PTHREAD_COND_INITIALIZER;
+static struct errand *errands, **errands_end = &errands;
+
+static void nap(int microseconds)
+{
+    struct timespec time = { microseconds / 1000000, 1000L * (microseconds % 1000000) };
+    nanosleep(&time, NULL);
+}
+
+static uint64_t next_random(struct random *random)
+{
+    uint64_t x = random->state;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    random->state = x;
+    return x * UINT64_C(0x2545f4914f6cdd1d) >> 16;
+}
+
+static struct random random_of(uint64_t one, uint64_t two)
+{
+    struct random random = { (one + 1) * UINT64_C(0x9e3779b97f4a7c15) ^
+                             (two + 1) * UINT64_C(0xd1b54a32d192ed03) };
+    if (!random.state)
+        random.state = 1;
+    for (int i = 0; i < 4; i++)
+        next_random(&random);
+    return random;
+}
+
+static int below(struct random *random, int limit)
+{
+    return (int)(next_random(random) % (uint64_t)limit);
+}
+
+static bool one_in(struct random *random, int n)
+{
+    return below(random, n) == 0;
+}
+
+_Noreturn static void broken(const struct task *task, const char *what)
+{
+    promise_broken(NULL,
+                   "%s: task %ld, work %d, name %s, order %ld, polls %d, drops %d, inside %d, "
+                   "answered %d, stop asked %d ok %d, final %d, timed %d, target %ld",
+                   what, (long)(task - tasks), (int)task->work, task->name ? task->name->text : "(none)",
+                   task->order, PROMISE_GET(task->polls), PROMISE_GET(task->drops),
+                   PROMISE_GET(task->inside), (int)task->answered, PROMISE_GET(task->stop_asked),
+                   PROMISE_GET(task->stop_ok), PROMISE_GET(task->final), (int)task->timed,
+                   task->target ? (long)(task->target - tasks) : -1L);
+}
+
+/* The call's answer has to be one of these. */
+#define OR(error) (UINT64_C(1) << (error))
+static ts_error check(const char *call, ts_error error, uint64_t allowed)
+{
+    if ((unsigned)error > 22 || !(allowed >> error & 1))
+        promise_broken(NULL, "%s gave %s: %s", call, ts_error_name(error), ts_last_error_message());
+    PROMISE_ADD(answers[error], 1);
+    return error;
+}
+#define CALL(call, arguments, allowed) check(#call, call arguments, (allowed))
+
+/* Errands ----------------------------------------------------------------- */
+
+static void ask(ts_waker *waker, int fd, int dice)
+{
+    struct errand *errand = malloc(sizeof *errand);
+    if (!errand)
+        abort();
+    *errand = (struct errand){ NULL, waker, fd, dice };
+    pthread_mutex_lock(&errand_mutex);
+    *errands_end = errand;
+    errands_end = &errand->next;
+    pthread_cond_signal(&errand_news);
+    pthread_mutex_unlock(&errand_mutex);
+}
+
+static void *do_errands(void *argument)
+{
+    struct random random = random_of(seed * 77, (uint64_t)(intptr_t)argument);
+    for (;;) {
+        pthread_mutex_lock(&errand_mutex);
+        while (!errands && !PROMISE_GET(stop_errands))
+            pthread_cond_wait(&errand_news, &errand_mutex);
+        struct errand *errand = errands;
+        if (!errand) {
+            pthread_mutex_unlock(&errand_mutex);
+            return NULL;
+        }
+        errands = errand->next;
+        if (!errands)
+            errands_end = &errands;
+        pthread_mutex_unlock(&errand_mutex);
+        if (one_in(&random, 50))
+            nap(below(&random, 300));
+        PROMISE_ADD(errands_done, 1);
+        if (errand->fd >= 0) {
+            uint64_t one = 1;
+            /* An eventfd, or the writing end of a pipe: a hang-up will do there too. */
+            if (errand->dice == 0 || !one_in(&random, 4))
+                if (write(errand->fd, &one, 8) != 8 && errno != EPIPE)
+                    promise_broken(NULL, "a descriptor was closed by somebody else");
+            close(errand->fd);
+        }
+        if (errand->waker) {
+            for (int i = 1 + below(&random, 3); i > 0; i--)
+                CALL(ts_waker_wake, (errand->waker), OR(TS_OK));
+            pthread_mutex_lock(&errand_mutex);
+            bool keep = late_count < LATE && one_in(&random, 8);
+            if (keep)
+                late[late_count++] = errand->waker;
+            pthread_mutex_unlock(&errand_mutex);
+            if (!keep)
+                ts_waker_free(errand->waker);
+        }
+        free(errand);
+    }
+}
+
+/* Tasks ------------------------------------------------------------------- */
+
+static void random_call(struct random *random, bool inside);
+
+static void drop_result(void *data)
+{
+    struct task *task = data;
+    if (PROMISE_ADD(task->results_dropped, 1) >= PROMISE_GET(task->results_made))
+        broken(task, "a result is dropped again");
+}
+
+static ts_poll answer(struct task *task, ts_token *token)
+{
+    if (task->has_result) {
+        PROMISE_ADD(task->results_made, 1);
+        CALL(ts_set_result, (token, task, sizeof *task, drop_result), OR(TS_OK));
+    }
+    if (task->fails)
+        CALL(ts_set_error, (token, "it fails"), OR(TS_OK));
+    return task->fails ? TS_POLL_FAILED : TS_POLL_READY;
+}
+
+static ts_poll step(struct task *task, ts_token *token, struct random *random)
+{
+    ts_waker *waker = NULL;
+    uint32_t ready = 0;
+    ts_error error;
+    char bytes[8];
+    switch (task->work) {
+    case SLEEPS:
+        while (task->left > 0) {
+            if (CALL(ts_async_sleep, (token, 1e-6 * below(random, 3000)), OR(TS_OK) | OR(TS_NOT_YET)) ==
+                TS_NOT_YET) {
+                if (one_in(random, 10)) {
+                    CALL(ts_async_sleep_cancel, (token), OR(TS_OK));
+                    CALL(ts_async_sleep, (token, 1e-3), OR(TS_NOT_YET));
+                }
+                return TS_POLL_PENDING;
+            }
+            task->left--;
+        }
+        return answer(task, token);
+    case WOKEN:
+        if (task->left-- == 0)
+            return answer(task, token);
+        CALL(ts_waker_clone, (token, &waker), OR(TS_OK));
+        if (one_in(random, 10))
+            CALL(ts_waker_wake, (waker), OR(TS_OK));
+        ask(waker, -1, 0);
+        return TS_POLL_PENDING;
+    case HEARS:
+        if (task->fd < 0) {
+            int ends[2], dice = one_in(random, 2);
+            if (dice) {
+                if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0)
+                    abort();
+            } else {
+                ends[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+                ends[1] = dup(ends[0]);
+            }
+            if (ends[0] < 0 || ends[1] < 0)
+                abort();
+            task->fd = ends[0];
+            if (one_in(random, 2))
+                CALL(ts_async_wait_fd, (token, task->fd, TS_READABLE, &ready), OR(TS_NOT_YET));
+            ask(NULL, ends[1], dice);
+        }
+        if (CALL(ts_async_wait_fd, (token, task->fd, TS_READABLE, &ready), OR(TS_OK) | OR(TS_NOT_YET)) ==
+            TS_NOT_YET)
+            return TS_POLL_PENDING;
+        if (ready != TS_READABLE || read(task->fd, bytes, sizeof bytes) < 0)
+            broken(task, "told of a descriptor that is not ready");
+        if (one_in(random, 2)) {
+            close(task->fd);
+            task->fd = -1;
+        }
+        return answer(task, token);
+    case FOLLOWS:
+        error = CALL(ts_async_wait_task, (token, task->target->id),
+                     OR(TS_OK) | OR(TS_NOT_YET) | OR(TS_ERROR_NOT_FOUND));
+        if (error == TS_NOT_YET)
+            return TS_POLL_PENDING;
+        if (PROMISE_GET(task->target->drops) != 1)
+            broken(task->target, "it has ended before its drop");
+        if (task->target->plain_drops != 1)
+            broken(task->target, "it has ended, and what its drop wrote is not seen");
+        return answer(task, token);
+    case RACES:
+        if (task->left-- == 0)
+            return answer(task, token);
+        CALL(ts_async_sleep, (token, 1e-6 * below(random, 1000)), OR(TS_OK) | OR(TS_NOT_YET));
+        CALL(ts_waker_clone, (token, &waker), OR(TS_OK));
+        ask(waker, -1, 0);
+        return TS_POLL_PENDING;
+    case IDLES:
+        /* Only a stop or its time-out ends it. */
+        if (task->left-- > 0)
+            CALL(ts_async_sleep, (token, 1e5), OR(TS_NOT_YET));
+        return TS_POLL_PENDING;
+    case CALLS:
+        random_call(random, true);
+        return answer(task, token);
+    default:
+        return answer(task, token);
+    }
+}
+
+static ts_poll poll_task(ts_token *token, void *user_data)
+{
+    struct task *task = user_data;
+    struct name *name = task->name;
+    struct random random = { task->random };
+    PROMISE_ADD(polls, 1);
+    if (PROMISE_ADD(task->inside, 1))
+        broken(task, "polled while it is polled");
+    if (PROMISE_GET(promise_quiet))
+        broken(task, "polled after a shutdown has returned");
+    if (PROMISE_GET(task->refused))
+        broken(task, "a refused task is polled");
+    if (PROMISE_GET(task->final) || PROMISE_GET(task->drops) || task->answered != TS_POLL_PENDING)
+        broken(task, "polled after its end");
+    /* The stop may come just when the poll begins. */
+    if (PROMISE_GET(task->stop_ok) && PROMISE_ADD(task->after_stop, 1))
+        broken(task, "polled again after it was stopped");
+    if (PROMISE_ADD(task->polls, 1) == 0) {
+        task->runner = pthread_self();
+        if (name) {
+            if (PROMISE_ADD(name->running, 1) >= WIDEST)
+                broken(task, "too many of a name at once");
+            if (name->last >= task->order)
+                broken(task, "started after one that was added later");
+            name->last = task->order;
+        }
+    }
+    if (!pthread_equal(task->runner, pthread_self()))
+        broken(task, "polled on another thread");
+    task->plain_polls++;
+    if (atomic_load_explicit(&task->stop_ok, memory_order_acquire) && !ts_should_stop(token))
+        broken(task, "stopped, and ts_should_stop says false");
+    task->answered = step(task, token, &random);
+    task->random = random.state;
+    ts_poll answered = task->answered;
+    PROMISE_ADD(task->inside, -1);
+    return answered;
+}
+
+static void drop_task(void *user_data)
+{
+    struct task *task = user_data;
+    struct random random = { task->random };
+    if (PROMISE_GET(promise_quiet))
+        broken(task, "dropped after a shutdown has returned");
+    if (PROMISE_ADD(task->drops, 1))
+        broken(task, "dropped twice");
+    if (PROMISE_GET(task->refused))
+        broken(task, "a refused task is dropped");
+    if (PROMISE_GET(task->inside))
+        broken(task, "dropped in its poll");
+    if (PROMISE_GET(task->final))
+        broken(task, "dropped after its end was seen");
+    if (PROMISE_GET(task->polls) > 0 && !pthread_equal(task->runner, pthread_self()))
+        broken(task, "dropped on another thread");
+    if (task->plain_polls != PROMISE_GET(task->polls))
+        broken(task, "its drop does not see what its polls wrote");
+    task->plain_drops++;
+    if (task->fd >= 0)
+        close(task->fd);
+    if (task->name && PROMISE_GET(task->polls) > 0)
+        PROMISE_ADD(task->name->running, -1);
+    if (one_in(&random, 20))
+        random_call(&random, true);
+}
+
+/* Calls ------------------------------------------------------------------- */
+
+static struct task *some_task(struct random *random)
+{
+    int count = PROMISE_GET(next_task);
+    count = count > capacity ? capacity : count;
+    if (count == 0)
+        return NULL;
+    int at = one_in(random, 2) ? below(random, count) : count - 1 - below(random, count < 60 ? count : 60);
+    return atomic_load_explicit(&tasks[at].published, memory_order_acquire) ? &tasks[at] : NULL;
+}
+
+static void see(struct task *task, ts_state state, int before, int begun)
+{
+    if (before && before != (int)state)
+        broken(task, "its final state changes");
+    if (state == TS_PENDING && begun)
+        broken(task, "pending after it began");
+    if (state <= TS_RUNNING)
+        return;
+    int none = 0;
+    if (atomic_compare_exchange_strong_explicit(&task->final, &none, (int)state, memory_order_relaxed,
+                                                memory_order_relaxed))
+        PROMISE_ADD(seen[state], 1);
+    else if (none != (int)state)
+        broken(task, "two final states");
+    if (PROMISE_GET(task->drops) != 1 || task->plain_drops != 1)
+        broken(task, "ended before its drop");
+    if (PROMISE_GET(task->inside))
+        broken(task, "ended in its poll");
+    if (state != TS_CANCELLED && PROMISE_GET(task->stop_ok))
+        broken(task, "stopped, and it ended in another way");
+    switch (state) {
+    case TS_COMPLETED:
+        if (task->answered != TS_POLL_READY)
+            broken(task, "completed");
+        break;
+    case TS_FAILED:
+        if (task->answered != TS_POLL_FAILED)
+            broken(task, "failed");
+        break;
+    case TS_TIMEOUT:
+        if (!task->timed)
+            broken(task, "timed out");
+        break;
+    default:
+        if (PROMISE_GET(task->polls) && !PROMISE_GET(task->stop_asked) &&
+            PROMISE_GET(promise_forced) == PROMISE_GET(task->forced))
+            broken(task, "cancelled, and nobody stopped it");
+    }
+}
+
+static void stop(struct task *task)
+{
+    PROMISE_ADD(task->stop_asked, 1);
+    if (CALL(ts_force_stop, (scheduler, task->id),
+             OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_ALREADY_FINISHED) |
+             OR(TS_ERROR_ALREADY_STOPPING)) == TS_OK) {
+        atomic_store_explicit(&task->stop_ok, 1, memory_order_release);
+        int final = PROMISE_GET(task->final);
+        if (final && final != TS_CANCELLED)
+            broken(task, "ts_force_stop gave TS_OK after the end");
+    }
+}
+
+static void look(struct task *task, struct random *random, bool inside)
+{
+    int before = PROMISE_GET(task->final), begun = PROMISE_GET(task->polls);
+    ts_task_status status = TS_TASK_STATUS_INIT;
+    ts_state state = TS_PENDING;
+    ts_error error;
+    switch (below(random, 3)) {
+    case 0:
+        error = CALL(ts_get_task_state, (scheduler, task->id, &state), OR(TS_OK) | OR(TS_ERROR_NOT_FOUND));
+        break;
+    case 1:
+        error = CALL(ts_get_task_status, (scheduler, task->id, &status), OR(TS_OK) | OR(TS_ERROR_NOT_FOUND));
+        state = status.state;
+        if (error == TS_OK && (status.kind != TS_ASYNC ||
+                               strcmp(status.task_name, task->name ? task->name->text : "") != 0))
+            broken(task, "its status has another kind or name");
+        break;
+    default:
+        error = CALL(ts_wait, (scheduler, task->id, inside ? 0 : 1e-6 * below(random, 500), &status),
+                     OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_NOT_FINISHED) | OR(TS_ERROR_TIMED_OUT));
+        state = status.state;
+    }
+    if (error == TS_OK)
+        see(task, state, before, begun);
+    if (error == TS_ERROR_NOT_FOUND) {
+        if (PROMISE_GET(task->drops) != 1 || PROMISE_GET(task->inside))
+            broken(task, "not found before its end");
+        if (task->keeps && !PROMISE_GET(task->forgotten))
+            broken(task, "kept, and not found");
+    }
+}
+
+static void add(struct random *random, bool inside)
+{
+    if (PROMISE_GET(accepted) >= quota)
+        return;
+    struct name *name = one_in(random, 3) ? NULL : &names[below(random, 1 + below(random, NAMES))];
+    if (name && (inside ? pthread_mutex_trylock(&name->adding) : pthread_mutex_lock(&name->adding)))
+        return;
+    if (pthread_rwlock_tryrdlock(&adding)) {
+        if (name)
+            pthread_mutex_unlock(&name->adding);
+        return;
+    }
+    int at = PROMISE_ADD(next_task, 1);
+    if (at < capacity) {
+        struct task *task = &tasks[at];
+        int dice = below(random, 100);
+        task->work = dice < 40 ? READY : dice < 60 ? SLEEPS : dice < 75 ? WOKEN : dice < 83 ? HEARS :
+                     dice < 88 ? FOLLOWS : dice < 93 ? RACES : dice < 96 ? IDLES : CALLS;
+        /* Only earlier ones, so that there is no circle. */
+        if (task->work == FOLLOWS && (!(task->target = some_task(random)) || task->target >= task))
+            task->work = READY;
+        task->name = name;
+        task->order = name ? name->accepted : 0;
+        task->left = 1 + below(random, 3);
+        task->fails = one_in(random, 6);
+        task->has_result = one_in(random, 4);
+        task->keeps = one_in(random, 30);
+        task->random = random_of(seed + (uint64_t)round_number, (uint64_t)at).state;
+        task->fd = -1;
+        task->answered = TS_POLL_PENDING;
+        PROMISE_SET(task->forced, PROMISE_GET(promise_forced_ended));
+        ts_task_options options = TS_TASK_OPTIONS_INIT;
+        options.name = name ? name->text : NULL;
+        options.poll = poll_task;
+        options.user_data = task;
+        options.drop = drop_task;
+        task->timed = task->work == IDLES || one_in(random, 8);
+        if (task->timed) {
+            options.flags |= TS_TIMEOUT_PROCESSING;
+            options.timeout_seconds = 1e-6 * (50 + below(random, 5000));
+        }
+        if (task->keeps)
+            options.flags |= TS_KEEP;
+        if (name && task->fails && one_in(random, 30))
+            options.flags |= TS_BAN_ON_FAILURE;
+        uint64_t errors = OR(TS_OK) | OR(TS_ERROR_SHUTTING_DOWN);
+        if (name)
+            errors |= OR(TS_ERROR_QUEUE_FULL) | OR(TS_ERROR_BANNED);
+        ts_error error = CALL(ts_submit, (scheduler, &options, &task->id), errors);
+        if (error == TS_OK) {
+            if (name)
+                name->accepted++;
+            PROMISE_ADD(accepted, 1);
+            atomic_store_explicit(&task->published, 1, memory_order_release);
+        } else {
+            PROMISE_SET(task->refused, 1);
+            PROMISE_ADD(refused, 1);
+            if (PROMISE_GET(task->polls) || PROMISE_GET(task->drops))
+                broken(task, "refused, and polled or dropped");
+        }
+        if (error == TS_OK && one_in(random, 25)) {
+            if (one_in(random, 2) && !inside)
+                nap(below(random, 300));
+            stop(task);
+        }
+        pthread_rwlock_unlock(&adding);
+        if (name)
+            pthread_mutex_unlock(&name->adding);
+        if (error == TS_ERROR_QUEUE_FULL && !inside)
+            nap(20);
+        if (error == TS_OK && !inside && one_in(random, 2000)) {
+            ts_task_status status = TS_TASK_STATUS_INIT;
+            error = CALL(ts_wait, (scheduler, task->id, 30, &status),
+                         OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_TIMED_OUT));
+            if (error == TS_ERROR_TIMED_OUT)
+                broken(task, "it does not end");
+            if (error == TS_OK)
+                see(task, status.state, 0, 1);
+        }
+        return;
+    }
+    pthread_rwlock_unlock(&adding);
+    if (name)
+        pthread_mutex_unlock(&name->adding);
+}
+
+static void random_call(struct random *random, bool inside)
+{
+    static const char *const widths[] = { "1", "2", "3", "6" }, *const queues[] = { "1", "30", "0", "200" };
+    int dice = below(random, 1000);
+    struct task *task;
+    const char *name = names[below(random, NAMES)].text;
+    if (dice < 700) {
+        add(random, inside);
+    } else if (dice < 760) {
+        if ((task = some_task(random)) != NULL)
+            stop(task);
+    } else if (dice < 930) {
+        if ((task = some_task(random)) != NULL)
+            look(task, random, inside);
+    } else if (dice < 960) {
+        ts_value value;
+        if ((task = some_task(random)) != NULL &&
+            CALL(ts_get_task_result, (scheduler, task->id, &value),
+                 OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_NOT_FINISHED) | OR(TS_ERROR_NO_RESULT)) ==
+                TS_OK) {
+            if (value.data != task || !task->has_result || PROMISE_GET(task->stop_ok))
+                broken(task, "it has a result");
+            ts_value_free(&value);
+        }
+    } else if (dice < 970) {
+        if ((task = some_task(random)) != NULL && !stores_all) {
+            PROMISE_SET(task->forgotten, 1);
+            CALL(ts_task_forget, (scheduler, task->id), OR(TS_OK) | OR(TS_ERROR_NOT_FOUND));
+        }
+    } else if (dice < 978) {
+        if (CALL(ts_ban_task_name, (scheduler, TS_ASYNC, name), OR(TS_OK) | OR(TS_ERROR_ALREADY_BANNED)) == TS_OK &&
+            !inside)
+            nap(below(random, 200));
+        CALL(ts_allow_task_name, (scheduler, TS_ASYNC, name), OR(TS_OK) | OR(TS_ERROR_NOT_BANNED));
+    } else if (dice < 984) {
+        CALL(ts_allow_task_name, (scheduler, TS_ASYNC, name), OR(TS_OK) | OR(TS_ERROR_NOT_BANNED));
+    } else if (dice < 990) {
+        size_t cancelled;
+        CALL(ts_cancel_all_queued_tasks_by_name, (scheduler, TS_ASYNC, name, &cancelled), OR(TS_OK));
+    } else if (dice < 994) {
+        CALL(ts_update_config, (scheduler, "maximum_event_loop_tasks", widths[below(random, 4)]), OR(TS_OK));
+    } else if (dice < 998) {
+        CALL(ts_update_config, (scheduler, "maximum_queue_async", queues[below(random, 4)]), OR(TS_OK));
+    } else if (one_in(random, 20)) {
+        char *text = NULL;
+        CALL(ts_get_all_queue_info, (scheduler, TS_ASYNC, true, &text), OR(TS_OK));
+        ts_string_free(text);
+    }
+}
+
+static void *caller(void *argument)
+{
+    struct random random = random_of(seed * 1000 + (uint64_t)round_number, (uint64_t)(intptr_t)argument);
+    while (!PROMISE_GET(stop_threads))
+        random_call(&random, false);
+    return NULL;
+}
+
+/* Rounds ------------------------------------------------------------------ */
+
+static void shut_down(bool force)
+{
+    if (force)
+        PROMISE_ADD(promise_forced, 1);
+    PROMISE_ADD(promise_shutdowns, 1);
+    CALL(ts_shutdown, (scheduler, force), OR(TS_OK));
+    if (force)
+        PROMISE_ADD(promise_forced_ended, 1);
+    PROMISE_ADD(promise_shutdowns_ended, 1);
+}
+
+static long play_round(int count, int threads)
+{
+    struct random random = random_of(seed, UINT64_C(1) << 40 | (uint64_t)round_number);
+    char yaml[160];
+    pthread_t callers[MOST_THREADS], runners[2];
+    quota = count;
+    capacity = 2 * count + 64;
+    stores_all = one_in(&random, 2);
+    tasks = calloc((size_t)capacity, sizeof *tasks);
+    if (!tasks)
+        abort();
+    for (int i = 0; i < NAMES; i++) {
+        names[i].accepted = 0;
+        names[i].last = -1;
+        PROMISE_SET(names[i].running, 0);
+    }
+    PROMISE_SET(next_task, 0);
+    PROMISE_SET(accepted, 0);
+    PROMISE_SET(stop_threads, 0);
+    PROMISE_SET(stop_errands, 0);
+    PROMISE_SET(promise_quiet, 0);
+    late_count = 0;
+    snprintf(yaml, sizeof yaml, "event_loop_threads: %d\nmaximum_task_info_storage: %d\nmax_idle_time: %s\n",
+             1 + below(&random, 3), stores_all ? 100000 : 60, one_in(&random, 4) ? "0.0005" : "60");
+    CALL(ts_scheduler_new, (yaml, &scheduler), OR(TS_OK));
+    phase = "calls";
+    for (int i = 0; i < threads; i++)
+        if (pthread_create(&callers[i], NULL, caller, (void *)(intptr_t)i))
+            abort();
+    for (int i = 0; i < 2; i++)
+        if (pthread_create(&runners[i], NULL, do_errands, (void *)(intptr_t)i))
+            abort();
+    int next_shutdown = count / 3;
+    while (PROMISE_GET(accepted) < quota && PROMISE_GET(next_task) < capacity) {
+        nap(200);
+        if (PROMISE_GET(accepted) >= next_shutdown) {
+            next_shutdown += count / 3;
+            phase = "shutdown";
+            shut_down(one_in(&random, 2));
+            phase = "quiet shutdown";
+            pthread_rwlock_wrlock(&adding);
+            shut_down(one_in(&random, 2));
+            PROMISE_SET(promise_quiet, 1);
+            nap(1000);
+            PROMISE_SET(promise_quiet, 0);
+            pthread_rwlock_unlock(&adding);
+            phase = "calls";
+        }
+    }
+    PROMISE_SET(stop_threads, 1);
+    for (int i = 0; i < threads; i++)
+        pthread_join(callers[i], NULL);
+    phase = "the last shutdown";
+    int used = PROMISE_GET(next_task) < capacity ? PROMISE_GET(next_task) : capacity;
+    bool by_free = !stores_all && one_in(&random, 2);
+    if (by_free) {
+        PROMISE_ADD(promise_forced, 1);
+    } else {
+        shut_down(one_in(&random, 2));
+        PROMISE_SET(promise_quiet, 1);
+        used = PROMISE_GET(next_task) < capacity ? PROMISE_GET(next_task) : capacity;
+        for (int i = 0; i < used; i++) {
+            ts_state state;
+            if (!PROMISE_GET(tasks[i].published))
+                continue;
+            ts_error error = CALL(ts_get_task_state, (scheduler, tasks[i].id, &state),
+                                  OR(TS_OK) | (stores_all ? 0 : OR(TS_ERROR_NOT_FOUND)));
+            if (error == TS_OK && state <= TS_RUNNING)
+                broken(&tasks[i], "not ended after a shutdown");
+            if (error == TS_OK)
+                see(&tasks[i], state, PROMISE_GET(tasks[i].final), PROMISE_GET(tasks[i].polls));
+        }
+    }
+    /* Wakers are used until the scheduler is freed, and after. */
+    if (!by_free) {
+        PROMISE_SET(stop_errands, 1);
+        pthread_mutex_lock(&errand_mutex);
+        pthread_cond_broadcast(&errand_news);
+        pthread_mutex_unlock(&errand_mutex);
+        for (int i = 0; i < 2; i++)
+            pthread_join(runners[i], NULL);
+    } else {
+        shut_down(true);
+        PROMISE_SET(stop_errands, 1);
+        pthread_mutex_lock(&errand_mutex);
+        pthread_cond_broadcast(&errand_news);
+        pthread_mutex_unlock(&errand_mutex);
+        for (int i = 0; i < 2; i++)
+            pthread_join(runners[i], NULL);
+    }
+    ts_scheduler_free(scheduler);
+    for (int i = 0; i < late_count; i++) {
+        CALL(ts_waker_wake, (late[i]), OR(TS_ERROR_SHUTTING_DOWN));
+        ts_waker_free(late[i]);
+    }
+    phase = "audit";
+    used = PROMISE_GET(next_task) < capacity ? PROMISE_GET(next_task) : capacity;
+    for (int i = 0; i < used; i++) {
+        struct task *task = &tasks[i];
+        if (PROMISE_GET(task->published)) {
+            if (PROMISE_GET(task->drops) != 1 || PROMISE_GET(task->inside))
+                broken(task, "at the end: not dropped once");
+        } else if (PROMISE_GET(task->drops) || PROMISE_GET(task->polls)) {
+            broken(task, "at the end: refused, and polled or dropped");
+        }
+        if (PROMISE_GET(task->results_made) != PROMISE_GET(task->results_dropped))
+            broken(task, "at the end: its result was not dropped once");
+    }
+    for (int i = 0; i < NAMES; i++)
+        if (PROMISE_GET(names[i].running))
+            promise_broken(NULL, "at the end: %s runs", names[i].text);
+    free(tasks);
+    return PROMISE_GET(accepted);
+}
+
+static void *guard(void *argument)
+{
+    sigset_t *set = argument;
+    int signal;
+    sigwait(set, &signal);
+    fprintf(stderr, "HANGS: %s\n  in %s, round %d, %d accepted\n", promise_context, phase, round_number,
+            PROMISE_GET(accepted));
+    int shown = 0;
+    for (int i = 0; i < PROMISE_GET(next_task) && i < capacity && shown < 10; i++)
+        if (PROMISE_GET(tasks[i].published) && !PROMISE_GET(tasks[i].drops)) {
+            ts_task_status status = TS_TASK_STATUS_INIT;
+            ts_get_task_status(scheduler, tasks[i].id, &status);
+            fprintf(stderr, "  task %d: work %d, name %s, order %ld, polls %d, inside %d, stop ok %d, state %d, stopping %d\n",
+                    i, (int)tasks[i].work, tasks[i].name ? tasks[i].name->text : "(none)", tasks[i].order,
+                    PROMISE_GET(tasks[i].polls), PROMISE_GET(tasks[i].inside), PROMISE_GET(tasks[i].stop_ok),
+                    (int)status.state, (int)status.stopping);
+            shown++;
+        }
+    fflush(NULL);
+    _Exit(3);
+}
+
+static long number(const char *text, long least, long most)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (*end || end == text || value < least || value > most) {
+        fprintf(stderr, "usage: stress_async [tasks [seed [threads]]]\n");
+        exit(2);
+    }
+    return value;
+}
+
+int main(int argc, char **argv)
+{
+    long count = argc > 1 ? number(argv[1], 1, 100000000) : 200000, done = 0;
+    seed = (unsigned long)(argc > 2 ? number(argv[2], 0, 1000000000) : 1);
+    int threads = (int)(argc > 3 ? number(argv[3], 1, MOST_THREADS) : 3);
+    snprintf(promise_context, sizeof promise_context, "again: stress_async %ld %lu %d", count, seed, threads);
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    pthread_t guardian;
+    if (pthread_create(&guardian, NULL, guard, &set))
+        abort();
+    pthread_detach(guardian);
+    const char *seconds = getenv("STRESS_SECONDS");
+    alarm(seconds ? (unsigned)number(seconds, 1, 100000) : 60);
+    pthread_rwlockattr_t writers_first;
+    pthread_rwlockattr_init(&writers_first);
+    pthread_rwlockattr_setkind_np(&writers_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&adding, &writers_first);
+    for (int i = 0; i < NAMES; i++) {
+        pthread_mutex_init(&names[i].adding, NULL);
+        snprintf(names[i].text, sizeof names[i].text, "name %d", i);
+    }
+    struct timespec start, end;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (long left = count; left > 0; left = count - done, round_number++)
+        done += play_round(left < ROUND_TASKS ? (int)left : ROUND_TASKS, threads);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    alarm(0);
+    printf("stress_async %ld %lu %d: %ld accepted, %d refused (%ld full, %ld banned, %ld shutting down), "
+           "%ld polls, %ld errands; seen: %ld completed, %ld failed, %ld timed out, %ld cancelled; "
+           "%d shutdowns; %.2f s\n",
+           count, seed, threads, done, PROMISE_GET(refused), answers[TS_ERROR_QUEUE_FULL],
+           answers[TS_ERROR_BANNED], answers[TS_ERROR_SHUTTING_DOWN], polls, errands_done,
+           seen[TS_COMPLETED], seen[TS_FAILED], seen[TS_TIMEOUT], seen[TS_CANCELLED],
+           PROMISE_GET(promise_shutdowns), (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+    return 0;
+}
