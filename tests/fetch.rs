@@ -125,7 +125,11 @@ fn bad_endpoints_harm_nobody_else() {
     assert_eq!(ended.status, Some(1), "{}", ended.stderr);
     assert!(begin.elapsed() >= Duration::from_secs(3));
     for (url, words) in &bad {
-        assert!(ended.stderr.contains(&format!("fetch: {url}: {words}")), "{url}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(&format!("fetch: {url}: {words}")),
+            "{url}: {}",
+            ended.stderr
+        );
     }
     let good = urls.len() - bad.len();
     let said = format!("{good} of {} fetched", urls.len());
@@ -158,7 +162,8 @@ fn a_thousand_connections_are_open_at_once_on_one_thread() {
     let arguments = ["-n", &number, "-c", &number, "-t", "90"];
     let (ended, into) = run(&program, &server, &arguments, &urls);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-    let said = format!("{count} of {count} fetched, {} bytes, at most {count} connections", 3 * count);
+    let said =
+        format!("{count} of {count} fetched, {} bytes, at most {count} connections", 3 * count);
     assert!(String::from_utf8_lossy(&ended.stdout).starts_with(&said), "{:?}", ended.stdout);
     assert!((1..=count).all(|number| {
         fs::read(into.join(number.to_string())).is_ok_and(|body| body == b"all")
