@@ -186,7 +186,9 @@ typedef struct ts_scheduler ts_scheduler;
 ts_error ts_scheduler_new(const char *config_yaml, ts_scheduler **out);
 
 /// Shuts the scheduler down as ts_shutdown with force_cleanup does, and frees
-/// it. NULL does nothing. No other thread may be using the scheduler.
+/// it. NULL does nothing. No other thread may be using the scheduler, and one
+/// that waits in ts_wait or ts_submit is: call ts_shutdown, which ends what it
+/// waits for, join your threads, then free.
 ///
 /// Inside a task nothing is freed, and the log says so.
 ///
@@ -243,7 +245,7 @@ typedef enum {
 typedef enum {
     /// Added, not started.
     TS_PENDING = 1,
-    /// Its function was called and has not returned.
+    /// Its function was called, and it or its drop has not returned.
     TS_RUNNING = 2,
     /// Its function returned 0.
     TS_COMPLETED = 3,
@@ -256,8 +258,9 @@ typedef enum {
     TS_CANCELLED = 6,
 } ts_state;
 
-/// What a running task has of the scheduler: see "Inside a task". Valid until
-/// the task's function returns.
+/// What a running task has of the scheduler: see "Inside a task". Valid during
+/// one call of the task's function. An async task gets its token anew with
+/// every poll: do not keep it between polls, take a waker.
 typedef struct ts_token ts_token;
 
 /// The function of a linear task. Return 0 for completed, any other number for
@@ -291,7 +294,7 @@ typedef void (*ts_drop_fn)(void *user_data);
 /// Flag: when the queue is full, wait up to wait_seconds for room.
 #define TS_WAIT_FOR_ROOM 8
 /// Flag: when the task is told to stop, break the system call that it blocks
-/// in.
+/// in. Accepted, and without effect in this version.
 #define TS_INTERRUPT_BLOCKING 16
 /// Flag: when the task still runs stuck_grace seconds after it was told to
 /// stop, let the next of its name start beside it.
@@ -312,8 +315,8 @@ typedef struct {
     void *user_data;
     /// Frees user_data; NULL for nothing to free.
     ts_drop_fn drop;
-    /// With TS_TIMEOUT_PROCESSING: how long the task may run; 0 takes
-    /// watch_dog_time from the configuration.
+    /// How long the task may run, with TS_TIMEOUT_PROCESSING; without that
+    /// flag it has no effect. 0 takes watch_dog_time from the configuration.
     double timeout_seconds;
     /// With TS_WAIT_FOR_ROOM: how long to wait; may be TS_FOREVER.
     double wait_seconds;
@@ -606,7 +609,7 @@ typedef struct {
     /// While it runs after it was told to stop: the state in which it will
     /// end. Else 0.
     ts_state stopping;
-    /// What the function of a failed task returned. Else 0.
+    /// Of a failed task what its function returned; of an async one 1. Else 0.
     int32_t code;
     /// TS_STATUS_STUCK, or 0.
     uint32_t flags;
@@ -651,8 +654,9 @@ ts_error ts_get_task_status(ts_scheduler *scheduler,
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
 /// TS_ERROR_WOULD_DEADLOCK inside a task for the task itself or one that
 /// queues behind it, and inside an async task for any that has not ended. A
-/// task that ended so long ago that it is no longer known gives
-/// TS_ERROR_NOT_FOUND.
+/// task that ended and is no longer among the last maximum_task_info_storage
+/// gives TS_ERROR_NOT_FOUND: use TS_KEEP to wait for one at any time later. A
+/// wait that began before its end gets TS_OK.
 ///
 /// Any thread. Blocks up to the time. From a task: yes; if async, with 0 only.
 ts_error ts_wait(ts_scheduler *scheduler,
@@ -712,9 +716,10 @@ ts_error ts_list_tasks(ts_scheduler *scheduler,
                        size_t capacity,
                        size_t *out_count);
 
-/// A text for people: the running and pending tasks of a kind with their
-/// times, and the last ten errors; with show_id also the ids. Free it with
-/// ts_string_free.
+/// A text for people: the tasks of a kind that are known, finished ones
+/// included, in the order of their adds and with the time that each ran, NaN
+/// for one that never started; and the last ten errors. With show_id also the
+/// ids. Free it with ts_string_free.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
 ///

@@ -53,7 +53,9 @@ pub unsafe fn set_callback(
     user_data: *mut c_void,
     drop: Option<DropFn>,
 ) -> Result<()> {
-    let next = log.map(|log| Arc::new(Callback { log, user_data: Owned::new(user_data, drop) }));
+    // Taken over even without a function, and then dropped at once.
+    let user_data = Owned::new(user_data, drop);
+    let next = log.map(|log| Arc::new(Callback { log, user_data }));
     let earlier = {
         let mut current = current().lock();
         ON.store(next.is_some(), Relaxed);

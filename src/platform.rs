@@ -1,6 +1,30 @@
 //! What the operating system has to be asked for by hand.
 
+use std::ffi::{CStr, c_void};
 use std::mem::MaybeUninit;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How often this process has come out of a fork since the library was first used: the same
+/// number as before means the same process.
+#[inline]
+pub fn forks() -> u32 {
+    FORKS.load(Ordering::Relaxed)
+}
+
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// From now on [`forks`] counts.
+pub fn count_forks() {
+    static ONCE: Once = Once::new();
+    extern "C" fn in_child() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    ONCE.call_once(|| {
+        // SAFETY: the handler touches an atomic and nothing else.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+}
 
 /// While this lives, its thread takes no signal, and threads that it makes never will.
 #[derive(Debug)]
@@ -24,6 +48,32 @@ impl Drop for SignalsBlocked {
     fn drop(&mut self) {
         // SAFETY: the set was filled by the call that blocked.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+    }
+}
+
+/// Tells a leak checker, where the host has one, that pointers in this mapping count: it looks
+/// through what `malloc` gave, and records live elsewhere.
+pub fn show_leak_checker(start: *const c_void, size: usize) {
+    call_leak_checker(c"__lsan_register_root_region", start, size);
+}
+
+/// The mapping goes away.
+pub fn hide_from_leak_checker(start: *const c_void, size: usize) {
+    call_leak_checker(c"__lsan_unregister_root_region", start, size);
+}
+
+fn call_leak_checker(name: &CStr, start: *const c_void, size: usize) {
+    // SAFETY: a name with its NUL; where LeakSanitizer is linked its function is found, and takes
+    // these.
+    unsafe {
+        let function = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
+        if !function.is_null() {
+            let function = std::mem::transmute::<
+                *mut c_void,
+                unsafe extern "C" fn(*const c_void, usize),
+            >(function);
+            function(start, size);
+        }
     }
 }
 

@@ -15,10 +15,12 @@ use crate::sync::Mutex;
 use crate::task::{Function, RawTask, TaskOptions, TaskStatus, Value};
 use crate::token::Token;
 use crate::workers::Pool;
-use crate::{clock, info};
+use crate::{clock, info, platform};
 use std::ffi::{OsStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// One instance: its names, limits and threads.
 ///
@@ -36,12 +38,15 @@ pub struct Scheduler {
     ending: Mutex<()>,
     /// Held while settings are changed.
     changing: Mutex<()>,
+    /// [`platform::forks`] when it was made: in a forked child it is no longer ours.
+    forks: u32,
 }
 
 impl Scheduler {
     /// A scheduler with the built-in configuration changed by this YAML text (empty: unchanged).
     /// Its threads start with the first task.
     pub fn new(config_yaml: &str) -> Result<Scheduler> {
+        platform::count_forks();
         let mut values = config::defaults();
         config::apply_yaml(&mut values, config_yaml)?;
         let settings = Arc::new(Settings::new(&values));
@@ -59,24 +64,43 @@ impl Scheduler {
             shutdowns: Mutex::new(0),
             ending: Mutex::new(()),
             changing: Mutex::new(()),
+            forks: platform::forks(),
         })
     }
 
     /// The process-wide one, made at first use with the file that the environment variable
     /// `TASK_SCHEDULING_CONFIG` names, if it is set. While that file cannot be used, this fails.
     pub fn default_instance() -> Result<&'static Scheduler> {
-        static DEFAULT: OnceLock<Scheduler> = OnceLock::new();
-        if let Some(scheduler) = DEFAULT.get() {
-            return Ok(scheduler);
-        }
-        let fresh = match std::env::var_os("TASK_SCHEDULING_CONFIG") {
-            Some(path) => {
-                let made = Scheduler::new(&read_config(&path)?);
-                made.map_err(|error| in_file(&path, error))?
+        // No lock: a fork may happen at any time, and a child finds it as it was. Once set, a
+        // scheduler is never freed; that of the parent stays behind in a child.
+        static DEFAULT: AtomicPtr<Scheduler> = AtomicPtr::new(ptr::null_mut());
+        loop {
+            let seen = DEFAULT.load(Ordering::Acquire);
+            // SAFETY: null, or what was leaked below.
+            if let Some(scheduler) = unsafe { seen.as_ref() }
+                && scheduler.is_of_this_process()
+            {
+                return Ok(scheduler);
             }
-            None => Scheduler::new("")?,
-        };
-        Ok(DEFAULT.get_or_init(|| fresh))
+            let made = match std::env::var_os("TASK_SCHEDULING_CONFIG") {
+                Some(path) => {
+                    let made = Scheduler::new(&read_config(&path)?);
+                    made.map_err(|error| in_file(&path, error))?
+                }
+                None => Scheduler::new("")?,
+            };
+            let fresh = Box::into_raw(Box::new(made));
+            if DEFAULT.compare_exchange(seen, fresh, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+                // SAFETY: nobody else has seen it.
+                drop(unsafe { Box::from_raw(fresh) });
+            }
+        }
+    }
+
+    /// Whether no fork lies between its making and now.
+    #[inline]
+    pub fn is_of_this_process(&self) -> bool {
+        self.forks == platform::forks()
     }
 
     /// Adds a task that is a C function.
@@ -361,6 +385,11 @@ impl Scheduler {
 
     /// Forced shutdown for good, then frees; inside a task nothing is freed, and the log says so.
     pub fn free(self: Box<Self>) {
+        if !self.is_of_this_process() {
+            // The parent's: its threads are not here, and its locks may be held for ever.
+            std::mem::forget(self);
+            return;
+        }
         if host::inside_host_code() {
             log::line(LogLevel::Error, || {
                 "ts_scheduler_free was called from inside a task or callback: nothing was freed"
@@ -379,6 +408,9 @@ impl Scheduler {
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
+        if !self.is_of_this_process() {
+            return;
+        }
         self.close_down(true);
     }
 }

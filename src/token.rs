@@ -53,6 +53,7 @@ impl Token {
         if self.is_async() {
             return Err(would_block());
         }
+        self.check_thread()?;
         match self.core().sleep(self.index, clock::deadline_in(seconds)) {
             true => Err(ErrorCode::Stopped.into()),
             false => Ok(()),
@@ -93,7 +94,7 @@ impl Token {
         }
         Err(Error::new(
             ErrorCode::WrongThread,
-            "only the thread that runs the task may set its result and error",
+            "only the thread that runs the task may do that with its token",
         ))
     }
 }

@@ -53,6 +53,11 @@ fn stopping() {
 }
 
 #[test]
+fn forks() {
+    theme("forks");
+}
+
+#[test]
 fn lifecycle() {
     theme("lifecycle");
 }

@@ -11,7 +11,7 @@
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicPtr, Ordering::*};
-use crate::{ErrorCode, Result};
+use crate::{ErrorCode, Result, platform};
 use crossbeam_utils::CachePadded;
 use std::ptr::{self, NonNull};
 
@@ -240,7 +240,9 @@ impl<T: Place> Slab<T> {
         let block = self.block(start);
         if start.is_multiple_of(BLOCK) {
             // SAFETY: `Place` is good as zero bytes.
-            block.store(unsafe { map::<T>(BLOCK as usize)? }.as_ptr(), Release);
+            let places = unsafe { map::<T>(BLOCK as usize)? }.as_ptr();
+            platform::show_leak_checker(places.cast(), BLOCK as usize * size_of::<T>());
+            block.store(places, Release);
         }
         if start.is_multiple_of(CHUNK) {
             // All pages of a chunk at once; where the system does not know how, one by one.
@@ -332,6 +334,7 @@ impl<T> Drop for Slab<T> {
                     // They are put up in order.
                     break;
                 }
+                platform::hide_from_leak_checker(block.cast(), BLOCK as usize * size_of::<T>());
                 libc::munmap(block.cast(), BLOCK as usize * size_of::<T>());
             }
             libc::munmap(self.blocks.as_ptr().cast(), size_of::<Blocks<T>>());

@@ -43,7 +43,11 @@ pub(super) unsafe fn scheduler<'a>(handle: *const ts_scheduler) -> Result<&'a Sc
         return Scheduler::default_instance();
     }
     // SAFETY: the caller's promise; a handle is what `ts_scheduler_new` made of a box.
-    Ok(unsafe { &*handle.cast::<Scheduler>() })
+    let scheduler = unsafe { &*handle.cast::<Scheduler>() };
+    if !scheduler.is_of_this_process() {
+        return Err(ErrorCode::Forked.into());
+    }
+    Ok(scheduler)
 }
 
 /// The token behind the pointer; NULL is that of the linear task this thread is running, if any.

@@ -43,7 +43,7 @@ pub struct ts_task_status {
     /// While it runs after it was told to stop: the state in which it will
     /// end. Else 0.
     pub stopping: MaybeUninit<ts_state>,
-    /// What the function of a failed task returned. Else 0.
+    /// Of a failed task what its function returned; of an async one 1. Else 0.
     pub code: i32,
     /// TS_STATUS_STUCK, or 0.
     pub flags: u32,
@@ -180,8 +180,9 @@ pub unsafe extern "C" fn ts_get_task_status(
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
 /// TS_ERROR_WOULD_DEADLOCK inside a task for the task itself or one that
 /// queues behind it, and inside an async task for any that has not ended. A
-/// task that ended so long ago that it is no longer known gives
-/// TS_ERROR_NOT_FOUND.
+/// task that ended and is no longer among the last maximum_task_info_storage
+/// gives TS_ERROR_NOT_FOUND: use TS_KEEP to wait for one at any time later. A
+/// wait that began before its end gets TS_OK.
 ///
 /// Any thread. Blocks up to the time. From a task: yes; if async, with 0 only.
 #[unsafe(no_mangle)]
@@ -305,9 +306,10 @@ pub unsafe extern "C" fn ts_list_tasks(
     })
 }
 
-/// A text for people: the running and pending tasks of a kind with their
-/// times, and the last ten errors; with show_id also the ids. Free it with
-/// ts_string_free.
+/// A text for people: the tasks of a kind that are known, finished ones
+/// included, in the order of their adds and with the time that each ran, NaN
+/// for one that never started; and the last ten errors. With show_id also the
+/// ids. Free it with ts_string_free.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
 ///

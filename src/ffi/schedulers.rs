@@ -47,7 +47,9 @@ pub unsafe extern "C" fn ts_scheduler_new(
 }
 
 /// Shuts the scheduler down as ts_shutdown with force_cleanup does, and frees
-/// it. NULL does nothing. No other thread may be using the scheduler.
+/// it. NULL does nothing. No other thread may be using the scheduler, and one
+/// that waits in ts_wait or ts_submit is: call ts_shutdown, which ends what it
+/// waits for, join your threads, then free.
 ///
 /// Inside a task nothing is freed, and the log says so.
 ///

@@ -70,7 +70,7 @@ pub enum ts_kind {
 pub enum ts_state {
     /// Added, not started.
     TS_PENDING = 1,
-    /// Its function was called and has not returned.
+    /// Its function was called, and it or its drop has not returned.
     TS_RUNNING = 2,
     /// Its function returned 0.
     TS_COMPLETED = 3,
@@ -105,8 +105,9 @@ impl From<Kind> for ts_kind {
     }
 }
 
-/// What a running task has of the scheduler: see "Inside a task". Valid until
-/// the task's function returns.
+/// What a running task has of the scheduler: see "Inside a task". Valid during
+/// one call of the task's function. An async task gets its token anew with
+/// every poll: do not keep it between polls, take a waker.
 pub struct ts_token {
     _opaque: (),
 }
@@ -147,7 +148,7 @@ pub const TS_KEEP: u32 = 4;
 /// Flag: when the queue is full, wait up to wait_seconds for room.
 pub const TS_WAIT_FOR_ROOM: u32 = 8;
 /// Flag: when the task is told to stop, break the system call that it blocks
-/// in.
+/// in. Accepted, and without effect in this version.
 pub const TS_INTERRUPT_BLOCKING: u32 = 16;
 /// Flag: when the task still runs stuck_grace seconds after it was told to
 /// stop, let the next of its name start beside it.
@@ -178,8 +179,8 @@ pub struct ts_task_options {
     pub user_data: *mut c_void,
     /// Frees user_data; NULL for nothing to free.
     pub drop: ts_drop_fn,
-    /// With TS_TIMEOUT_PROCESSING: how long the task may run; 0 takes
-    /// watch_dog_time from the configuration.
+    /// How long the task may run, with TS_TIMEOUT_PROCESSING; without that
+    /// flag it has no effect. 0 takes watch_dog_time from the configuration.
     pub timeout_seconds: f64,
     /// With TS_WAIT_FOR_ROOM: how long to wait; may be TS_FOREVER.
     pub wait_seconds: f64,

@@ -66,7 +66,7 @@ pub fn run(
     pool: Pool,
 ) {
     let local = Rc::new(Local {
-        seat: RefCell::new(WorkerSeat::new(core.new_counts())),
+        seat: RefCell::new(WorkerSeat::new(event_loop.counts.clone())),
         fibers: RefCell::default(),
         wheel: RefCell::new(Wheel::new(clock::precise())),
         ready: RefCell::default(),

@@ -13,6 +13,7 @@ pub mod wheel;
 use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::places::AsyncLimits;
+use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
 use crate::log::{self, LogLevel};
 use crate::sync::Mutex;
@@ -20,6 +21,7 @@ use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::workers::Pool;
 use crate::workers::watchdog::Timed;
 use crate::{Error, ErrorCode, Result};
+use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -69,17 +71,28 @@ pub struct EventLoop {
     pub timed: Timed,
     /// Its scheduler is no more.
     gone: AtomicBool,
+    /// What its thread counts in, one after the other.
+    counts: Arc<CachePadded<Counts>>,
+    /// [`crate::platform::forks`] when it was made.
+    forks: u32,
 }
 
 impl EventLoop {
-    fn new(number: usize) -> EventLoop {
+    fn new(number: usize, counts: Arc<CachePadded<Counts>>) -> EventLoop {
         EventLoop {
             number,
             inbox: Mutex::new(Inbox::default()),
             notify: Notify::new(),
             timed: Timed::new(),
             gone: AtomicBool::new(false),
+            counts,
+            forks: crate::platform::forks(),
         }
+    }
+
+    /// Whether it belongs to a parent process.
+    pub fn is_forked(&self) -> bool {
+        self.forks != crate::platform::forks()
     }
 
     /// Whether its scheduler is no more.
@@ -145,7 +158,7 @@ impl Loops {
         if loops.used == 0 {
             loops.used = self.settings.count(Key::EventLoopThreads);
             while loops.all.len() < loops.used {
-                let event_loop = Arc::new(EventLoop::new(loops.all.len()));
+                let event_loop = Arc::new(EventLoop::new(loops.all.len(), self.core.new_counts()));
                 self.pool.watch_too(&event_loop);
                 loops.all.push(event_loop);
             }

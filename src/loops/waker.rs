@@ -27,6 +27,9 @@ impl TaskWaker {
 
     /// Has the task polled again; nothing when it has ended.
     pub fn wake_task(self: &Arc<Self>) -> Result<()> {
+        if self.event_loop.is_forked() {
+            return Err(ErrorCode::Forked.into());
+        }
         if self.event_loop.is_gone() {
             return Err(Error::new(
                 ErrorCode::ShuttingDown,
