@@ -10,7 +10,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build demo test check-models check-sanitizers bench header docs clean help setup-build setup-test
+.PHONY: build demo test test-hosts check-models check-sanitizers bench header docs clean help setup-build setup-test setup-hosts
 
 build: setup-build
 	@cargo build --release
@@ -31,6 +31,10 @@ test: setup-test
 	$(MAKE) --no-print-directory check-models
 	scripts/check-sanitizers
 	@echo "make test: all passed"
+
+# Against a server as the world has them.
+test-hosts: setup-hosts
+	TS_HOSTS=1 cargo test --test hosts -- --nocapture
 
 check-sanitizers: setup-test
 	scripts/check-sanitizers
@@ -61,6 +65,7 @@ help:
 	@echo "make                  the release library: $(LIBRARY) and .so"
 	@echo "make demo [DIR=...]   checksums of the files below DIR ($(DIR)), by examples/treesum.c"
 	@echo "make test             formatting, lints, and every test"
+	@echo "make test-hosts       the suite that needs a real server: fetch against nginx"
 	@echo "make check-sanitizers random calls on a library built with sanitizers; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs"
@@ -73,3 +78,6 @@ setup-build:
 
 setup-test:
 	@scripts/setup build test
+
+setup-hosts:
+	@scripts/setup build hosts

@@ -219,6 +219,16 @@ impl Running {
         assert_eq!(unsafe { libc::kill(id, signal) }, 0, "{}", self.what);
     }
 
+    /// Whether it has ended already.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the state of a child").is_some()
+    }
+
+    /// What it has printed so far on its standard error.
+    pub fn complained(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.files[1]).expect("its output")).into_owned()
+    }
+
     /// Waits until the condition holds; the program must not end before.
     pub fn until(&mut self, what: &str, mut condition: impl FnMut(&Running) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(60);
