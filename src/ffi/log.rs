@@ -28,7 +28,8 @@ pub type ts_log_fn =
     Option<unsafe extern "C" fn(level: ts_log_level, text: *const c_char, user_data: *mut c_void)>;
 
 /// Sets the function that takes the log of every scheduler of the process, in
-/// place of an earlier one. NULL sets none. The function is called on any
+/// place of an earlier one. NULL sets none, and user_data is then dropped at
+/// once. The function is called on any
 /// thread, on several at once too.
 ///
 /// Errors: TS_ERROR_OUT_OF_MEMORY; user_data is then still yours.

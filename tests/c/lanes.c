@@ -248,8 +248,11 @@ static int32_t run_busy(ts_token *token, void *user_data)
     busy_name *busy = user_data;
     (void)token;
     /* Without the lock, which nobody else would ever get. */
-    if (!__atomic_load_n(&busy->over, __ATOMIC_RELAXED))
-        add(busy->scheduler, busy->name, run_busy, busy, NULL);
+    if (!__atomic_load_n(&busy->over, __ATOMIC_RELAXED)) {
+        ts_task_id id;
+        ts_error error = ts_add_task(busy->scheduler, false, busy->name, run_busy, busy, NULL, &id);
+        CHECK(error == TS_OK || error == TS_ERROR_SHUTTING_DOWN);
+    }
     return 0;
 }
 
