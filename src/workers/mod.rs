@@ -129,7 +129,9 @@ impl Pool {
 
     /// A running task was told to stop.
     pub fn told(&self, task: RunningTask) {
-        self.0.told(task);
+        if !self.0.returns_at_once(task) {
+            self.0.told(task);
+        }
     }
 
     /// How many threads there are.

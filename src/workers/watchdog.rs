@@ -129,6 +129,26 @@ impl Shared {
         }
     }
 
+    /// Whether a task that was told to stop returns before a watchdog could be started for it: one
+    /// that slept wakes sooner than a thread is made.
+    pub fn returns_at_once(&self, task: RunningTask) -> bool {
+        // As long as making the thread takes, some 30 microseconds.
+        const LOOKS: u32 = 600;
+        const PAUSES: u32 = 4;
+        for _ in 0..LOOKS {
+            if self.watchdog.until.load(Relaxed) != NEVER {
+                return false;
+            }
+            if !self.core.is_running(task) {
+                return true;
+            }
+            for _ in 0..PAUSES {
+                std::hint::spin_loop();
+            }
+        }
+        false
+    }
+
     /// A running task was told to stop: it is stuck if it has not returned in time.
     pub fn told(self: &Arc<Shared>, task: RunningTask) {
         let next = self.watchdog.now() + self.settings.nanoseconds(Key::StuckGrace);
