@@ -18,7 +18,7 @@ use super::take::Claim;
 use super::view::Failure;
 use super::word::{self, Snapshot};
 use crate::host::{self, Ending, Holding};
-use crate::kinds::{Kind, State};
+use crate::kinds::State;
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::Ordering::*;
 use std::sync::Arc;
@@ -193,7 +193,7 @@ impl Core {
         let record = self.records.at(index);
         let failure = Failure {
             id: self.id(index, word.generation()),
-            kind: if word.has(word::ASYNC) { Kind::Async } else { Kind::Linear },
+            kind: word.kind(),
             at: crate::clock::coarse(),
             message: self.error_text(index, record, code),
         };
@@ -221,7 +221,7 @@ impl Core {
             return;
         }
         let id = self.id(index, word.generation());
-        let kind = if word.has(word::ASYNC) { Kind::Async } else { Kind::Linear }.log_word();
+        let kind = word.kind().log_word();
         match state {
             State::Failed => {
                 let text = self.error_text(index, self.records.at(index), code);

@@ -44,8 +44,7 @@ impl Core {
             }
             return Some(stop);
         };
-        let is_async = word.load().has(word::ASYNC);
-        let kind = if is_async { Kind::Async } else { Kind::Linear }.log_word();
+        let kind = word.load().kind().log_word();
         let line = format!("Io {kind} task | {id} | has been forcibly cancelled");
         if !mine {
             // The adder, or another one who stops, is telling, and tells this too.
@@ -90,7 +89,7 @@ impl Core {
         let mut unsaid = self.unsaid.0.lock();
         let now = word.start()?;
         let mine = word.start_saying(now.generation());
-        let kind = if now.has(word::ASYNC) { Kind::Async } else { Kind::Linear }.log_word();
+        let kind = now.kind().log_word();
         let id = self.id(index, now.generation());
         let line = format!("Start running io {kind} task, task ID: {id}");
         unsaid.push((index, LogLevel::Info, line));

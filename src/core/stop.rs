@@ -329,7 +329,7 @@ impl Core {
             // The worker left what it had taken in the lane before it started the task.
             self.requeue(lane);
         }
-        let kind = if seen.has(word::ASYNC) { Kind::Async } else { Kind::Linear };
+        let kind = seen.kind();
         Some(Stuck { id: self.id(task.index, generation), kind, lane_released })
     }
 

@@ -89,7 +89,7 @@ impl Core {
             started_at: point(record.started()),
             ended_at: if ended { point(record.ended()) } else { 0.0 },
             state,
-            kind: if word.has(word::ASYNC) { Kind::Async } else { Kind::Linear },
+            kind: word.kind(),
             stopping: word.cause().filter(|_| !ended).map(|cause| cause.state()),
             code: if ended { record.code() } else { 0 },
             flags: if word.is_stuck() && !ended { STATUS_STUCK } else { 0 },
@@ -210,7 +210,7 @@ impl Core {
         for (index, record) in self.each_record() {
             let _history = self.history.lock();
             let word = record.word.load();
-            let its = if word.has(word::ASYNC) { Kind::Async } else { Kind::Linear };
+            let its = word.kind();
             if word.is_readable() && word.state().is_some() && its == kind {
                 found.push((record.added(), self.picture(index, record, word)));
             }

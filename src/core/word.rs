@@ -24,7 +24,7 @@
 //! A place is free again when the task is final and neither LINKED, HELD, WAITED nor SAYING; the one whose
 //! step makes that so frees it ([`Snapshot::is_garbage`]).
 
-use crate::kinds::State;
+use crate::kinds::{Kind, State};
 use crate::sync::atomic::{AtomicU64, Ordering::*};
 
 const PHASE: u64 = 7;
@@ -150,6 +150,11 @@ impl Snapshot {
     #[inline]
     pub fn is_startable(self) -> bool {
         self.0 & (PHASE | CAUSE) == PENDING
+    }
+
+    /// The kind of the task.
+    pub fn kind(self) -> Kind {
+        if self.0 & ASYNC != 0 { Kind::Async } else { Kind::Linear }
     }
 
     /// Whether one of these bits is set.
