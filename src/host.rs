@@ -262,8 +262,10 @@ impl Bell {
     }
 
     /// Gives the data back without dropping it.
-    pub(crate) fn refuse(self) {
-        self.data.into_parts();
+    pub(crate) fn refuse(bell: Option<Bell>) {
+        if let Some(bell) = bell {
+            bell.data.into_parts();
+        }
     }
 }
 

@@ -163,7 +163,7 @@ impl Core {
         let mut pumps = self.outlets.pumps.lock();
         if pumps.try_reserve(1).is_err() {
             drop(pumps);
-            bell.map(Bell::refuse);
+            Bell::refuse(bell);
             return Err(ErrorCode::OutOfMemory.into());
         }
         let outlet = Outlet::new(number, bell);

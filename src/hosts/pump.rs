@@ -50,7 +50,7 @@ impl Pump {
     /// before. On failure its data is not dropped.
     pub(crate) fn new(shared: &Arc<Shared>, ready: Option<Bell>) -> Result<Pump> {
         if let Err(error) = shared.check() {
-            ready.map(Bell::refuse);
+            Bell::refuse(ready);
             return Err(error);
         }
         let outlet = shared.core.new_outlet(ready)?;
