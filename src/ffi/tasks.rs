@@ -201,33 +201,13 @@ const _: () = assert!(size_of::<ts_task_options>() == OPTIONS_SMALLEST);
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<ts_task_options>() == 72);
 
-/// A copy of the caller's options, whose struct may be older (what it lacks is zero) or newer (what
-/// we do not know must be zero).
+/// A copy of the caller's options.
 ///
 /// # Safety
 /// NULL, or the options as the header asks for them.
 unsafe fn read_options(place: *const ts_task_options) -> Result<ts_task_options> {
-    const KNOWN: usize = size_of::<ts_task_options>();
-    // SAFETY: the caller's promise; `size` comes first and says how much may be read. Zeroes are a
-    // value of every field.
-    unsafe {
-        let size = arguments::struct_size(
-            place.cast(),
-            OPTIONS_SMALLEST,
-            "options",
-            "TS_TASK_OPTIONS_INIT",
-        )?;
-        let mut options: ts_task_options = std::mem::zeroed();
-        let copied = size.min(KNOWN);
-        std::ptr::copy_nonoverlapping(place.cast::<u8>(), (&raw mut options).cast::<u8>(), copied);
-        let rest = std::slice::from_raw_parts(place.cast::<u8>().add(copied), size - copied);
-        if rest.iter().any(|byte| *byte != 0) {
-            return Err(invalid(format!(
-                "options asks for something that this version of the library does not have: a field behind its first {KNOWN} bytes is not 0"
-            )));
-        }
-        Ok(options)
-    }
+    // SAFETY: the caller's promise; zeroes are a value of every field.
+    unsafe { arguments::options(place, OPTIONS_SMALLEST, "options", "TS_TASK_OPTIONS_INIT") }
 }
 
 /// The function of a task, from its two fields and the kind that goes with them.
