@@ -18,6 +18,7 @@
 //!
 //! From the outside in: `ffi` is the C face; [`scheduler`] puts everything together; `core` decides
 //! when a task may run and knows no threads; `workers` are the threads that run linear tasks.
+//! `threads` makes every thread of ours.
 //! Beside them: `host` is the one place that calls the host's code, `sync` and `clock` are where
 //! locks and time come from, `platform` is what the system has to be asked for by hand.
 
@@ -37,15 +38,17 @@ pub mod kinds;
 pub mod log;
 mod loops;
 mod platform;
+mod processors;
 pub mod scheduler;
 mod sync;
 pub mod task;
+mod threads;
 pub mod token;
 mod workers;
 
 pub use error::{Error, ErrorCode, Result};
 pub use id::TaskId;
 pub use kinds::{Kind, State, flags};
-pub use scheduler::Scheduler;
+pub use scheduler::{Scheduler, SchedulerOptions};
 pub use task::{Function, RawTask, TaskOptions, TaskStatus, Value};
 pub use token::Token;

@@ -1,18 +1,19 @@
 //! The scheduler, as Rust and the C face use it: the core, its workers and its settings, in one.
 
-use crate::config::{self, Key, Settings};
+use crate::config::{self, Key, Settings, Value as Setting};
 use crate::core::Core;
 use crate::core::add::{LONGEST_NAME, NewTask, Then};
 use crate::core::view::RunningTask;
 use crate::core::word::{self, Cause};
 use crate::error::{Error, ErrorCode, Result};
-use crate::host::{self, inside_host_code};
+use crate::host::{self, DropFn, ThreadFn, ThreadHook, inside_host_code};
 use crate::id::TaskId;
 use crate::kinds::{Kind, State, flags};
 use crate::log::{self, LogLevel};
 use crate::loops::{self, Loops, Start};
 use crate::sync::Mutex;
 use crate::task::{Function, RawTask, TaskOptions, TaskStatus, Value};
+use crate::threads::Threads;
 use crate::token::Token;
 use crate::workers::Pool;
 use crate::{clock, info, platform};
@@ -42,22 +43,96 @@ pub struct Scheduler {
     forks: u32,
 }
 
+/// A scheduler with every option, as [`Scheduler::with_options`] takes it. Nothing and 0 is what
+/// the configuration says.
+///
+/// Nothing is taken over unless the scheduler is made.
+#[derive(Clone, Copy, Debug)]
+pub struct SchedulerOptions<'a> {
+    /// Changes the built-in configuration (empty: unchanged).
+    pub config_yaml: &'a str,
+    /// Called on each thread of the scheduler when it starts and when it is about to end.
+    pub on_thread: Option<ThreadFn>,
+    /// Handed to the function.
+    pub user_data: *mut c_void,
+    /// Called once with `user_data` when the scheduler's last thread has gone.
+    pub drop: Option<DropFn>,
+    /// What the names of threads begin with.
+    pub thread_name: Option<&'a str>,
+    /// Processors that the threads may run on.
+    pub thread_affinity: Option<&'a str>,
+    /// Bytes of stack of each thread.
+    pub thread_stack_size: usize,
+    /// Nice level of the threads.
+    pub thread_nice: i32,
+}
+
+impl Default for SchedulerOptions<'_> {
+    fn default() -> Self {
+        SchedulerOptions {
+            config_yaml: "",
+            on_thread: None,
+            user_data: ptr::null_mut(),
+            drop: None,
+            thread_name: None,
+            thread_affinity: None,
+            thread_stack_size: 0,
+            thread_nice: 0,
+        }
+    }
+}
+
+impl SchedulerOptions<'_> {
+    /// The values that the scheduler starts with.
+    fn values(&self) -> Result<config::Values> {
+        let mut values = config::defaults();
+        config::apply_yaml(&mut values, self.config_yaml)?;
+        let text = |text: Option<&str>| text.map(|text| Setting::Text(text.to_owned().into()));
+        let number = |number: f64| (number != 0.0).then_some(Setting::Number(number));
+        for (key, value) in [
+            (Key::ThreadName, text(self.thread_name)),
+            (Key::ThreadAffinity, text(self.thread_affinity)),
+            (Key::ThreadStackSize, number(self.thread_stack_size as f64)),
+            (Key::ThreadNice, number(self.thread_nice.into())),
+        ] {
+            if let Some(value) = value {
+                config::set(&mut values, key, &value).map_err(|wrong| {
+                    Error::new(ErrorCode::InvalidArgument, wrong.message().to_owned())
+                })?;
+            }
+        }
+        Ok(values)
+    }
+}
+
 impl Scheduler {
     /// A scheduler with the built-in configuration changed by this YAML text (empty: unchanged).
     /// Its threads start with the first task.
     pub fn new(config_yaml: &str) -> Result<Scheduler> {
+        let options = SchedulerOptions { config_yaml, ..SchedulerOptions::default() };
+        // SAFETY: there is no function, and nothing to drop.
+        unsafe { Scheduler::with_options(&options) }
+    }
+
+    /// A scheduler with every option.
+    ///
+    /// # Safety
+    /// The function takes `user_data` and may be called on any thread; so may `drop`.
+    pub unsafe fn with_options(options: &SchedulerOptions<'_>) -> Result<Scheduler> {
         platform::count_forks();
-        let mut values = config::defaults();
-        config::apply_yaml(&mut values, config_yaml)?;
+        let values = options.values()?;
         let settings = Arc::new(Settings::new(&values));
         let core = Arc::new(Core::new(
             settings.count(Key::MaximumQueueLine),
             settings.count(Key::MaximumTaskInfoStorage),
         )?);
         core.set_async_limits(loops::limits(&settings));
-        let pool = Pool::new(core.clone(), settings.clone());
+        // SAFETY: the caller's promise.
+        let hook = unsafe { ThreadHook::new(options.on_thread, options.user_data, options.drop) };
+        let threads = Arc::new(Threads::new(settings.clone(), hook));
+        let pool = Pool::new(core.clone(), settings.clone(), threads.clone());
         Ok(Scheduler {
-            loops: Loops::new(core.clone(), settings.clone(), pool.clone()),
+            loops: Loops::new(core.clone(), settings.clone(), pool.clone(), threads),
             pool,
             core,
             settings,
@@ -111,7 +186,7 @@ impl Scheduler {
     pub unsafe fn submit_raw(&self, task: &RawTask<'_>) -> Result<TaskId> {
         let new = self.check(task)?;
         match new.kind {
-            Kind::Linear => self.pool.ensure()?,
+            Kind::Linear => self.pool.ensure(new.name)?,
             Kind::Async => self.loops.ensure(new.name)?,
         }
         let added = match self.core.add(&new) {
@@ -353,8 +428,13 @@ impl Scheduler {
         *shutdowns -= 1;
         if *shutdowns == 0 {
             self.core.reopen();
+            // After the core, so that no refused add makes a thread.
+            self.loops.reopen();
+            self.pool.reopen();
         }
         drop(shutdowns);
+        self.loops.resume();
+        self.pool.resume();
         log::line(LogLevel::Info, || "All scheduler has been shut down.".to_owned());
         Ok(())
     }

@@ -114,6 +114,22 @@ fn stamp() -> u64 {
 }
 
 impl Core {
+    /// What an add is refused for that says nothing about room: asked before a thread is made for
+    /// it, since a refused add must not start one.
+    #[cold]
+    pub fn check_welcome(&self, kind: Kind, name: Option<&[u8]>) -> Result<()> {
+        if self.is_closed() {
+            return Err(ErrorCode::ShuttingDown.into());
+        }
+        let Some(name) = name else { return Ok(()) };
+        check_name(name)?;
+        let hash = self.hash(name);
+        match self.inlets[Core::inlet_of(hash)].lock().is_banned(hash, kind, name) {
+            true => Err(self.banned(name)),
+            false => Ok(()),
+        }
+    }
+
     /// Adds a task.
     pub fn add(&self, task: &NewTask<'_>) -> Result<Added> {
         let hash = task.name.map_or(0, |name| self.hash(name));
