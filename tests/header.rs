@@ -30,6 +30,7 @@ const SECTIONS: &[&str] = &[
     "async_tasks",
     "information",
     "configuration",
+    "threads",
     "log",
     "version",
 ];

@@ -26,4 +26,5 @@ pub mod inside;
 pub mod log;
 pub mod schedulers;
 pub mod tasks;
+pub mod threads;
 pub mod version;
