@@ -172,7 +172,11 @@ impl Shared {
         // After the deadlines were cleared, which is no SeqCst store.
         fence(SeqCst);
         if self.watchdog.until.load(SeqCst) != NEVER {
-            self.poke_watchdog(self.watchdog.state.lock());
+            let state = self.watchdog.state.lock();
+            // It may have ended just now; then none is needed.
+            if state.running {
+                self.poke_watchdog(state);
+            }
         }
     }
 
