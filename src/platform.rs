@@ -70,7 +70,8 @@ pub fn whole_pages(size: usize) -> usize {
 /// The stack of a thread that asks for none, in bytes.
 pub fn usual_stack() -> usize {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let mut size = 0;
+    // Should it not say.
+    let mut size = 2 << 20;
     // SAFETY: the attributes are made before they are asked, and destroyed after.
     unsafe {
         if libc::pthread_attr_init(attributes.as_mut_ptr()) == 0 {
