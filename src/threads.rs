@@ -17,6 +17,7 @@ use crate::host::{ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
 use crate::platform::{self, Affinity, SignalsBlocked};
 use crate::processors::Processors;
+use crate::sync::Mutex;
 use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
@@ -42,7 +43,8 @@ pub enum Role {
 #[derive(Debug)]
 pub struct Threads {
     settings: Arc<Settings>,
-    hook: ThreadHook,
+    /// None when the scheduler is no more.
+    hook: Mutex<Option<Arc<ThreadHook>>>,
 }
 
 /// What a thread was given by the one that made it, where ours have changed that.
@@ -60,7 +62,13 @@ thread_local! {
 impl Threads {
     /// Threads that this configuration, and this function of the host's, are for.
     pub fn new(settings: Arc<Settings>, hook: ThreadHook) -> Threads {
-        Threads { settings, hook }
+        Threads { settings, hook: Mutex::new(Some(Arc::new(hook))) }
+    }
+
+    /// The last thread is gone: the host's data is dropped, here.
+    pub fn retire(&self) {
+        let hook = self.hook.lock().take();
+        drop(hook);
     }
 
     /// Starts a thread that runs `life`, and then `after`, in which nothing of the host's runs.
@@ -72,6 +80,7 @@ impl Threads {
     ) -> io::Result<JoinHandle<()>> {
         let threads = self.clone();
         let name = self.name(role);
+        let hook = self.hook.lock().clone();
         let inherited = INHERITED.get();
         let stack = match self.settings.count(Key::ThreadStackSize) {
             0 => platform::usual_stack(),
@@ -81,12 +90,13 @@ impl Threads {
         std::thread::Builder::new().name(name.clone()).stack_size(stack).spawn(move || {
             let troubles = threads.configure(inherited);
             let c_name = CString::new(&*name).unwrap_or_default();
-            threads.hook.call(ThreadEvent::Started, &c_name);
+            let tell = |event| hook.iter().for_each(|hook| hook.call(event, &c_name));
+            tell(ThreadEvent::Started);
             for (what, error) in troubles {
                 log::line(LogLevel::Warning, || format!("{name} runs without {what}: {error}"));
             }
             life();
-            threads.hook.call(ThreadEvent::Stopping, &c_name);
+            tell(ThreadEvent::Stopping);
             after();
         })
     }

@@ -139,7 +139,6 @@ pub struct Loops {
     settings: Arc<Settings>,
     pool: Pool,
     loops: Mutex<Known>,
-    /// Last, since the host's function for threads goes with it.
     threads: Arc<Threads>,
 }
 
@@ -303,11 +302,12 @@ impl Loops {
 }
 
 impl Drop for Loops {
-    /// Nothing comes any more: wakers that are left answer so.
+    /// Nothing comes any more: wakers that are left answer so, and no thread is made.
     fn drop(&mut self) {
         for event_loop in &self.loops.lock().all {
             event_loop.gone.store(true, Release);
         }
+        self.threads.retire();
     }
 }
 
