@@ -246,7 +246,7 @@ static void making(void)
     newer.more[63] = 1;
     EXPECT_NO_SCHEDULER(&newer.known,
                         "options asks for something that this version of the library does not "
-                        "have: a field behind its first 136 bytes is not 0");
+                        "have: a field behind its first 72 bytes is not 0");
     CHECK(drops == 0);
     newer.more[63] = 0;
     CHECK(ts_scheduler_new_with(&newer.known, &scheduler) == TS_OK && scheduler != NULL);
