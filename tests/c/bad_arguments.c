@@ -348,7 +348,7 @@ static void the_rest(void)
     ts_task_id_format(id, NULL);
 
     CHECK(strcmp(ts_error_name((ts_error)-1), "unknown") == 0);
-    CHECK(strcmp(ts_error_name((ts_error)23), "unknown") == 0);
+    CHECK(strcmp(ts_error_name((ts_error)24), "unknown") == 0);
     CHECK(strcmp(ts_error_name(TS_ERROR_PANIC), "TS_ERROR_PANIC") == 0);
     CHECK(strcmp(ts_version(), TS_VERSION) == 0);
     ts_string_free(NULL);
