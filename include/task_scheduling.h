@@ -1086,6 +1086,20 @@ ts_error ts_claim_submit(ts_scheduler *scheduler,
                          ts_claim *out_claim,
                          ts_task_id *out_id);
 
+/// As ts_lane_add_task, of a task that you run: adds it to a lane, with its
+/// claim if it may start now, as ts_claim_submit does. The short way.
+///
+/// Errors: as ts_lane_add_task.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_lane_claim_task(ts_lane *lane,
+                            bool timeout_processing,
+                            ts_task_fn run,
+                            void *user_data,
+                            ts_drop_fn drop,
+                            ts_claim *out_claim,
+                            ts_task_id *out_id);
+
 /// Whether to run a claim: TS_OK, or TS_STOPPED when a stop came first. From
 /// now on this thread counts as the one that holds it, for calls that would
 /// wait for their own caller; before, that is the one that received it.

@@ -4,6 +4,7 @@
 use crate::core::handles::Wishes;
 use crate::core::inlet::Item;
 use crate::core::outlet::WORKERS;
+use crate::hosts::claims::Handed;
 use crate::kinds::Kind;
 use crate::loops::Start;
 use crate::scheduler::shared::Shared;
@@ -79,6 +80,16 @@ impl Lane {
         self.shared.check()?;
         // SAFETY: the caller's promise.
         unsafe { self.shared.submit(task) }
+    }
+
+    /// Adds a task that the host runs, which names this lane; its claim, if it may start at once.
+    ///
+    /// # Safety
+    /// As for [`crate::Scheduler::submit_raw`].
+    pub unsafe fn submit_claim(&self, task: &RawTask<'_>) -> Result<(TaskId, Option<Handed>)> {
+        self.shared.check()?;
+        // SAFETY: the caller's promise.
+        unsafe { self.shared.submit_claim(task) }
     }
 
     /// The kind of its tasks.

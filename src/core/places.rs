@@ -112,7 +112,9 @@ impl Core {
     /// by the caller, after the inlet's lock, under which this is.
     pub(super) fn settle_if_empty(&self, its: &Lane, dead: &mut Vec<u32>) {
         if its.running() == 0 && its.alive() == 0 {
-            dead.append(&mut its.take_dead(&self.records));
+            if its.first() != NIL {
+                dead.append(&mut its.take_dead(&self.records));
+            }
             its.rest_if_empty();
         }
     }

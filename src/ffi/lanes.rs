@@ -122,7 +122,7 @@ pub unsafe extern "C" fn ts_lane_free(lane: *mut ts_lane) {
 ///
 /// # Safety
 /// NULL, or a handle that has not been freed.
-unsafe fn lane<'a>(lane: *mut ts_lane) -> Result<&'a Lane> {
+pub(super) unsafe fn lane<'a>(lane: *mut ts_lane) -> Result<&'a Lane> {
     // SAFETY: the caller's promise; a handle is what `ts_lane_new` made of a box.
     unsafe { lane.cast::<Lane>().as_ref() }.ok_or_else(|| arguments::null("lane"))
 }
