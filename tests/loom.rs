@@ -24,11 +24,14 @@ mod core {
 mod workers {
     pub mod batch;
     pub mod idle;
+    pub mod interrupt;
     pub mod parker;
 }
 
 #[path = "models/batches.rs"]
 mod batches;
+#[path = "models/breaking.rs"]
+mod breaking;
 #[path = "models/lanes.rs"]
 mod lanes;
 #[path = "models/workers.rs"]

@@ -10,6 +10,8 @@ pub struct Floats {
     sse: u32,
     #[cfg(target_arch = "x86_64")]
     x87: u16,
+    #[cfg(target_arch = "x86_64")]
+    x87_flags: u16,
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -49,12 +51,18 @@ mod registers {
         value & 0x3f
     }
 
-    /// No flag, and that control word.
+    /// The x87 has that control word and those flags.
     #[cold]
-    pub fn set_x87(value: u16) {
-        // SAFETY: the stack of registers is empty between two calls, and stays so.
+    pub fn set_x87(control: u16, flags: u16) {
+        let mut environment = [0u32; 7];
+        let place = &raw mut environment;
+        // SAFETY: 28 bytes are written, and loaded again with two words changed.
         unsafe {
-            asm!("fnclex", "fldcw [{}]", in(reg) &raw const value, options(nostack, preserves_flags));
+            asm!("fnstenv [{}]", in(reg) place, options(nostack, preserves_flags));
+            (*place)[0] = u32::from(control);
+            // The flags, and what says that one of them is to be trapped.
+            (*place)[1] = (*place)[1] & !0x80ff | u32::from(flags);
+            asm!("fldenv [{}]", in(reg) place, options(nostack, preserves_flags));
         }
     }
 }
@@ -62,13 +70,13 @@ mod registers {
 #[cfg(target_arch = "x86_64")]
 impl Floats {
     /// Every exception masked, none flagged, rounding to the nearest: as a process starts.
-    const PLAIN: Floats = Floats { sse: 0x1f80, x87: 0x037f };
+    const PLAIN: Floats = Floats { sse: 0x1f80, x87: 0x037f, x87_flags: 0 };
     /// The bits that mask exceptions.
     const MASKS: u32 = 0x1f80;
 
     /// This thread's.
     pub fn of_this_thread() -> Floats {
-        Floats { sse: registers::sse(), x87: registers::x87() }
+        Floats { sse: registers::sse(), x87: registers::x87(), x87_flags: registers::x87_flags() }
     }
 
     /// A new thread inherits the environment of the one that made it: this one is as a process
@@ -83,8 +91,8 @@ impl Floats {
         if registers::sse() != self.sse {
             registers::set_sse(self.sse);
         }
-        if registers::x87() != self.x87 || registers::x87_flags() != 0 {
-            registers::set_x87(self.x87);
+        if registers::x87() != self.x87 || registers::x87_flags() != self.x87_flags {
+            registers::set_x87(self.x87, self.x87_flags);
         }
     }
 }

@@ -161,6 +161,12 @@ impl Pool {
         self.0.rest_watchdog();
     }
 
+    /// A watchdog that could not be started is tried again.
+    #[cold]
+    pub fn retry_watchdog(&self) {
+        self.0.retry_watchdog();
+    }
+
     /// A running task was told to stop.
     pub fn told(&self, task: RunningTask) {
         let breaks = self.0.break_first(task);

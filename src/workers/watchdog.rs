@@ -270,7 +270,11 @@ impl Shared {
     /// There should be a watchdog, and could not be one: tries again.
     pub fn retry_watchdog(self: &Arc<Shared>) {
         if self.watchdog.missing.load(Relaxed) && self.watchdog.missing.swap(false, Relaxed) {
-            self.poke_watchdog(self.watchdog.state.lock());
+            let state = self.watchdog.state.lock();
+            // As in `told`: a shutdown takes the lock after the last task has ended.
+            if self.core.unfinished() > 0 {
+                self.poke_watchdog(state);
+            }
         }
     }
 
