@@ -526,6 +526,7 @@ mod tests {
             ("thread_affinity: 0,x\n", ["thread_affinity", "'0,x'", "'x' is no processor"]),
             ("thread_affinity: 70000\n", ["thread_affinity", "70000", "there is no processor"]),
             ("thread_nice: 20\n", ["thread_nice", "is 20", "from -20 to 19"]),
+            ("interrupt_signal: 23\n", ["interrupt_signal", "is 23", "SIGRTMIN to SIGRTMAX"]),
             ("thread_stack_size: 16383\n", ["thread_stack_size", "is 16383", "0, or a whole"]),
             ("- 1\n", ["sequence", "key", "value"]),
             ("line_task_max: 1\n  x: [", ["line", "1", ""]),

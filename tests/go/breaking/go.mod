@@ -1,3 +1,3 @@
 module breaking
 
-go 1.20
+go 1.19
