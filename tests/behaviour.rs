@@ -96,3 +96,18 @@ fn async_bad() {
 fn seed_async() {
     theme("seed_async");
 }
+
+#[test]
+fn claims() {
+    theme("claims");
+}
+
+#[test]
+fn claims_stops() {
+    theme("claims_stops");
+}
+
+#[test]
+fn pumps() {
+    theme("pumps");
+}
