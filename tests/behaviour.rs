@@ -111,3 +111,13 @@ fn claims_stops() {
 fn pumps() {
     theme("pumps");
 }
+
+#[test]
+fn completions() {
+    theme("completions");
+}
+
+#[test]
+fn handles() {
+    theme("handles");
+}
