@@ -85,11 +85,12 @@ static double claims_at_once(size_t tasks, size_t count, int by_handle)
     for (size_t at = 0; at < tasks; at++) {
         ts_claim claim;
         ts_task_id id;
-        if (by_handle)
-            options.lane = lanes[at % count];
-        else
+        if (by_handle) {
+            must(ts_lane_claim_task(lanes[at % count], false, work, NULL, NULL, &claim, &id));
+        } else {
             options.name = names[at % count];
-        must(ts_claim_submit(scheduler, &options, &claim, &id));
+            must(ts_claim_submit(scheduler, &options, &claim, &id));
+        }
         run(scheduler, claim);
     }
     double seconds = now() - start;

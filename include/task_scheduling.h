@@ -815,7 +815,8 @@ ts_error ts_task_id_parse(const char *text, ts_task_id *out_id);
  * need not look the name up. While a handle is open its options hold.
  *
  * Tasks of one name are run by one runner at a time. Asking for another one
- * gives TS_ERROR_IN_USE while the lane is not empty or another handle is open.
+ * gives TS_ERROR_IN_USE while the lane is not empty or another handle is open,
+ * and for a moment after its last task has ended.
  *
  * A handle may outlive its scheduler: adds then give TS_ERROR_SHUTTING_DOWN.
  * It is still to be freed.
@@ -1084,6 +1085,20 @@ ts_error ts_claim_submit(ts_scheduler *scheduler,
                          const ts_task_options *options,
                          ts_claim *out_claim,
                          ts_task_id *out_id);
+
+/// As ts_lane_add_task, of a task that you run: adds it to a lane, with its
+/// claim if it may start now, as ts_claim_submit does. The short way.
+///
+/// Errors: as ts_lane_add_task.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_lane_claim_task(ts_lane *lane,
+                            bool timeout_processing,
+                            ts_task_fn run,
+                            void *user_data,
+                            ts_drop_fn drop,
+                            ts_claim *out_claim,
+                            ts_task_id *out_id);
 
 /// Whether to run a claim: TS_OK, or TS_STOPPED when a stop came first. From
 /// now on this thread counts as the one that holds it, for calls that would

@@ -33,12 +33,15 @@ use super::guard::guard;
 use super::information::ts_value;
 use super::inside::{ERROR_MAX, check_result};
 use super::schedulers::ts_scheduler;
-use super::tasks::{raw_task, read_options, ts_task_fn, ts_task_id, ts_task_options, ts_token};
+use super::tasks::{
+    function, plain, raw_task, read_options, ts_drop_fn, ts_lane, ts_task_fn, ts_task_id,
+    ts_task_options, ts_token,
+};
 use crate::TaskId;
 use crate::error::{Error, ErrorCode, Result};
 use crate::hosts::claims::{End, Handed};
 use crate::scheduler::Scheduler;
-use crate::task::More;
+use crate::task::{More, RawTask};
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -100,6 +103,36 @@ pub unsafe extern "C" fn ts_claim_submit(
         let out_id = arguments::out_id(out_id)?;
         let out_claim = Out::cleared(out_claim, none(), "out_claim")?;
         let (id, handed) = submit(arguments::scheduler(scheduler)?, options)?;
+        out_claim.set(handed.map_or_else(none, ts_claim::from));
+        out_id.set(id.into());
+        Ok(())
+    })
+}
+
+/// As ts_lane_add_task, of a task that you run: adds it to a lane, with its
+/// claim if it may start now, as ts_claim_submit does. The short way.
+///
+/// Errors: as ts_lane_add_task.
+///
+/// Any thread. Never blocks. From a task: yes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_lane_claim_task(
+    lane: *mut ts_lane,
+    timeout_processing: bool,
+    run: ts_task_fn,
+    user_data: *mut c_void,
+    drop: ts_drop_fn,
+    out_claim: *mut ts_claim,
+    out_id: *mut ts_task_id,
+) -> ts_error {
+    // SAFETY: the caller's pointers, as the header asks for them.
+    guard(|| unsafe {
+        let out_id = arguments::out_id(out_id)?;
+        let out_claim = Out::cleared(out_claim, none(), "out_claim")?;
+        let lane = super::lanes::lane(lane)?;
+        let more = More { lane: Some(lane), ..More::default() };
+        let task = plain(timeout_processing, None, function(run, None)?, user_data, drop);
+        let (id, handed) = lane.submit_claim(&RawTask { more: Some(&more), ..task })?;
         out_claim.set(handed.map_or_else(none, ts_claim::from));
         out_id.set(id.into());
         Ok(())

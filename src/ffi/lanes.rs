@@ -6,7 +6,8 @@
 //! need not look the name up. While a handle is open its options hold.
 //!
 //! Tasks of one name are run by one runner at a time. Asking for another one
-//! gives TS_ERROR_IN_USE while the lane is not empty or another handle is open.
+//! gives TS_ERROR_IN_USE while the lane is not empty or another handle is open,
+//! and for a moment after its last task has ended.
 //!
 //! A handle may outlive its scheduler: adds then give TS_ERROR_SHUTTING_DOWN.
 //! It is still to be freed.
@@ -121,7 +122,7 @@ pub unsafe extern "C" fn ts_lane_free(lane: *mut ts_lane) {
 ///
 /// # Safety
 /// NULL, or a handle that has not been freed.
-unsafe fn lane<'a>(lane: *mut ts_lane) -> Result<&'a Lane> {
+pub(super) unsafe fn lane<'a>(lane: *mut ts_lane) -> Result<&'a Lane> {
     // SAFETY: the caller's promise; a handle is what `ts_lane_new` made of a box.
     unsafe { lane.cast::<Lane>().as_ref() }.ok_or_else(|| arguments::null("lane"))
 }

@@ -296,9 +296,9 @@ pub(super) unsafe fn read_options(
     }
 }
 
-/// The function of a task, from its two fields and the kind that goes with them.
+/// The function of a task, from its two fields.
 #[inline]
-fn function(run: ts_task_fn, poll: ts_poll_fn) -> Result<Function> {
+pub(super) fn function(run: ts_task_fn, poll: ts_poll_fn) -> Result<Function> {
     Ok(match (run, poll) {
         // SAFETY: a `ts_token` is what C sees of a `Token`; the rest is the same.
         (Some(run), None) => Function::Linear(unsafe {
@@ -490,7 +490,7 @@ pub(super) unsafe fn polled<'a>(
 }
 
 #[inline(always)]
-fn plain(
+pub(super) fn plain(
     timeout_processing: bool,
     name: Option<&[u8]>,
     function: Function,
