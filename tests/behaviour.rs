@@ -121,3 +121,8 @@ fn completions() {
 fn handles() {
     theme("handles");
 }
+
+#[test]
+fn bad_hosts() {
+    theme("bad_hosts");
+}

@@ -38,7 +38,7 @@ static void starts_come_in_the_order_of_the_adds(void)
     ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0");
     ts_lane_options wanted = TS_LANE_OPTIONS_INIT;
     ts_lane *lane = NULL;
-    ts_claim claimed;
+    ts_claim claimed, claimed_too;
     ts_task_id id;
     int at;
     MUST(ts_scheduler_set_runner(scheduler, TS_CLAIMS, NULL));
@@ -47,7 +47,11 @@ static void starts_come_in_the_order_of_the_adds(void)
     claimed = start_one(scheduler, "mixed", &numbers[0], NULL, 0);
     for (at = 1; at < CHAIN; at++) {
         ts_task_options options = options_of(NULL, run_nothing, &numbers[at], NULL, 0);
-        switch (at % 4) {
+        switch (at % 5) {
+        case 4:
+            MUST(ts_lane_claim_task(lane, false, run_nothing, &numbers[at], NULL, &claimed_too, &id));
+            CHECK(claimed_too.token == NULL);
+            break;
         case 0:
             queue_up(scheduler, "mixed", &numbers[at], NULL, 0);
             break;
@@ -64,7 +68,7 @@ static void starts_come_in_the_order_of_the_adds(void)
     }
     for (at = 0; at < CHAIN; at++) {
         CHECK(claimed.user_data == &numbers[at]);
-        CHECK((claimed.run == run_nothing) == (at % 4 != 0));
+        CHECK((claimed.run == run_nothing) == (at % 5 != 0));
         take_none(scheduler);
         if (at == CHAIN - 1 || at % 3 != 0) {
             claimed = finish_for_next(scheduler, &claimed);
@@ -74,6 +78,9 @@ static void starts_come_in_the_order_of_the_adds(void)
             claimed = take_one(scheduler);
         }
     }
+    MUST(ts_lane_claim_task(lane, true, NULL, NULL, NULL, &claimed, &id));
+    CHECK(claimed.token != NULL && same(claimed.id, id) && claimed.run == NULL);
+    CHECK(finish_for_next(scheduler, &claimed).token == NULL);
     ts_lane_free(lane);
     ts_scheduler_free(scheduler);
 }
