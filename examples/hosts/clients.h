@@ -1,0 +1,181 @@
+/*
+ * The connections of server.c: their buffers, and what epoll tells of them.
+ *
+ * A client whose connection is closed (fd -1) lives on while requests of it are
+ * somewhere; then it is buried, and freed when the events at hand, which may
+ * still name it, have been worked on.
+ */
+#ifndef CLIENTS_H
+#define CLIENTS_H
+
+#include "task_scheduling.h"
+
+#include "http_request.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PIPELINE = 32, UNSENT = 1 << 18, IN_ROOM = HTTP_HEAD + 4 + HTTP_BODY };
+
+struct client {
+    struct client *next, *before;
+    int fd;
+    char name[32];              /* of its lane */
+    ts_lane *lane;
+    size_t requests;            /* taken and not ended */
+    unsigned long ran;          /* requests that were started */
+    struct request *at_work;    /* the one that a worker works on */
+    bool last_request, closing; /* the last one was taken; was answered */
+    uint32_t events;            /* what epoll watches for; 0: not added yet */
+    double heard;               /* when bytes last came or left */
+    char *in, *out;
+    size_t in_size, in_room, sent, unsent, out_room;
+};
+
+struct clients {
+    struct client *first, *buried;
+    size_t count, lingering;    /* with a connection; without, and with requests */
+};
+
+static struct client *new_client(struct clients *clients, int fd, unsigned long number)
+{
+    struct client *client = calloc(1, sizeof *client);
+    if (client == NULL)
+        die("memory", strerror(ENOMEM));
+    client->fd = fd;
+    client->heard = now();
+    snprintf(client->name, sizeof client->name, "client %lu", number);
+    client->next = clients->first;
+    if (client->next != NULL)
+        client->next->before = client;
+    clients->first = client;
+    clients->count++;
+    return client;
+}
+
+static void close_client(struct clients *clients, struct client *client)
+{
+    close(client->fd);          /* epoll forgets it with that */
+    client->fd = -1;
+    clients->count--;
+    clients->lingering++;
+    if (client->before != NULL)
+        client->before->next = client->next;
+    else
+        clients->first = client->next;
+    if (client->next != NULL)
+        client->next->before = client->before;
+}
+
+static void bury_client(struct clients *clients, struct client *client)
+{
+    clients->lingering--;
+    client->before = clients->buried;
+    clients->buried = client;
+}
+
+static void free_buried(struct clients *clients)
+{
+    while (clients->buried != NULL) {
+        struct client *client = clients->buried;
+        clients->buried = client->before;
+        ts_lane_free(client->lane);
+        free(client->in);
+        free(client->out);
+        free(client);
+    }
+}
+
+/* ---- Buffers ------------------------------------------------------------- */
+
+/* At least as much room; doubles it. */
+static char *grow(char *buffer, size_t *room, size_t needed)
+{
+    while (*room < needed)
+        *room = *room * 2 + 4096;
+    buffer = realloc(buffer, *room);
+    if (buffer == NULL)
+        die("memory", strerror(ENOMEM));
+    return buffer;
+}
+
+/* One that has enough answers to wait for, or to read, is not asked for more. */
+static bool may_ask(const struct client *client)
+{
+    return !client->last_request && client->requests < PIPELINE && client->unsent < UNSENT;
+}
+
+/* Reads what has come, as far as there is room; false when it is gone. */
+static bool receive(struct client *client)
+{
+    while (client->in_size < IN_ROOM) {
+        if (client->in_room - client->in_size < 2048)
+            client->in = grow(client->in, &client->in_room, client->in_room + 2048);
+        ssize_t size = recv(client->fd, client->in + client->in_size,
+                            client->in_room - client->in_size, 0);
+        if (size <= 0)
+            return size < 0 && (errno == EAGAIN || errno == EINTR);
+        client->in_size += (size_t)size;
+        client->heard = now();
+        if (client->in_size < client->in_room)
+            break;              /* that was all */
+    }
+    return true;
+}
+
+static void take_out(struct client *client, size_t size)
+{
+    client->in_size -= size;
+    memmove(client->in, client->in + size, client->in_size);
+}
+
+/* Adds to what is to be sent; false when the client is gone. */
+static bool put(struct client *client, const char *bytes, size_t size)
+{
+    if (client->fd < 0)
+        return false;
+    if (client->sent > 0) {
+        memmove(client->out, client->out + client->sent, client->unsent);
+        client->sent = 0;
+    }
+    client->out = grow(client->out, &client->out_room, client->unsent + size);
+    memcpy(client->out + client->unsent, bytes, size);
+    client->unsent += size;
+    return true;
+}
+
+/* Sends as much as the connection takes; false when it is gone. */
+static bool flush(struct client *client)
+{
+    while (client->unsent > 0) {
+        ssize_t size = send(client->fd, client->out + client->sent, client->unsent, MSG_NOSIGNAL);
+        if (size < 0)
+            return errno == EAGAIN || errno == EINTR;
+        client->sent += (size_t)size;
+        client->unsent -= (size_t)size;
+        client->heard = now();
+    }
+    client->sent = 0;
+    return true;
+}
+
+static void watch_client(int epoll, struct client *client, bool reading)
+{
+    struct epoll_event event = { .events = EPOLLRDHUP, .data.ptr = client };
+    if (client->fd < 0)
+        return;
+    if (reading)
+        event.events |= EPOLLIN;
+    if (client->unsent > 0)
+        event.events |= EPOLLOUT;
+    if (event.events == client->events)
+        return;
+    if (epoll_ctl(epoll, client->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, client->fd, &event) != 0)
+        die("epoll_ctl", strerror(errno));
+    client->events = event.events;
+}
+
+#endif

@@ -1,0 +1,530 @@
+/*
+ * server: HTTP on one thread and epoll, with a queue per client.
+ *
+ *     cargo build --release
+ *     cc -std=c11 -O2 -Iinclude -Iexamples examples/hosts/server.c -o server \
+ *         target/release/libtask_scheduling.a -lpthread -ldl -lm
+ *     ./server 8080 &                     # 0: a free port; it says which
+ *     curl http://127.0.0.1:8080/sum/10000000
+ *     wrk -t2 -c50 -d3s http://127.0.0.1:8080/short/1
+ *
+ * Every request is a task in the lane of its connection, and this program runs
+ * those itself, by claims: handing one in mostly answers "run it", and so does
+ * finishing the one before it. A short request is answered within the loop,
+ * without another thread waking up. A long one (/sum/BYTES, /sleep/MS) keeps its
+ * claim, and with it the lane, while a worker of the same scheduler does the
+ * work; the worker's end comes back to epoll through a completion queue. So one
+ * connection's requests are run and answered in order, short or long, and a
+ * long one holds up nobody else.
+ *
+ *     /            /short/ANYTHING     POST /sum      /queues
+ *     /sum/BYTES   /sleep/MS           /deaf/MS       (sleeps, and heeds no stop)
+ *
+ * A client that closes its side is gone: what it asked for is cancelled. One
+ * that does not read its answers is not read from either, and dropped after -i
+ * seconds (30). SIGTERM and SIGINT close the door, let the requests that were
+ * taken end for -g seconds (5), and then say what was still running, stop it,
+ * and leave within another second. The exit status is 0 when nothing had to be
+ * stopped, 1 when something had to, 3 when something did not heed that.
+ */
+#define _GNU_SOURCE
+
+#include "host.h"
+
+#include "cksum.h"
+#include "clients.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+
+enum { AT_ONCE = 64, LISTENING = 511, MOST_CLIENTS = 900 };
+
+enum answer { REFUSE, NOT_FOUND, HELLO, SHORT, BODY_SUM, QUEUES, SUM, SLEEP, DEAF };
+
+struct request {
+    struct client *client;
+    enum answer answer;
+    int status;                 /* to refuse it with */
+    bool head, keep_alive;
+    unsigned long number;       /* the how-many-th of its client; counts as they run */
+    unsigned long amount;       /* bytes, milliseconds, or what came of it */
+    ts_claim claim;             /* of a long one, while a worker does the work */
+    ts_task_id work;
+    size_t body_size;
+    char *body, path[HTTP_PATH];
+};
+
+static struct {
+    ts_scheduler *scheduler;
+    ts_completions *completions;
+    int epoll, listener, signals, claims_fd, completions_fd;
+    double grace, idle, deadline, swept;        /* deadline: of the end */
+    bool ending, stopped;
+    struct clients clients;
+    unsigned long accepted, requests, on_loop, on_workers, cancelled, dropped;
+} server = { .grace = 5, .idle = 30 };
+
+/* ---- Requests ------------------------------------------------------------ */
+
+/* The drop of a request's task. Claims are finished on the loop's thread, so it
+ * is called there. */
+static void free_request(void *user_data)
+{
+    struct request *request = user_data;
+    struct client *client = request->client;
+    if (--client->requests == 0 && client->fd < 0)
+        bury_client(&server.clients, client);
+    free(request->body);
+    free(request);
+}
+
+static void answer(struct request *request, int status, const char *body, size_t size)
+{
+    char head[256];
+    struct client *client = request->client;
+    /* Who was told close reads no further: at the end only the last answer says it. */
+    bool close = !request->keep_alive || (server.ending && client->requests == 1);
+    int n = snprintf(head, sizeof head,
+                     "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
+                     "Connection: %s\r\n\r\n",
+                     status, status == 200 ? "OK" : "no", size, close ? "close" : "keep-alive");
+    if (!put(client, head, (size_t)n) || (!request->head && !put(client, body, size)))
+        client->closing = true;
+    if (!request->keep_alive)
+        client->closing = true;
+}
+
+/* "NUMBER PATH RESULT": the number shows the order in which they ran. */
+static void answer_line(struct request *request, int status, const char *result)
+{
+    char line[HTTP_PATH + 64];
+    int n = snprintf(line, sizeof line, "%lu %s %s\n", request->number, request->path, result);
+    answer(request, status, line, (size_t)n);
+}
+
+static void answer_short(struct request *request)
+{
+    char words[64], *text;
+    uint32_t crc;
+    switch (request->answer) {
+    case BODY_SUM:
+        crc = cksum_finish(cksum_update(0, request->body, request->body_size), request->body_size);
+        snprintf(words, sizeof words, "%lu %zu", (unsigned long)crc, request->body_size);
+        answer_line(request, 200, words);
+        break;
+    case QUEUES:
+        must(ts_get_all_queue_info(server.scheduler, TS_LINEAR, false, &text), "queues");
+        answer(request, 200, text, strlen(text));
+        ts_string_free(text);
+        break;
+    case REFUSE:
+        answer_line(request, request->status, "refused");
+        break;
+    case NOT_FOUND:
+        answer_line(request, 404, "not found");
+        break;
+    case HELLO:
+        answer_line(request, 200, request->client->name);
+        break;
+    default:
+        answer_line(request, 200, "done");
+    }
+}
+
+/* The work of a long request, on a worker. */
+static int32_t work(ts_token *token, void *user_data)
+{
+    struct request *request = user_data;
+    static const char zeroes[1 << 16];
+    if (request->answer == SLEEP)
+        return ts_interruptible_sleep(token, (double)request->amount / 1e3) == TS_OK ? 0 : 1;
+    if (request->answer == DEAF) {
+        struct timespec time = { (time_t)(request->amount / 1000), (long)(request->amount % 1000) * 1000000 };
+        while (nanosleep(&time, &time) != 0) {}
+        return 0;
+    }
+    uint32_t crc = 0;
+    unsigned long left = request->amount;
+    while (left > 0 && !ts_should_stop(token)) {
+        size_t piece = left < sizeof zeroes ? left : sizeof zeroes;
+        crc = cksum_update(crc, zeroes, piece);
+        left -= piece;
+    }
+    request->amount = cksum_finish(crc, request->amount);
+    return left == 0 ? 0 : 1;
+}
+
+/* Has a worker do it; the claim is finished when its end comes back. */
+static ts_error start_work(struct request *request)
+{
+    char name[256];
+    ts_task_options options = TS_TASK_OPTIONS_INIT;
+    snprintf(name, sizeof name, "%s %.200s", request->client->name, request->path);
+    options.name = name;
+    options.run = work;
+    options.user_data = request;
+    options.completions = server.completions;
+    options.completion_data = request;
+    return ts_submit(server.scheduler, &options, &request->work);
+}
+
+/* Runs a claim, and whatever becomes runnable by its end. */
+static void run(ts_claim claim)
+{
+    while (claim.token != NULL) {
+        struct request *request = claim.user_data;
+        ts_claim next;
+        int32_t code = 0;
+        if (ts_claim_start(server.scheduler, &claim) != TS_OK) {
+            server.cancelled++;
+            code = 1;
+        } else {
+            request->number = request->client->ran++;
+            if (request->answer >= SUM) {
+                request->claim = claim;
+                if (start_work(request) == TS_OK) {
+                    request->client->at_work = request;
+                    return;
+                }
+                answer_line(request, 503, ts_last_error_message());
+                code = 1;
+            } else {
+                server.on_loop++;
+                answer_short(request);
+            }
+        }
+        must(ts_claim_finish(server.scheduler, &claim, code, NULL, NULL, &next), "finish");
+        claim = next;
+    }
+}
+
+static void work_ended(const ts_completion *end)
+{
+    char words[32];
+    struct request *request = end->data;
+    struct client *client = request->client;
+    ts_claim next;
+    client->at_work = NULL;
+    server.on_workers++;
+    if (client->fd < 0) {
+        server.cancelled++;
+    } else if (end->state == TS_COMPLETED) {
+        snprintf(words, sizeof words, "%lu", request->amount);
+        answer_line(request, 200, request->answer == SUM ? words : "done");
+    } else {
+        answer_line(request, 500, "stopped");
+    }
+    must(ts_claim_finish(server.scheduler, &request->claim, end->code, NULL, NULL, &next), "finish");
+    run(next);                  /* the request may be gone */
+}
+
+static enum answer route(const struct http_request *http, unsigned long *amount)
+{
+    static const struct { const char *start; enum answer answer; } long_ones[] = {
+        { "/sum/", SUM }, { "/sleep/", SLEEP }, { "/deaf/", DEAF }
+    };
+    const char *path = http->path;
+    if (http->post)
+        return strcmp(path, "/sum") == 0 ? BODY_SUM : NOT_FOUND;
+    for (size_t i = 0; i < sizeof long_ones / sizeof *long_ones; i++) {
+        size_t n = strlen(long_ones[i].start), digits = strlen(path) > n ? strlen(path + n) : 0;
+        if (strncmp(path, long_ones[i].start, n) == 0 && digits > 0 && digits < 12 &&
+            strspn(path + n, "0123456789") == digits) {
+            *amount = strtoul(path + n, NULL, 10);
+            return long_ones[i].answer;
+        }
+    }
+    return strcmp(path, "/") == 0 ? HELLO : strncmp(path, "/short/", 7) == 0 ? SHORT :
+           strcmp(path, "/queues") == 0 ? QUEUES : NOT_FOUND;
+}
+
+/* A request was read: it becomes a task, which may be run at once. A wrong one
+ * too, so that the refusal comes behind the answers to those before it. */
+static void submit(struct client *client, const struct http_request *http, int wrong)
+{
+    ts_task_options options = TS_TASK_OPTIONS_INIT;
+    ts_task_id id;
+    ts_claim claim;
+    struct request *request = calloc(1, sizeof *request);
+    if (request == NULL)
+        die("memory", strerror(ENOMEM));
+    request->client = client;
+    request->status = wrong;
+    strcpy(request->path, "-");
+    if (wrong == 0) {
+        request->answer = route(http, &request->amount);
+        request->keep_alive = http->keep_alive;
+        request->head = http->head;
+        strcpy(request->path, http->path);
+        if (http->body_size > 0) {
+            request->body = malloc(http->body_size);
+            if (request->body == NULL)
+                die("memory", strerror(ENOMEM));
+            memcpy(request->body, http->body, http->body_size);
+            request->body_size = http->body_size;
+        }
+    }
+    server.requests++;
+    client->requests++;
+    client->last_request = !request->keep_alive;
+    options.lane = client->lane;        /* which says TS_CLAIMS */
+    options.kind = TS_LINEAR;
+    options.user_data = request;
+    options.drop = free_request;
+    must(ts_claim_submit(server.scheduler, &options, &claim, &id), "submit");
+    run(claim);
+}
+
+/* ---- Clients ------------------------------------------------------------- */
+
+static void drop_client(struct client *client)
+{
+    if (client->at_work != NULL) {
+        ts_force_stop(server.scheduler, client->at_work->claim.id);
+        ts_force_stop(server.scheduler, client->at_work->work);
+    }
+    /* What waits behind it comes out of ts_claims_take, to be finished. */
+    if (client->requests > 0)
+        must(ts_cancel_all_queued_tasks_by_name(server.scheduler, TS_LINEAR, client->name, NULL), "cancel");
+    server.dropped += client->requests > 0;
+    close_client(&server.clients, client);
+    if (client->requests == 0)
+        bury_client(&server.clients, client);
+}
+
+/* Does for a client what can be done: takes its requests as long as it has
+ * room for the answers, sends these, and says what epoll shall tell of it. */
+static void serve(struct client *client)
+{
+    struct http_request http;
+    int wrong;
+    while (client->fd >= 0) {
+        while (may_ask(client) && !server.ending &&
+               (wrong = http_parse(&http, client->in, client->in_size)) != 1) {
+            submit(client, &http, wrong);
+            take_out(client, wrong == 0 ? http.size : client->in_size);
+        }
+        if (!flush(client) || (client->unsent == 0 && client->requests == 0 &&
+                               (client->closing || client->last_request || server.ending))) {
+            drop_client(client);
+            return;
+        }
+        if (server.ending || !may_ask(client) || http_parse(&http, client->in, client->in_size) == 1)
+            break;
+    }
+    watch_client(server.epoll, client, !server.ending && may_ask(client));
+}
+
+static void accept_clients(void)
+{
+    while (server.clients.count < MOST_CLIENTS) {
+        int fd = accept4(server.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return;
+        struct client *client = new_client(&server.clients, fd, ++server.accepted);
+        ts_lane_options options = TS_LANE_OPTIONS_INIT;
+        options.name = client->name;
+        options.runner = TS_CLAIMS;
+        must(ts_lane_new(server.scheduler, &options, &client->lane), "lane");
+        watch_client(server.epoll, client, true);
+    }
+}
+
+static void client_event(struct client *client, uint32_t events)
+{
+    if (client->fd < 0)
+        return;                 /* it went while this batch of events was worked on */
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 ||
+        ((events & EPOLLIN) != 0 && !receive(client)))
+        drop_client(client);
+    else
+        serve(client);
+}
+
+/* ---- The loop ------------------------------------------------------------ */
+
+static void watch(int fd, void *what)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
+    if (epoll_ctl(server.epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        die("epoll_ctl", strerror(errno));
+}
+
+static void take_claims(void)
+{
+    ts_claim claims[AT_ONCE];
+    size_t count;
+    while (ts_claims_take(server.scheduler, claims, AT_ONCE, 0, &count) == TS_OK)
+        for (size_t i = 0; i < count; i++) {
+            struct client *client = ((struct request *)claims[i].user_data)->client;
+            run(claims[i]);
+            serve(client);
+        }
+}
+
+static void take_completions(void)
+{
+    ts_completion ends[AT_ONCE];
+    size_t count;
+    while (ts_completions_take(server.completions, ends, AT_ONCE, 0, &count) == TS_OK)
+        for (size_t i = 0; i < count; i++) {
+            struct client *client = ((struct request *)ends[i].data)->client;
+            work_ended(&ends[i]);
+            serve(client);
+        }
+}
+
+static void list_tasks(void)
+{
+    static ts_task_status all[AT_ONCE];
+    struct timespec time;
+    size_t count, known;
+    clock_gettime(CLOCK_REALTIME, &time);
+    all[0].size = sizeof all[0];
+    must(ts_list_tasks(server.scheduler, TS_LINEAR, all, AT_ONCE, &count), "ts_list_tasks");
+    known = count < AT_ONCE ? count : AT_ONCE;
+    for (size_t i = 0; i < known; i++)
+        if (all[i].state == TS_RUNNING)
+            printf("still running: %s, for %.1f s\n", all[i].task_name,
+                   (double)time.tv_sec + (double)time.tv_nsec / 1e9 - all[i].started_at);
+        else if (all[i].state == TS_PENDING)
+            printf("still waiting: %s\n", all[i].task_name);
+}
+
+static void every_client(void (*what)(struct client *))
+{
+    for (struct client *client = server.clients.first, *next; client != NULL; client = next) {
+        next = client->next;    /* a dropped one stays readable until the batch is done */
+        what(client);
+    }
+}
+
+static void drop_idle(struct client *client)
+{
+    if (client->fd >= 0 && (client->requests == 0 || client->unsent > 0) &&
+        now() - client->heard > server.idle)
+        drop_client(client);
+}
+
+static void begin_to_end(void)
+{
+    if (server.ending)
+        return;
+    server.ending = true;
+    server.deadline = now() + server.grace;
+    close(server.listener);
+    every_client(serve);        /* those who wait for nothing leave at once */
+}
+
+/* True when there is nothing left to wait for, or no time. */
+static bool is_over(void)
+{
+    if (!server.ending || (server.clients.count == 0 && server.clients.lingering == 0))
+        return server.ending;
+    if (now() < server.deadline)
+        return false;
+    if (server.stopped)
+        return true;
+    list_tasks();
+    server.stopped = true;
+    server.deadline = now() + 1;
+    every_client(drop_client);
+    return false;
+}
+
+static void loop(void)
+{
+    struct epoll_event events[AT_ONCE];
+    do {
+        double wait = server.ending ? server.deadline - now() : 1;
+        int count = epoll_wait(server.epoll, events, AT_ONCE, wait > 0 ? (int)(wait * 1e3) + 1 : 0);
+        if (count < 0 && errno != EINTR)
+            die("epoll_wait", strerror(errno));
+        for (int i = 0; i < count; i++) {
+            void *what = events[i].data.ptr;
+            if (what == &server.listener)
+                accept_clients();
+            else if (what == &server.signals)
+                begin_to_end();
+            else if (what == &server.claims_fd)
+                take_claims();
+            else if (what == &server.completions_fd)
+                take_completions();
+            else
+                client_event(what, events[i].events);
+        }
+        if (now() - server.swept >= 1) {
+            server.swept = now();
+            every_client(drop_idle);
+        }
+        free_buried(&server.clients);
+    } while (!is_over());
+}
+
+static void set_up(const char *port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    sigset_t set;
+    int yes = 1;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    cksum_init();
+
+    must(ts_scheduler_new("line_task_max: 64\nmaximum_queue_line: 0", &server.scheduler), "scheduler");
+    must(ts_completions_new(server.scheduler, &server.completions), "completions");
+    must(ts_completions_fd(server.completions, &server.completions_fd), "completions");
+    must(ts_claims_fd(server.scheduler, &server.claims_fd), "claims");
+    server.epoll = epoll_create1(EPOLL_CLOEXEC);
+    server.signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    server.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    address.sin_port = htons((uint16_t)atoi(port));
+    if (server.epoll < 0 || server.signals < 0 || server.listener < 0 ||
+        setsockopt(server.listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+        bind(server.listener, (struct sockaddr *)&address, size) != 0 ||
+        listen(server.listener, LISTENING) != 0 ||
+        getsockname(server.listener, (struct sockaddr *)&address, &size) != 0)
+        die(port, strerror(errno));
+    watch(server.listener, &server.listener);
+    watch(server.signals, &server.signals);
+    watch(server.claims_fd, &server.claims_fd);
+    watch(server.completions_fd, &server.completions_fd);
+    printf("listening on http://127.0.0.1:%d\n", ntohs(address.sin_port));
+}
+
+int main(int argc, char **argv)
+{
+    int option;
+    while ((option = getopt(argc, argv, "g:i:")) != -1) {
+        if (option == 'g')
+            server.grace = atof(optarg);
+        else if (option == 'i')
+            server.idle = atof(optarg);
+        else
+            return 2;
+    }
+    if (optind + 1 != argc) {
+        fprintf(stderr, "usage: server [-g seconds] [-i seconds] port\n");
+        return 2;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    set_up(argv[optind]);
+    loop();
+    printf("%lu clients, %lu requests: %lu answered on the loop, %lu worked on by workers; %lu cancelled, "
+           "of %lu clients that went\n", server.accepted, server.requests, server.on_loop,
+           server.on_workers, server.cancelled, server.dropped);
+    if (server.clients.lingering > 0) {
+        list_tasks();
+        printf("that did not heed the stop\n");
+        fflush(stdout);
+        _exit(3);               /* a shutdown would wait for it */
+    }
+    must(ts_shutdown(server.scheduler, false), "shutdown");
+    ts_completions_free(server.completions);
+    ts_scheduler_free(server.scheduler);
+    return server.stopped ? 1 : 0;
+}
