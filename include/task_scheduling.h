@@ -149,6 +149,9 @@ typedef enum {
     TS_ERROR_FORKED = 21,
     /// A fault inside the library was caught. Please report it.
     TS_ERROR_PANIC = 22,
+    /// Others hold it now: tasks of the name are run by somebody else, or a
+    /// handle of its lane asks for something else.
+    TS_ERROR_IN_USE = 23,
 } ts_error;
 
 /// The name of an error, such as "TS_ERROR_BANNED"; "unknown" for any other
@@ -300,6 +303,41 @@ typedef void (*ts_drop_fn)(void *user_data);
 /// stop, let the next of its name start beside it.
 #define TS_RELEASE_LANE_WHEN_STUCK 32
 
+/// A lane that you hold: see "Lanes".
+typedef struct ts_lane ts_lane;
+
+/// Runs tasks on a thread of yours: see "Pumps".
+typedef struct ts_pump ts_pump;
+
+/// Where ends of tasks are kept for you: see "Completions".
+typedef struct ts_completions ts_completions;
+
+/// Who runs a linear task. Async tasks always run on the scheduler's event
+/// loops.
+typedef enum {
+    /// Threads of the scheduler.
+    TS_WORKERS = 1,
+    /// You do, in your own way: see "Claims".
+    TS_CLAIMS = 2,
+    /// A pump.
+    TS_PUMP = 3,
+} ts_runner;
+
+/// How a task ended.
+typedef struct {
+    /// The task.
+    ts_task_id id;
+    /// The completion_data of its options.
+    void *data;
+    /// Its final state.
+    ts_state state;
+    /// What its function returned, if it failed; else 0.
+    int32_t code;
+} ts_completion;
+
+/// Hears how a task ended. end is valid until the function returns.
+typedef void (*ts_end_fn)(const ts_completion *end, void *user_data);
+
 /// A task with every option. Start from TS_TASK_OPTIONS_INIT, then set run or
 /// poll, and what else you need.
 typedef struct {
@@ -324,12 +362,31 @@ typedef struct {
     ts_kind kind;
     /// The flags above, joined with |.
     uint32_t flags;
+    /// In place of name: a lane of the same scheduler.
+    ts_lane *lane;
+    /// Who runs it. 0: who runs its lane, or TS_PUMP where pump is set.
+    ts_runner runner;
+    /// 0.
+    uint32_t reserved;
+    /// With TS_PUMP: the pump.
+    ts_pump *pump;
+    /// Where the task's end is to be kept for you, or NULL.
+    ts_completions *completions;
+    /// Handed back with its end.
+    void *completion_data;
+    /// Called last, after drop, when the task can be waited for and its result
+    /// be taken; or NULL. Before the next of its name starts, so be quick.
+    ts_end_fn on_end;
+    /// Handed to on_end.
+    void *on_end_data;
+    /// Frees on_end_data, after on_end; NULL for nothing to free.
+    ts_drop_fn on_end_drop;
 } ts_task_options;
 
 /// Options with the size set and all else at its default.
 #define TS_TASK_OPTIONS_INIT                                                   \
     { sizeof(ts_task_options), NULL, NULL, NULL, NULL, NULL, 0.0, 0.0,         \
-      (ts_kind)0, 0 }
+      (ts_kind)0, 0, NULL, (ts_runner)0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
 
 /// Adds a linear task: run will be called once, with user_data, on a thread of
 /// the scheduler. With timeout_processing the task is told to stop when it has
@@ -747,6 +804,371 @@ void ts_task_id_format(ts_task_id id, char out[37]);
 ///
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_task_id_parse(const char *text, ts_task_id *out_id);
+
+/*
+ * Lanes ----------------------------------------------------------------------
+ *
+ * A lane is the queue of one kind and name. It comes into being when the name
+ * is used, and goes when it is empty. A handle keeps it: tasks added by handle
+ * and by name are in one order and under the same limits, but an add by handle
+ * need not look the name up. While a handle is open its options hold.
+ *
+ * Tasks of one name are run by one runner at a time. Asking for another one
+ * gives TS_ERROR_IN_USE while the lane is not empty or another handle is open.
+ *
+ * A handle may outlive its scheduler: adds then give TS_ERROR_SHUTTING_DOWN.
+ * It is still to be freed.
+ */
+
+/// What a lane is to be like. Start from TS_LANE_OPTIONS_INIT, then set name.
+typedef struct {
+    /// sizeof(ts_lane_options).
+    size_t size;
+    /// The name, 1 to 255 bytes.
+    const char *name;
+    /// The kind; 0 for TS_LINEAR.
+    ts_kind kind;
+    /// Who runs its tasks. 0: as the scheduler says, or TS_PUMP where pump is
+    /// set.
+    ts_runner runner;
+    /// With TS_PUMP: the pump.
+    ts_pump *pump;
+    /// How many tasks of it may run at once. 0: of linear ones 1, of async ones
+    /// maximum_event_loop_tasks. More than 1 only for async tasks and for
+    /// TS_CLAIMS.
+    size_t width;
+    /// How many tasks of it may be pending. 0: what the configuration says; for
+    /// linear ones that is a limit for all names together, which holds too.
+    size_t capacity;
+} ts_lane_options;
+
+/// Options with the size set and all else at its default.
+#define TS_LANE_OPTIONS_INIT                                                   \
+    { sizeof(ts_lane_options), NULL, (ts_kind)0, (ts_runner)0, NULL, 0, 0 }
+
+/// Opens a handle of the lane of a name. Free it with ts_lane_free. A banned
+/// name has a lane too; adds to it are refused.
+///
+///     ts_lane_options options = TS_LANE_OPTIONS_INIT;
+///     options.name = "thumbnails";
+///     options.capacity = 100;
+///     error = ts_lane_new(NULL, &options, &lane);
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_IN_USE; TS_ERROR_SHUTTING_DOWN
+/// when the pump was freed; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_FORKED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_lane_new(ts_scheduler *scheduler,
+                     const ts_lane_options *options,
+                     ts_lane **out_lane);
+
+/// Closes a handle. Tasks of the lane go on. NULL does nothing.
+///
+/// Any thread. Never blocks. From a task: yes.
+void ts_lane_free(ts_lane *lane);
+
+/// Adds a linear task to a lane; otherwise as ts_add_task.
+///
+/// Errors: as ts_add_task; TS_ERROR_QUEUE_FULL also when as many tasks of the
+/// lane are pending as its capacity; TS_ERROR_WRONG_KIND of an async lane.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_lane_add_task(ts_lane *lane,
+                          bool timeout_processing,
+                          ts_task_fn run,
+                          void *user_data,
+                          ts_drop_fn drop,
+                          ts_task_id *out_id);
+
+/// Adds an async task to a lane; otherwise as ts_add_async_task.
+///
+/// Errors: as ts_add_async_task; TS_ERROR_WRONG_KIND of a linear lane.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_lane_add_async_task(ts_lane *lane,
+                                bool timeout_processing,
+                                ts_poll_fn poll,
+                                void *user_data,
+                                ts_drop_fn drop,
+                                ts_task_id *out_id);
+
+/// Says who runs linear tasks whose lane and options say nothing: of names
+/// that are not in use, and tasks without a name, from now on. pump is NULL
+/// but for TS_PUMP. A new scheduler runs them on its own threads.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_FORKED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_scheduler_set_runner(ts_scheduler *scheduler,
+                                 ts_runner runner,
+                                 ts_pump *pump);
+
+/*
+ * Completions ----------------------------------------------------------------
+ *
+ * A completion queue brings the ends of tasks to a loop of yours: tasks that
+ * are submitted with it report there, in the order in which they end. Nothing
+ * is lost however slow the reader is, and the memory for it is taken when the
+ * task is submitted. A task's record stays until its completion was taken.
+ *
+ * A queue may outlive its scheduler: what is left can be taken, and after that
+ * it gives TS_ERROR_SHUTTING_DOWN. It is still to be freed.
+ */
+
+/// Makes a completion queue, for tasks of this scheduler. Free it with
+/// ts_completions_free.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_FORKED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_completions_new(ts_scheduler *scheduler,
+                            ts_completions **out_completions);
+
+/// Frees a completion queue. Its tasks go on; ends that were not taken are
+/// forgotten, and later ones reported nowhere. No other thread may be using it.
+/// NULL does nothing.
+///
+/// Any thread. Never blocks. From a task: yes.
+void ts_completions_free(ts_completions *completions);
+
+/// Takes up to capacity ends out of the queue and writes them into array, the
+/// oldest first, and how many into out_count, at least one. Waits so long for
+/// the first one; 0 seconds only ask, TS_FOREVER waits without bound.
+///
+/// Errors: TS_NOT_YET when 0 seconds found none; TS_ERROR_TIMED_OUT;
+/// TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SHUTTING_DOWN when the scheduler was
+/// freed and none is left; TS_ERROR_WOULD_DEADLOCK when it would have to wait
+/// inside a task; TS_ERROR_FORKED.
+///
+/// Any thread. Blocks up to the time. From a task: yes, with 0 only.
+ts_error ts_completions_take(ts_completions *completions,
+                             ts_completion *array,
+                             size_t capacity,
+                             double seconds,
+                             size_t *out_count);
+
+/// A file descriptor that is readable while there is something to take, for
+/// epoll, poll or another loop. It belongs to the queue: only poll it.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SYSTEM when none can be made;
+/// TS_ERROR_FORKED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_completions_fd(ts_completions *completions, int *out_fd);
+
+/*
+ * Pumps ----------------------------------------------------------------------
+ *
+ * A pump runs linear tasks on a thread of yours, and only while that is inside
+ * ts_pump_run: the main thread of a game, once per frame. Tasks go there by
+ * their options, by their lane, or by ts_scheduler_set_runner. Tasks of a name
+ * keep their order; names take turns.
+ *
+ * A pump belongs to the thread that runs it first. It may outlive its
+ * scheduler: ts_pump_run then gives TS_ERROR_SHUTTING_DOWN. It is still to be
+ * freed.
+ */
+
+/// Hears that there is something to do.
+typedef void (*ts_ready_fn)(void *user_data);
+
+/// What a pump is to be like. Start from TS_PUMP_OPTIONS_INIT.
+typedef struct {
+    /// sizeof(ts_pump_options).
+    size_t size;
+    /// Called when there is something to run and was nothing before, on the
+    /// thread that added it, or that ended the task before it; or NULL.
+    ts_ready_fn ready;
+    /// Handed to ready.
+    void *user_data;
+    /// Frees user_data, when the pump is freed; NULL for nothing to free.
+    ts_drop_fn drop;
+} ts_pump_options;
+
+/// Options with the size set and all else at its default.
+#define TS_PUMP_OPTIONS_INIT { sizeof(ts_pump_options), NULL, NULL, NULL }
+
+/// Makes a pump. options may be NULL for none. Free it with ts_pump_free.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_FORKED.
+/// user_data is then still yours.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_pump_new(ts_scheduler *scheduler,
+                     const ts_pump_options *options,
+                     ts_pump **out_pump);
+
+/// Frees a pump: cancels its pending tasks, and adds that would go to it give
+/// TS_ERROR_SHUTTING_DOWN from now on. Inside one of its own tasks that task
+/// goes on, and the run ends after it. NULL does nothing.
+///
+/// Any thread. Never blocks. From a task: yes.
+void ts_pump_free(ts_pump *pump);
+
+/// Runs tasks on this thread until none is ready, max_tasks have run, or
+/// budget_seconds are used up, which the last task may overrun. 0 max_tasks are
+/// any number, 0 seconds any time. out_ran, which may be NULL, is how many ran;
+/// that there was none is no error.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_THREAD on another thread
+/// than the first; TS_ERROR_WOULD_DEADLOCK inside one of its own tasks;
+/// TS_ERROR_SHUTTING_DOWN when the scheduler was freed; TS_ERROR_FORKED.
+///
+/// Any thread, always the same. Blocks while tasks run. From a task: no.
+ts_error ts_pump_run(ts_pump *pump,
+                     size_t max_tasks,
+                     double budget_seconds,
+                     size_t *out_ran);
+
+/// A file descriptor that is readable while something can run, for epoll, poll
+/// or another loop. It belongs to the pump: only poll it.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SYSTEM when none can be made;
+/// TS_ERROR_SHUTTING_DOWN; TS_ERROR_FORKED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_pump_fd(ts_pump *pump, int *out_fd);
+
+/*
+ * Claims ---------------------------------------------------------------------
+ *
+ * Tasks that you run yourself, on goroutines, fibers, an engine's jobs or in
+ * an event loop: the scheduler decides when, and hands you the right to run
+ * one task now, a claim. TS_CLAIMS in a task's options, in its lane's, or with
+ * ts_scheduler_set_runner makes it so.
+ *
+ *     ts_claim_submit --- may start now ---> claim --.
+ *            | queued                                |  ts_claim_start, run it,
+ *            v                                       |  ts_claim_finish
+ *     ts_claims_take ----------------------> claim --|
+ *            ^                                       |
+ *            `-- no next, or not asked for <--- next claim of its lane --> ...
+ *
+ * A claim that is out counts as running and holds its place in its lane until
+ * it is finished; at most line_task_max are out at once. Its token is valid
+ * until then, on any thread, and is never meant by a NULL token.
+ *
+ * A stop may come first: then ts_claim_start gives TS_STOPPED, and the claim
+ * is only to be finished. A task that is cancelled before it was handed out
+ * comes out of ts_claims_take as such a claim, so user_data needs no drop. It
+ * ends when it is finished; a shutdown waits for that, so go on taking until
+ * it has returned.
+ *
+ * Deadlines of claims are looked at by whoever takes claims, and by a thread of
+ * the library until ts_claims_fd was called.
+ */
+
+/// The right, and duty, to run one task now.
+typedef struct {
+    /// Its token. NULL: no claim.
+    ts_token *token;
+    /// The task.
+    ts_task_id id;
+    /// The function that was submitted, or NULL.
+    ts_task_fn run;
+    /// What was submitted with it.
+    void *user_data;
+} ts_claim;
+
+/// Adds a task that you run. If it may start now, out_claim is its claim; else
+/// out_claim has no token, and the claim comes later, out of ts_claim_finish or
+/// ts_claims_take. run may be NULL: you know what to do with user_data. A task
+/// that its lane or options give to others is added all the same.
+///
+/// Errors: as ts_submit; TS_ERROR_INVALID_ARGUMENT also with
+/// TS_INTERRUPT_BLOCKING.
+///
+/// Any thread. Never blocks without TS_WAIT_FOR_ROOM. From a task: yes.
+ts_error ts_claim_submit(ts_scheduler *scheduler,
+                         const ts_task_options *options,
+                         ts_claim *out_claim,
+                         ts_task_id *out_id);
+
+/// Whether to run a claim: TS_OK, or TS_STOPPED when a stop came first. From
+/// now on this thread counts as the one that holds it, for calls that would
+/// wait for their own caller; before, that is the one that received it.
+///
+/// Errors: TS_STOPPED; TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
+/// TS_ERROR_ALREADY_FINISHED; TS_ERROR_FORKED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_claim_start(ts_scheduler *scheduler, const ts_claim *claim);
+
+/// Ends a claim: completed with code 0, else failed with that code. result,
+/// which may be NULL, is what the task leaves, as with ts_set_result; error,
+/// which may be NULL, the words of a failure. out_next, which may be NULL, is
+/// the next claim of the lane, or of another one that waited, or has no token.
+/// Without out_next what comes next comes out of ts_claims_take.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT, also for a task that was not handed out;
+/// TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED when it was finished before;
+/// TS_ERROR_OUT_OF_MEMORY; TS_ERROR_FORKED. The result is then still yours.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_claim_finish(ts_scheduler *scheduler,
+                         const ts_claim *claim,
+                         int32_t code,
+                         const ts_value *result,
+                         const char *error,
+                         ts_claim *out_next);
+
+/// Adds count tasks that you run, in order, as ts_claim_submit does, until one
+/// is refused: that is the error, and out_added how many came before it.
+/// out_claims has count places, of which that of a task that is queued gets no
+/// token; out_ids, which may be NULL, too.
+///
+/// Errors: as ts_claim_submit, of the first task that was refused.
+///
+/// Any thread. Never blocks without TS_WAIT_FOR_ROOM. From a task: yes.
+ts_error ts_claims_submit(ts_scheduler *scheduler,
+                          const ts_task_options *tasks,
+                          size_t count,
+                          ts_claim *out_claims,
+                          ts_task_id *out_ids,
+                          size_t *out_added);
+
+/// Ends count claims, each with its code of codes; codes may be NULL for all 0.
+/// Claims that come next are written into out_next, which has count places, and
+/// how many into out_count. Every claim is tried; the error is that of the
+/// first one that could not be finished.
+///
+/// Errors: as ts_claim_finish.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_claims_finish(ts_scheduler *scheduler,
+                          const ts_claim *claims,
+                          const int32_t *codes,
+                          size_t count,
+                          ts_claim *out_next,
+                          size_t *out_count);
+
+/// Takes up to capacity claims that did not come out of an add or a finish, or
+/// are only to be finished, and writes them into array, and how many into
+/// out_count, at least one. Waits so long for the first one; 0 seconds only
+/// ask, TS_FOREVER waits without bound. Works during a shutdown too.
+///
+/// Errors: TS_NOT_YET when 0 seconds found none; TS_ERROR_TIMED_OUT;
+/// TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WOULD_DEADLOCK when it would have to
+/// wait inside a task; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_FORKED.
+///
+/// Any thread. Blocks up to the time. From a task: yes, with 0 only.
+ts_error ts_claims_take(ts_scheduler *scheduler,
+                        ts_claim *array,
+                        size_t capacity,
+                        double seconds,
+                        size_t *out_count);
+
+/// A file descriptor that is readable while ts_claims_take has something to do:
+/// a claim to give, or a deadline that has passed. For epoll, poll or another
+/// loop; it belongs to the scheduler: only poll it. From the first call on no
+/// thread of the library looks at deadlines of claims: call ts_claims_take with
+/// 0 seconds whenever it is readable.
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SYSTEM when none can be made;
+/// TS_ERROR_FORKED.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_claims_fd(ts_scheduler *scheduler, int *out_fd);
 
 /*
  * Configuration --------------------------------------------------------------

@@ -66,6 +66,8 @@ codes! {
     Forked = 21, "TS_ERROR_FORKED", "the scheduler belongs to the parent process";
     /// A panic was caught.
     Panic = 22, "TS_ERROR_PANIC", "a panic was caught inside the library";
+    /// Something else holds it.
+    InUse = 23, "TS_ERROR_IN_USE", "it is in use by others";
 }
 
 impl ErrorCode {

@@ -8,6 +8,7 @@
 //! * a thread knows when it is inside host code, so that calls which would wait for their own
 //!   caller can be refused.
 
+use crate::task::Completion;
 use crate::token::Token;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -20,6 +21,11 @@ pub type TaskFn = unsafe extern "C" fn(token: *mut Token, user_data: *mut c_void
 pub type PollFn = unsafe extern "C" fn(token: *mut Token, user_data: *mut c_void) -> i32;
 /// The host's destructor for `user_data` or a result.
 pub type DropFn = unsafe extern "C" fn(user_data: *mut c_void);
+
+/// Hears how a task ended.
+pub type EndFn = unsafe extern "C" fn(end: *const Completion, user_data: *mut c_void);
+/// Hears that there is something to do.
+pub type ReadyFn = unsafe extern "C" fn(user_data: *mut c_void);
 
 /// A pointer of the host's with the destructor that it wants called once.
 #[derive(Debug)]
@@ -91,6 +97,22 @@ thread_local! {
     static HOLDING: Cell<Holding> = const { Cell::new(Holding { core: 0, index: 0, lane: 0 }) };
     /// The cancelled tasks that this thread is ending, the outermost first.
     static ENDING: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The number of this thread: never 0, and no other thread's.
+pub(crate) fn thread_number() -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    thread_local! {
+        static NUMBER: Cell<u32> = const { Cell::new(0) };
+    }
+    let own = NUMBER.try_with(Cell::get).unwrap_or(u32::MAX);
+    if own != 0 {
+        return own;
+    }
+    let own = NEXT.fetch_add(1, Ordering::Relaxed);
+    let _ = NUMBER.try_with(|number| number.set(own));
+    own
 }
 
 /// A task that a thread has to end, and its lane.
@@ -201,6 +223,50 @@ pub(crate) unsafe fn call_poll(function: PollFn, token: &Token, data: *mut c_voi
     let poll = unsafe { function(token.cast_mut(), data) };
     POLLING.with(|polling| polling.set(outer));
     poll
+}
+
+/// Tells the host how a task ended.
+///
+/// # Safety
+/// `function` takes `data`, and may be called on this thread.
+pub(crate) unsafe fn call_end(function: EndFn, end: &Completion, data: *mut c_void) {
+    let _inside = Inside::enter();
+    // SAFETY: the caller's promise.
+    unsafe { function(end, data) };
+}
+
+/// A function of the host's that hears that there is something to do.
+#[derive(Debug)]
+pub struct Bell {
+    function: ReadyFn,
+    data: Owned,
+}
+
+// SAFETY: the host gave the function to be called with the pointer on any thread, several at once.
+unsafe impl Sync for Bell {}
+
+impl Bell {
+    /// Takes both over.
+    ///
+    /// # Safety
+    /// The function takes the data, on any thread.
+    pub unsafe fn new(function: ReadyFn, data: Owned) -> Bell {
+        Bell { function, data }
+    }
+
+    /// Calls it.
+    pub(crate) fn ring(&self) {
+        let _inside = Inside::enter();
+        // SAFETY: the promise of whoever made it.
+        unsafe { (self.function)(self.data.data()) };
+    }
+
+    /// Gives the data back without dropping it.
+    pub(crate) fn refuse(bell: Option<Bell>) {
+        if let Some(bell) = bell {
+            bell.data.into_parts();
+        }
+    }
 }
 
 /// Whether this thread is inside a task, a drop or another callback.

@@ -63,6 +63,11 @@ impl TaskId {
         [self.high.to_be(), self.low.to_be()]
     }
 
+    /// From [`TaskId::to_halves`].
+    pub(crate) fn from_halves(halves: [u64; 2]) -> TaskId {
+        TaskId { high: u64::from_be(halves[0]), low: u64::from_be(halves[1]) }
+    }
+
     /// The usual text: 36 characters in lower case, with a NUL behind them for C.
     pub fn to_text(self) -> [u8; 37] {
         let mut text = [0; 37];

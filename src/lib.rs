@@ -17,7 +17,8 @@
 //! ```
 //!
 //! From the outside in: `ffi` is the C face; [`scheduler`] puts everything together; `core` decides
-//! when a task may run and knows no threads; `workers` are the threads that run linear tasks.
+//! when a task may run and knows no threads; `workers` are the threads that run linear tasks, `loops`
+//! those that run async ones, `hosts` how the host runs them without a thread of ours.
 //! Beside them: `host` is the one place that calls the host's code, `sync` and `clock` are where
 //! locks and time come from, `platform` is what the system has to be asked for by hand.
 
@@ -26,26 +27,33 @@
 #![cfg(not(ts_loom))]
 
 mod clock;
+pub mod completions;
 pub mod config;
 mod core;
 pub mod error;
 pub mod ffi;
 pub mod host;
+pub mod hosts;
 pub mod id;
 mod info;
 pub mod kinds;
+pub mod lane;
 pub mod log;
 mod loops;
+mod mailbox;
 mod platform;
+mod run;
 pub mod scheduler;
 mod sync;
 pub mod task;
 pub mod token;
+mod wheel;
 mod workers;
 
 pub use error::{Error, ErrorCode, Result};
 pub use id::TaskId;
 pub use kinds::{Kind, State, flags};
+pub use lane::{Lane, LaneOptions};
 pub use scheduler::Scheduler;
-pub use task::{Function, RawTask, TaskOptions, TaskStatus, Value};
+pub use task::{Completion, Function, More, RawTask, Runner, TaskOptions, TaskStatus, Value};
 pub use token::Token;

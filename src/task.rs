@@ -1,8 +1,11 @@
 //! A task as it is handed in, and what is told of it afterwards.
 
-use crate::host::{DropFn, PollFn, TaskFn};
+use crate::completions::Completions;
+use crate::host::{DropFn, EndFn, PollFn, TaskFn};
+use crate::hosts::pump::Pump;
 use crate::id::TaskId;
 use crate::kinds::{Kind, State};
+use crate::lane::Lane;
 use std::ffi::c_void;
 
 /// The function of a task.
@@ -12,13 +15,15 @@ pub enum Function {
     Linear(TaskFn),
     /// Polled on an event loop until it is ready.
     Async(PollFn),
+    /// Whatever the host does with `user_data`, of a task that it runs by claims.
+    Host,
 }
 
 impl Function {
     /// The kind that goes with the function.
     pub fn kind(self) -> Kind {
         match self {
-            Function::Linear(_) => Kind::Linear,
+            Function::Linear(_) | Function::Host => Kind::Linear,
             Function::Async(_) => Kind::Async,
         }
     }
@@ -44,6 +49,67 @@ pub struct RawTask<'a> {
     pub wait_seconds: f64,
     /// [`crate::flags`].
     pub flags: u32,
+    /// What few tasks ask for.
+    pub more: More<'a>,
+}
+
+/// What few tasks ask for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct More<'a> {
+    /// A lane of the same scheduler, in place of a name.
+    pub lane: Option<&'a Lane>,
+    /// Who runs it; `None` for who runs its lane, or by default.
+    pub runner: Option<Runner<'a>>,
+    /// Where its end is reported, and what is handed back with it.
+    pub completions: Option<(&'a Completions, *mut c_void)>,
+    /// Called last, with the second, which the third drops after that.
+    pub on_end: Option<(EndFn, *mut c_void, Option<DropFn>)>,
+}
+
+impl More<'_> {
+    /// Whether there is anything.
+    #[inline]
+    pub fn is_some(&self) -> bool {
+        self.lane.is_some()
+            || self.runner.is_some()
+            || self.completions.is_some()
+            || self.on_end.is_some()
+    }
+}
+
+/// Who runs linear tasks.
+#[derive(Clone, Copy, Debug)]
+pub enum Runner<'a> {
+    /// The scheduler's own threads.
+    Workers,
+    /// The host, by claims.
+    Claims,
+    /// This pump, of the same scheduler.
+    Pump(&'a Pump),
+}
+
+/// How a task ended, as completion queues and `on_end` functions hear it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Completion {
+    /// The bytes of its id, as they lie in memory.
+    pub(crate) id: [u64; 2],
+    /// What its owner gave for this.
+    pub data: *mut c_void,
+    /// The final state.
+    pub state: State,
+    /// What its function returned, where it failed.
+    pub code: i32,
+}
+
+// SAFETY: the pointer is the host's, to be handed back on any thread.
+unsafe impl Send for Completion {}
+
+impl Completion {
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        TaskId::from_halves(self.id)
+    }
 }
 
 /// Options of a task that is a Rust closure.

@@ -7,43 +7,65 @@ use crate::core::word;
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{self, DropFn, Owned};
 use crate::id::TaskId;
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
 use std::ffi::c_void;
 use std::ptr;
 
-/// Tells a running task whether to stop, and takes its result; valid inside the task's own call.
-#[derive(Debug)]
+/// Tells a running task whether to stop, and takes its result; valid inside the task's own call, or,
+/// of a claim, until that is finished.
+///
+/// Made of atomics, since those of claims are used again.
+#[derive(Debug, Default)]
 pub struct Token {
-    core: *const Core,
-    index: u32,
+    core: AtomicPtr<Core>,
+    index: AtomicU32,
+    /// Of a claim: any thread may use it.
+    claimed: AtomicBool,
 }
 
-// SAFETY: the core is shared between threads anyway, and outlives the task's call.
-unsafe impl Sync for Token {}
-
 impl Token {
+    #[inline]
     pub(crate) fn new(core: &Core, index: u32) -> Token {
-        Token { core, index }
+        Token {
+            core: AtomicPtr::new(ptr::from_ref(core).cast_mut()),
+            index: AtomicU32::new(index),
+            claimed: AtomicBool::new(false),
+        }
     }
 
+    /// From now on it is the token of this claim.
+    pub(crate) fn set_claimed(&self, core: &Core, index: u32) {
+        self.core.store(ptr::from_ref(core).cast_mut(), Relaxed);
+        self.index.store(index, Relaxed);
+        self.claimed.store(true, Relaxed);
+    }
+
+    #[inline]
     fn core(&self) -> &Core {
-        // SAFETY: whoever runs the task keeps the core until the call has returned.
-        unsafe { &*self.core }
+        // SAFETY: whoever runs the task keeps the core until the call has returned, or the claim is
+        // finished.
+        unsafe { &*self.core.load(Relaxed) }
+    }
+
+    #[inline]
+    fn index(&self) -> u32 {
+        self.index.load(Relaxed)
     }
 
     /// Whether the task was told to stop: some loads.
     #[inline]
     pub fn should_stop(&self) -> bool {
-        self.core().word(self.index).cause().is_some()
+        self.core().word(self.index()).cause().is_some()
     }
 
     /// Whether the task is of kind async.
     pub(crate) fn is_async(&self) -> bool {
-        self.core().word(self.index).has(word::ASYNC)
+        self.core().word(self.index()).has(word::ASYNC)
     }
 
     /// The task's id.
     pub fn id(&self) -> TaskId {
-        self.core().id(self.index, self.core().word(self.index).generation())
+        self.core().id(self.index(), self.core().word(self.index()).generation())
     }
 
     /// Sleeps until the time has passed (`Ok`) or the task is told to stop (`Stopped`, at once).
@@ -54,7 +76,7 @@ impl Token {
             return Err(would_block());
         }
         self.check_thread()?;
-        match self.core().sleep(self.index, clock::deadline_in(seconds)) {
+        match self.core().sleep(self.index(), clock::deadline_in(seconds)) {
             true => Err(ErrorCode::Stopped.into()),
             false => Ok(()),
         }
@@ -72,24 +94,25 @@ impl Token {
         drop: Option<DropFn>,
     ) -> Result<()> {
         self.check_thread()?;
-        let owned = match drop {
-            Some(_) => Owned::new(data, drop),
-            // SAFETY: the caller's promise.
-            None => unsafe { copy(data, size)? },
-        };
-        self.core().set_result(self.index, Outcome { owned, size });
+        // SAFETY: the caller's promise.
+        let outcome = unsafe { outcome(data, size, drop)? };
+        self.core().set_result(self.index(), outcome);
         Ok(())
     }
 
     /// Sets the words that go with a failure.
     pub fn set_error(&self, message: &str) -> Result<()> {
         self.check_thread()?;
-        self.core().set_error(self.index, message);
+        self.core().set_error(self.index(), message);
         Ok(())
     }
 
     fn check_thread(&self) -> Result<()> {
-        if ptr::eq(host::current_token(), self) || crate::loops::drive::waker(self).is_ok() {
+        let claimed = self.claimed.load(Relaxed);
+        if claimed
+            || ptr::eq(host::current_token(), self)
+            || crate::loops::drive::waker(self).is_ok()
+        {
             return Ok(());
         }
         Err(Error::new(
@@ -97,6 +120,23 @@ impl Token {
             "only the thread that runs the task may do that with its token",
         ))
     }
+}
+
+/// A result as the host gives it: taken over with `drop`, copied without.
+///
+/// # Safety
+/// `data` points to `size` readable bytes, or is what `drop` takes.
+pub(crate) unsafe fn outcome(
+    data: *mut c_void,
+    size: usize,
+    drop: Option<DropFn>,
+) -> Result<Outcome> {
+    let owned = match drop {
+        Some(_) => Owned::new(data, drop),
+        // SAFETY: the caller's promise.
+        None => unsafe { copy(data, size)? },
+    };
+    Ok(Outcome { owned, size })
 }
 
 /// A copy of the host's bytes in memory that `free` gives back.

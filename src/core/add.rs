@@ -6,8 +6,11 @@
 use super::Core;
 use super::inlet::{Door, Entry, INLETS, Item, SWEEP_LEAST};
 use super::lane::Lane;
+use super::outlet::{self, WORKERS};
 use super::record::Extra;
 use super::slab::NIL;
+use super::take::Claim;
+use super::word;
 use crate::host::DropFn;
 use crate::kinds::Kind;
 use crate::sync::atomic::Ordering::*;
@@ -21,19 +24,41 @@ pub const LONGEST_NAME: usize = 255;
 /// A task that was looked over and can be added.
 #[derive(Debug)]
 pub struct NewTask<'a> {
-    pub name: Option<&'a [u8]>,
+    pub to: To<'a>,
     pub kind: Kind,
     pub function: *mut c_void,
     pub user_data: *mut c_void,
     pub drop: Option<DropFn>,
     /// Wishes, as bits of the word.
     pub bits: u64,
-    /// A time-out of its own, in nanoseconds.
-    pub timeout: Option<u64>,
+    /// What few tasks have; taken when the task is accepted.
+    pub extra: Option<Box<Extra>>,
+    /// Who is to run it; none for who runs its lane, or by default.
+    pub outlet: Option<u32>,
+    /// The adder takes the claim, if it may start at once.
+    pub claim: bool,
+}
+
+/// Where a task queues.
+#[derive(Clone, Copy, Debug)]
+pub enum To<'a> {
+    /// Behind nothing.
+    Nobody,
+    /// Behind those of this name.
+    Name(&'a [u8]),
+    /// Behind those of this lane, which has that hash, and which an open handle keeps.
+    Lane { index: u32, hash: u64 },
+}
+
+impl To<'_> {
+    /// The name, as far as it is known.
+    pub fn name(&self) -> &[u8] {
+        if let To::Name(name) = self { name } else { b"" }
+    }
 }
 
 /// Who has to be told of an add.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Then {
     /// Nobody: its lane is being worked.
     Nothing,
@@ -43,10 +68,14 @@ pub enum Then {
     Start { hash: u64, index: u32 },
     /// The event loop of this hash: the lane has a place for the next one in it.
     Place { hash: u64, lane: u32 },
+    /// This outlet: [`Core::put_out`] is to be called.
+    Outlet { number: u32, item: Item },
+    /// The adder, who asked for it: the task has started.
+    Claim(Claim),
 }
 
 /// What became of an add.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Added {
     /// The new task.
     pub id: TaskId,
@@ -113,29 +142,53 @@ fn stamp() -> u64 {
     tick << COUNT_BITS | count & ((1 << COUNT_BITS) - 1)
 }
 
+/// Whether a task fits who is to run it.
+fn check_hosted(outlet: u32, task: &NewTask<'_>) -> Result<()> {
+    let invalid = |text: &'static str| Err(Error::new(ErrorCode::InvalidArgument, text));
+    if outlet != outlet::CLAIMS && task.function.is_null() {
+        return invalid("run is NULL; only a task that the host runs by claims may have none");
+    }
+    if outlet == outlet::CLAIMS && task.bits & word::INTERRUPT != 0 {
+        return invalid("the library cannot break system calls of a task that the host runs");
+    }
+    Ok(())
+}
+
 impl Core {
     /// Adds a task.
-    pub fn add(&self, task: &NewTask<'_>) -> Result<Added> {
-        let hash = task.name.map_or(0, |name| self.hash(name));
-        let at = if task.name.is_some() { Core::inlet_of(hash) } else { own_inlet() };
+    pub fn add(&self, task: &mut NewTask<'_>) -> Result<Added> {
+        let (hash, at) = match task.to {
+            To::Nobody => (0, own_inlet()),
+            To::Name(name) => {
+                let hash = self.hash(name);
+                (hash, Core::inlet_of(hash))
+            }
+            To::Lane { hash, .. } => (hash, Core::inlet_of(hash)),
+        };
         let inlet = &self.inlets[at];
         loop {
             let mut door = inlet.lock();
             if door.closed {
                 return Err(ErrorCode::ShuttingDown.into());
             }
-            let lane = match task.name {
-                None => NIL,
-                Some(name) => match door.find(hash, task.kind, name) {
+            let lane = match task.to {
+                To::Nobody => NIL,
+                To::Lane { index, .. } => index,
+                To::Name(name) => match door.find(hash, task.kind, name) {
                     Some(lane) => lane,
                     None => self.new_lane(&mut door, at, hash, task.kind, name)?,
                 },
             };
             if lane != NIL && self.lanes.at(lane).banned.load(Relaxed) {
-                return Err(self.banned(task.name.unwrap_or_default()));
+                return Err(self.banned(&self.lanes.at(lane).name()));
             }
+            let outlet = self.route(lane, task)?;
+            if outlet != WORKERS || task.function.is_null() {
+                check_hosted(outlet, task)?;
+            }
+            let starts = task.claim && outlet == outlet::CLAIMS && self.may_start_now(lane);
             let is_async = task.kind == Kind::Async;
-            let limit = if is_async { 0 } else { self.bound.limit() };
+            let limit = if is_async || starts { 0 } else { self.bound.limit() };
             if limit != 0 && door.budget == 0 {
                 drop(door);
                 if self.count_room(at) {
@@ -148,8 +201,8 @@ impl Core {
                     ),
                 ));
             }
-            if is_async && lane != NIL {
-                self.check_async_room(self.lanes.at(lane))?;
+            if lane != NIL && !starts {
+                self.check_room_of(self.lanes.at(lane), is_async)?;
             }
             door.make_room()?;
             let index = match door.free.pop() {
@@ -169,21 +222,37 @@ impl Core {
             let record = self.records.at(index);
             let generation = record.word.load().generation() + 1;
             record.fill(task.function, task.user_data, task.drop, lane, stamp());
-            if task.timeout.is_some() {
-                record.set_extra(Box::new(Extra { timeout: task.timeout, ..Extra::default() }));
+            if let Some(extra) = task.extra.take() {
+                record.set_extra(extra);
             }
-            record.link.store(if lane == NIL { at as u32 } else { NIL }, Relaxed);
-            record.word.open(generation, task.bits);
+            let (bits, link) = match outlet {
+                WORKERS => (0, at as u32),
+                outlet::CLAIMS => (word::HOSTED | word::CLAIMS, outlet),
+                pump => (word::HOSTED, pump),
+            };
+            record.link.store(if lane == NIL { link } else { NIL }, Relaxed);
+            record.word.open(generation, task.bits | bits);
             let id = self.id(index, generation);
             if is_async {
                 inlet.added_async.store(inlet.added_async.load(Relaxed) + 1, Release);
                 return Ok(Added { id, then: self.place_async(lane, hash, index) });
             }
             inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
+            if starts {
+                let claim = self.start_now(lane, index);
+                drop(door);
+                return Ok(Added { id, then: self.started_now(index, claim) });
+            }
+            if outlet != WORKERS {
+                return Ok(Added { id, then: self.place_out(lane, outlet, index) });
+            }
             let item = if lane == NIL {
                 Item::task(index)
             } else {
                 let its = self.lanes.at(lane);
+                if its.is_counted() {
+                    its.count_came();
+                }
                 its.push(&self.records, index);
                 if !its.gate.announce() {
                     return Ok(Added { id, then: Then::Nothing });
@@ -195,34 +264,131 @@ impl Core {
         }
     }
 
-    /// Whether another async task of the name may come. Under the inlet's lock.
-    fn check_async_room(&self, lane: &Lane) -> Result<()> {
-        let limit = self.async_pending.load(Relaxed);
-        if limit == 0 || lane.running() < self.async_width.load(Relaxed) || lane.waiting() < limit {
-            return Ok(());
+    /// Who runs a new task: whoever its owner asks for, or who runs its lane, or who does by
+    /// default. A lane that holds nothing, and that no handle binds, goes to whoever that is now.
+    /// Under the inlet's lock.
+    #[inline]
+    fn route(&self, lane: u32, task: &NewTask<'_>) -> Result<u32> {
+        if task.kind == Kind::Async {
+            return Ok(WORKERS);
+        }
+        if lane == NIL {
+            let outlet = task.outlet.unwrap_or_else(|| self.outlets.default());
+            self.check_outlet(outlet)?;
+            return Ok(outlet);
+        }
+        let its = self.lanes.at(lane);
+        let (now, bound) = (its.outlet(), its.handles() > 0);
+        let default = if bound { now } else { self.outlets.default() };
+        let wanted = task.outlet.unwrap_or(default);
+        if wanted == now {
+            if now > outlet::CLAIMS {
+                self.check_outlet(now)?;
+            }
+            return Ok(now);
+        }
+        if !bound && its.is_at_rest() {
+            self.check_outlet(wanted)?;
+            its.set_outlet(wanted);
+            return Ok(wanted);
+        }
+        if task.outlet.is_none() {
+            self.check_outlet(now)?;
+            return Ok(now);
         }
         Err(Error::new(
-            ErrorCode::QueueFull,
-            format!(
-                "the queue is full: {limit} async tasks of this name are pending (maximum_queue_async)"
-            ),
+            ErrorCode::InUse,
+            format!("tasks of the name '{}' are run by others now", its.name()),
         ))
     }
 
-    /// Hangs a new async task into its lane, with a place if one is free. Under the inlet's lock.
-    fn place_async(&self, lane: u32, hash: u64, index: u32) -> Then {
+    /// Whether a task that is run by claims could start with its add. Under the inlet's lock.
+    fn may_start_now(&self, lane: u32) -> bool {
         if lane == NIL {
-            return Then::Start { hash, index };
+            return true;
         }
+        let its = self.lanes.at(lane);
+        its.first() == NIL && its.running() < self.width_of(its)
+    }
+
+    /// Starts a task with its add, unless a stop came at once from who found it in a list. Under the
+    /// inlet's lock.
+    fn start_now(&self, lane: u32, index: u32) -> Option<Claim> {
+        let claim = self.try_start(index);
+        if claim.is_some() && lane != NIL {
+            let its = self.lanes.at(lane);
+            its.gate.hold();
+            its.set_running(its.running() + 1);
+        }
+        claim
+    }
+
+    fn started_now(&self, index: u32, claim: Option<Claim>) -> Then {
+        let mut seat = self.visitor();
+        match claim {
+            Some(claim) => {
+                self.leave_queue(&mut seat);
+                Then::Claim(claim)
+            }
+            None => {
+                self.unlink(index, &mut seat);
+                Then::Nothing
+            }
+        }
+    }
+
+    /// Whether another task of the lane may be pending. Under the inlet's lock.
+    #[inline]
+    fn check_room_of(&self, lane: &Lane, is_async: bool) -> Result<()> {
+        let own = lane.capacity();
+        if own == 0 && !is_async {
+            return Ok(());
+        }
+        let general = if is_async { self.async_pending.load(Relaxed) } else { 0 };
+        let (limit, what) = match own {
+            0 => (general, "maximum_queue_async"),
+            own => (own, "the capacity of its lane"),
+        };
+        let pending = if lane.has_places() { lane.waiting() } else { lane.counted() };
+        let starts = lane.has_places() && lane.running() < self.width_of(lane);
+        if limit == 0 || starts || pending < limit {
+            return Ok(());
+        }
+        let kind = if is_async { "async " } else { "" };
+        Err(Error::new(
+            ErrorCode::QueueFull,
+            format!("the queue is full: {limit} {kind}tasks of this name are pending ({what})"),
+        ))
+    }
+
+    /// Hangs a new task into its lane, with a place if one is free: whether it has one. Under the
+    /// inlet's lock.
+    fn hang(&self, lane: u32, index: u32) -> bool {
         let its = self.lanes.at(lane);
         its.gate.hold();
         its.push(&self.records, index);
-        if its.running() >= self.async_width.load(Relaxed) {
-            return Then::Nothing;
+        if its.running() >= self.width_of(its) {
+            return false;
         }
         its.set_running(its.running() + 1);
         its.set_coming(its.coming() + 1);
-        Then::Place { hash, lane }
+        true
+    }
+
+    fn place_async(&self, lane: u32, hash: u64, index: u32) -> Then {
+        match lane {
+            NIL => Then::Start { hash, index },
+            lane if self.hang(lane, index) => Then::Place { hash, lane },
+            _ => Then::Nothing,
+        }
+    }
+
+    fn place_out(&self, lane: u32, number: u32, index: u32) -> Then {
+        match lane {
+            NIL => Then::Outlet { number, item: Item::task(index) },
+            lane if self.hang(lane, index) => Then::Outlet { number, item: Item::lane(lane) },
+            _ => Then::Nothing,
+        }
     }
 
     /// Makes the lane of a name that has none.
@@ -235,10 +401,23 @@ impl Core {
         kind: Kind,
         name: &[u8],
     ) -> Result<u32> {
-        let text = check_name(name)?;
         if door.is_banned(hash, kind, name) {
-            return Err(self.banned(name));
+            return Err(self.banned(&String::from_utf8_lossy(name)));
         }
+        self.make_lane(door, at, hash, kind, name)
+    }
+
+    /// As above, banned or not.
+    #[cold]
+    pub(super) fn make_lane(
+        &self,
+        door: &mut Door,
+        at: usize,
+        hash: u64,
+        kind: Kind,
+        name: &[u8],
+    ) -> Result<u32> {
+        let text = check_name(name)?;
         if door.names.len() >= door.sweep_at {
             self.sweep(door);
             door.sweep_at = SWEEP_LEAST.max(door.names.len() * 2);
@@ -253,12 +432,12 @@ impl Core {
         self.lanes.put_back(places);
         let name = own.into_boxed_str();
         self.lanes.at(lane).open(at, kind, &name);
+        self.lanes.at(lane).banned.store(door.is_banned(hash, kind, text.as_bytes()), Relaxed);
         door.names.insert_unique(hash, Entry { hash, lane, kind, name }, |entry| entry.hash);
         Ok(lane)
     }
 
-    fn banned(&self, name: &[u8]) -> Error {
-        let name = String::from_utf8_lossy(name);
+    fn banned(&self, name: &str) -> Error {
         Error::new(ErrorCode::Banned, format!("the task name '{name}' is banned"))
     }
 
@@ -268,7 +447,8 @@ impl Core {
         let lanes = &self.lanes;
         door.names.retain(|entry| {
             let lane = lanes.at(entry.lane);
-            let idle = lane.gate.is_idle() && lane.remembered().load(Relaxed) == 0;
+            let idle =
+                lane.is_at_rest() && lane.handles() == 0 && lane.remembered().load(Relaxed) == 0;
             if idle {
                 lane.close();
                 lanes.put_back_one(entry.lane);

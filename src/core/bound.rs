@@ -5,13 +5,16 @@
 //! every add is counted one by one.
 //!
 //! The hand-off of room: who leaves counts (SeqCst) and then looks for waiters (SeqCst); who waits
-//! says so (SeqCst) and then counts (SeqCst). One of the two sees the other.
+//! says so (SeqCst) and then tries its add. One of the two sees the other. Room in a lane of its own
+//! is made and looked at under the inlet's lock instead, which orders the two as well. A waiter
+//! sleeps only while no room was made since before its last try.
 
 use super::Core;
 use super::inlet::INLETS;
 use crate::clock;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Condvar, Mutex};
+use crate::{ErrorCode, Result};
 
 /// See the module.
 #[derive(Debug)]
@@ -20,7 +23,8 @@ pub struct Bound {
     limit: AtomicUsize,
     /// Who holds it is the only one that hands out budgets.
     counting: Mutex<()>,
-    room: Mutex<()>,
+    /// How often room was made for somebody who waited.
+    room: Mutex<u64>,
     freed: Condvar,
     waiters: AtomicUsize,
 }
@@ -31,7 +35,7 @@ impl Bound {
         Bound {
             limit: AtomicUsize::new(limit),
             counting: Mutex::new(()),
-            room: Mutex::new(()),
+            room: Mutex::new(0),
             freed: Condvar::new(),
             waiters: AtomicUsize::new(0),
         }
@@ -51,9 +55,22 @@ impl Bound {
         }
     }
 
+    /// Waits until room was made after it had been so often; false when the deadline passed before.
+    fn wait(&self, before: u64, deadline: Option<u64>) -> bool {
+        let mut room = self.room.lock();
+        while *room == before {
+            room = match deadline.map(clock::until) {
+                None => self.freed.wait(room),
+                Some(Some(left)) => self.freed.wait_for(room, left),
+                Some(None) => return false,
+            };
+        }
+        true
+    }
+
     #[cold]
     fn tell(&self) {
-        drop(self.room.lock());
+        *self.room.lock() += 1;
         self.freed.notify_all();
     }
 }
@@ -97,26 +114,25 @@ impl Core {
         true
     }
 
-    /// Waits until there may be room, at most until `deadline`; false when that has passed.
-    pub fn wait_for_room(&self, deadline: Option<u64>) -> bool {
+    /// Tries an add until there is room for it, at most until `deadline`.
+    pub fn when_room<R>(
+        &self,
+        deadline: Option<u64>,
+        mut add: impl FnMut() -> Result<R>,
+    ) -> Result<R> {
         self.bound.waiters.fetch_add(1, SeqCst);
-        let mut guard = self.bound.room.lock();
-        let mut in_time = true;
-        while self.bound.limit() != 0 && self.pending() >= self.bound.limit() && !self.is_closed() {
-            guard = match deadline {
-                None => self.bound.freed.wait(guard),
-                Some(deadline) => match clock::until(deadline) {
-                    Some(left) => self.bound.freed.wait_for(guard, left),
-                    None => {
-                        in_time = false;
-                        break;
-                    }
-                },
+        let out = loop {
+            let before = *self.bound.room.lock();
+            let full = match add() {
+                Err(full) if full.code() == ErrorCode::QueueFull => full,
+                other => break other,
             };
-        }
-        drop(guard);
+            if !self.bound.wait(before, deadline) {
+                break Err(full);
+            }
+        };
         self.bound.waiters.fetch_sub(1, SeqCst);
-        in_time
+        out
     }
 
     /// Lets who waits for room look again.

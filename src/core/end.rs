@@ -6,7 +6,8 @@
 //! 4. `drop(user_data)` runs;
 //! 5. the task enters history, and what that evicts is dropped;
 //! 6. the final state is visible; the waiting room is told;
-//! 7. its lane goes on (that is up to who runs the lane: [`Core::next_of`]).
+//! 7. who asked to hear of the end is told ([`super::report`]);
+//! 8. its lane goes on (that is up to who runs the lane: [`Core::next_of`]).
 //!
 //! So who has waited for a task may free what it used, and sees what its end evicted gone.
 
@@ -43,20 +44,21 @@ impl Core {
             let word = record.word.returned();
             return self.finish(claim.index, word, state, seat);
         }
-        self.end_with_care(claim, code, state, seat)
+        let word = record.word.returned();
+        self.end_returned(claim.index, word, code, seat)
     }
 
+    /// Ends a task that has returned `code`, as its word says.
     #[inline(never)]
-    fn end_with_care(
+    pub(super) fn end_returned(
         self: &Arc<Self>,
-        claim: Claim,
+        index: u32,
+        word: Snapshot,
         code: i32,
-        state: State,
         seat: &mut impl Seat,
     ) -> Snapshot {
-        let index = claim.index;
         let record = self.records.at(index);
-        let word = record.word.returned();
+        let state = if code == 0 { State::Completed } else { State::Failed };
         let state = word.cause().map_or(state, |cause| cause.state());
         self.log_end(index, word, state, code);
         if state != State::Completed {
@@ -80,11 +82,21 @@ impl Core {
         self.finish(index, word, state, seat)
     }
 
-    /// Steps 6 of a task whose function ran: everything before is done.
+    /// Steps 6 and 7 of a task whose function ran: everything before is done.
     fn finish(&self, index: u32, word: Snapshot, state: State, seat: &mut impl Seat) -> Snapshot {
         let state = word.cause().map_or(state, |cause| cause.state());
-        let word = self.records.at(index).word.finish(State::Running, state);
+        self.finish_from(index, State::Running, state, seat)
+    }
+
+    fn finish_from(&self, index: u32, from: State, to: State, seat: &mut impl Seat) -> Snapshot {
+        let record = self.records.at(index);
+        // A shutdown that sees the end waits for the report all the same.
+        let reporting = record.word.load().has(word::REPORTS).then(|| self.dropping());
+        let word = record.word.finish(from, to);
         self.say_ended(index, word, seat);
+        if reporting.is_some() {
+            self.report(index, word, seat);
+        }
         word
     }
 
@@ -99,16 +111,25 @@ impl Core {
     }
 
     /// Ends a pending task that a stop reached before its start, on this thread; inside a drop of
-    /// this thread, when that has returned.
+    /// this thread, when that has returned. One that is run by claims is left to who takes those.
     pub fn end_pending(self: &Arc<Self>, index: u32) {
         let record = self.records.at(index);
-        let is_async = record.word.load().has(word::ASYNC);
-        if !is_async {
+        let word = record.word.load();
+        let lane = record.lane.load(Relaxed);
+        if word.has(word::ASYNC) {
+            self.bound.made_room();
+        } else {
             self.visitor().left(true);
             self.bound.made_room();
         }
-        if !is_async || record.lane.load(Relaxed) != NIL {
-            self.count_dead(record);
+        match (lane, word.has(word::HOSTED)) {
+            (NIL, true) if word.has(word::CLAIMS) => {}
+            (NIL, true) => self.count_dead_out(record.link.load(Relaxed)),
+            (NIL, false) if word.has(word::ASYNC) => {}
+            _ => self.count_dead(record),
+        }
+        if word.has(word::CLAIMS) {
+            return self.put_stopped(index);
         }
         if host::is_dropping() {
             let core = Arc::clone(self);
@@ -119,7 +140,7 @@ impl Core {
         }
     }
 
-    fn end_cancelled(&self, index: u32) {
+    pub(super) fn end_cancelled(&self, index: u32) {
         let record = self.records.at(index);
         let mut seat = self.visitor();
         let word = record.word.load();
@@ -132,12 +153,11 @@ impl Core {
         }
         drop(ending);
         record.set_ended(seat.now(), 0);
-        let word = record.word.finish(State::Pending, state);
-        self.say_ended(index, word, &mut seat);
+        self.finish_from(index, State::Pending, state, &mut seat);
     }
 
     #[inline]
-    fn free_evicted(&self, index: u32, seat: &mut impl Seat) {
+    pub(super) fn free_evicted(&self, index: u32, seat: &mut impl Seat) {
         drop(self.records.at(index).take_extra());
         seat.free(self, index);
     }
@@ -148,9 +168,9 @@ impl Core {
         if lane != NIL {
             let its = self.lanes.at(lane);
             let _door = self.inlets[its.inlet()].lock();
-            // An event loop may have taken it out already.
+            // Who runs a lane with places may have taken it out already.
             let word = record.word.load();
-            if word.has(word::ASYNC) && !word.is_linked() {
+            if word.has(word::ASYNC | word::HOSTED) && !word.is_linked() {
                 return;
             }
             if its.count_dead() {

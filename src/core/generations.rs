@@ -1,7 +1,7 @@
 //! Tests of places whose generations run out, and of generations over memory given back.
 
 use super::Core;
-use super::add::NewTask;
+use super::add::{NewTask, To};
 use super::inlet::{INLETS, Item};
 use super::record::LAST_GENERATION;
 use super::slab::{CHUNK, Place};
@@ -23,16 +23,18 @@ fn core() -> Arc<Core> {
 }
 
 fn add(core: &Arc<Core>) -> TaskId {
-    let task = NewTask {
-        name: None,
+    let mut task = NewTask {
+        to: To::Nobody,
         kind: Kind::Linear,
         function: nothing as *mut c_void,
         user_data: ptr::null_mut(),
         drop: None,
         bits: 0,
-        timeout: None,
+        extra: None,
+        outlet: None,
+        claim: false,
     };
-    core.add(&task).unwrap().id
+    core.add(&mut task).unwrap().id
 }
 
 /// Runs whatever is ready, on this thread.

@@ -61,11 +61,23 @@ impl History {
         if word.state() != Some(State::Pending) {
             remember_name(lanes, record.lane.load(Relaxed));
         }
-        let mut evicted = Evicted::default();
-        if word.has(word::KEEP) {
+        if word.has(word::KEEP | word::REPORTS) {
             record.word.settle();
-            return evicted;
+            return Evicted::default();
         }
+        self.put(records, lanes, &mut order, index)
+    }
+
+    /// Takes an ended task in. Under its lock.
+    #[inline]
+    pub fn put(
+        &self,
+        records: &Slab<Record>,
+        lanes: &Slab<Lane>,
+        order: &mut VecDeque<u32>,
+        index: u32,
+    ) -> Evicted {
+        let mut evicted = Evicted::default();
         order.push_back(index);
         for found in &mut evicted.found {
             if order.len() <= self.limit.load(Relaxed) {

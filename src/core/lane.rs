@@ -26,10 +26,17 @@ pub struct Lane {
     /// The inlet that it belongs to.
     inlet: AtomicU32,
     name_len: AtomicU32,
-    /// Async: how many places are taken, and how many of these are still on their way to the event
-    /// loop, for one that hangs here. Under the inlet's lock.
+    /// Of a lane with places: how many are taken, and how many of these are still on their way to who
+    /// runs them, for one that hangs here. Under the inlet's lock.
     running: AtomicU32,
     coming: AtomicU32,
+    /// Who runs its tasks: see [`super::outlet`]. Under the inlet's lock.
+    outlet: AtomicU32,
+    /// How many handles are open, and what they ask for: tasks at once and pending ones; 0 for the
+    /// scheduler's. Under the inlet's lock.
+    handles: AtomicU32,
+    width: AtomicU32,
+    capacity: AtomicU32,
     /// Adds are refused. Under the inlet's lock.
     pub banned: AtomicBool,
     /// Whether it is async.
@@ -46,6 +53,11 @@ struct OwnersLine {
     taken: AtomicU32,
     /// Ended tasks that are still readable, and so need the name. Under history's lock.
     remembered: AtomicU32,
+    /// Whether pending ones are counted, for a bound of its own, and the count: what came (under the
+    /// inlet's lock) and what left.
+    counted: AtomicBool,
+    came: AtomicU32,
+    left: AtomicU32,
 }
 
 // SAFETY: made of atomics; null pointers and zero numbers are good values.
@@ -63,6 +75,7 @@ impl Lane {
         self.inlet.store(inlet as u32, Relaxed);
         self.is_async.store(kind == Kind::Async, Relaxed);
         self.banned.store(false, Relaxed);
+        self.outlet.store(super::outlet::WORKERS, Relaxed);
         self.dead.store(0, Relaxed);
         self.name_len.store(name.len() as u32, Relaxed);
         self.name.store(name.as_ptr().cast_mut(), Release);
@@ -92,7 +105,86 @@ impl Lane {
         self.inlet.load(Relaxed) as usize
     }
 
-    /// Async: how many have a place. Under the inlet's lock.
+    /// Who runs its tasks. Under the inlet's lock, or with a task of it that has not ended.
+    #[inline]
+    pub fn outlet(&self) -> u32 {
+        self.outlet.load(Relaxed)
+    }
+
+    /// Others run its tasks from now on. Under the inlet's lock, with nothing in it.
+    pub fn set_outlet(&self, outlet: u32) {
+        self.outlet.store(outlet, Relaxed);
+    }
+
+    /// How many handles are open. Under the inlet's lock.
+    #[inline]
+    pub fn handles(&self) -> u32 {
+        self.handles.load(Relaxed)
+    }
+
+    /// As above.
+    pub fn set_handles(&self, handles: u32) {
+        self.handles.store(handles, Relaxed);
+    }
+
+    /// What its handles ask for: tasks at once, 0 for the default. Under the inlet's lock.
+    pub fn width(&self) -> usize {
+        self.width.load(Relaxed) as usize
+    }
+
+    /// As above.
+    pub fn set_width(&self, width: u32) {
+        self.width.store(width, Relaxed);
+    }
+
+    /// What its handles ask for: pending tasks, 0 for no bound of its own. Under the inlet's lock.
+    #[inline]
+    pub fn capacity(&self) -> usize {
+        self.capacity.load(Relaxed) as usize
+    }
+
+    /// As above; with nothing in it, or no handle left.
+    pub fn set_capacity(&self, capacity: u32) {
+        self.capacity.store(capacity, Relaxed);
+        self.owners.came.store(0, Relaxed);
+        self.owners.left.store(0, Relaxed);
+        self.owners.counted.store(capacity > 0, Relaxed);
+    }
+
+    /// Whether its tasks wait for places: all but those that our workers run.
+    #[inline]
+    pub fn has_places(&self) -> bool {
+        self.outlet() != super::outlet::WORKERS || self.is_async.load(Relaxed)
+    }
+
+    /// Whether nothing is in it and nobody works it. Under the inlet's lock.
+    pub fn is_at_rest(&self) -> bool {
+        self.gate.is_idle()
+    }
+
+    /// Whether its pending tasks are counted: without places that takes a count.
+    #[inline]
+    pub fn is_counted(&self) -> bool {
+        self.owners.counted.load(Relaxed)
+    }
+
+    /// A pending one came. Under the inlet's lock.
+    #[inline]
+    pub fn count_came(&self) {
+        self.owners.came.store(self.owners.came.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// A pending one left: started, or cancelled.
+    pub fn count_left(&self) {
+        self.owners.left.fetch_add(1, SeqCst);
+    }
+
+    /// How many are pending, where that is counted. Under the inlet's lock.
+    pub fn counted(&self) -> usize {
+        self.owners.came.load(Relaxed).wrapping_sub(self.owners.left.load(SeqCst)) as usize
+    }
+
+    /// Of a lane with places: how many have one. Under the inlet's lock.
     pub fn running(&self) -> usize {
         self.running.load(Relaxed) as usize
     }
@@ -102,7 +194,7 @@ impl Lane {
         self.running.store(running as u32, Relaxed);
     }
 
-    /// Async: so many places are on their way. Under the inlet's lock.
+    /// Of a lane with places: so many are on their way. Under the inlet's lock.
     pub fn coming(&self) -> usize {
         self.coming.load(Relaxed) as usize
     }
@@ -112,18 +204,18 @@ impl Lane {
         self.coming.store(coming as u32, Relaxed);
     }
 
-    /// Async: how many wait for a place, dead ones not counted. Under the inlet's lock.
+    /// Of a lane with places: how many wait for one, dead ones not counted. Under the inlet's lock.
     pub fn waiting(&self) -> usize {
         let alive = self.len.load(Relaxed).saturating_sub(self.dead.load(Relaxed));
         (alive as usize).saturating_sub(self.coming())
     }
 
-    /// Async: how many hang here, dead ones counted. Under the inlet's lock.
+    /// Of a lane with places: how many hang here, dead ones counted. Under the inlet's lock.
     pub fn hanging(&self) -> usize {
         self.len.load(Relaxed) as usize
     }
 
-    /// Async: takes the first of those that wait. Under the inlet's lock.
+    /// Of a lane with places: takes the first of those that wait. Under the inlet's lock.
     pub fn pop(&self, records: &Slab<Record>) -> Option<u32> {
         let index = self.head.load(Relaxed);
         if index == NIL {
@@ -139,7 +231,7 @@ impl Lane {
         Some(index)
     }
 
-    /// Async: may be swept from now on if it holds nothing. Under the inlet's lock.
+    /// Of a lane with places: may be swept from now on if it holds nothing. Under the inlet's lock.
     pub fn rest_if_empty(&self) {
         if self.running() == 0 && self.head.load(Relaxed) == NIL {
             self.gate.rest();

@@ -6,15 +6,19 @@
 
 pub mod add;
 pub mod bound;
+pub mod claims;
 pub mod end;
 pub mod gate;
 #[cfg(test)]
 mod generations;
+pub mod handles;
 pub mod history;
 pub mod inlet;
 pub mod lane;
+pub mod outlet;
 pub mod places;
 pub mod record;
+pub mod report;
 pub mod room;
 pub mod saying;
 pub mod seat;
@@ -35,6 +39,7 @@ use foldhash::fast::FixedState;
 use history::History;
 use inlet::{INLETS, Inlet};
 use lane::Lane;
+use outlet::Outlets;
 use record::{LAST_GENERATION, Record};
 use saying::Unsaid;
 use seat::{Counts, Seat, Visitor};
@@ -64,6 +69,9 @@ pub struct Core {
     /// What workers count in.
     seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
+    outlets: CachePadded<Outlets>,
+    /// Stuck tasks there are that are run by claims.
+    stuck_claims: AtomicUsize,
     /// Limits of async lanes.
     async_width: AtomicUsize,
     async_pending: AtomicUsize,
@@ -91,6 +99,8 @@ impl Core {
             dropped: Condvar::new(),
             seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
+            outlets: CachePadded::new(Outlets::new()),
+            stuck_claims: AtomicUsize::new(0),
             async_width: AtomicUsize::new(1),
             async_pending: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -114,6 +124,15 @@ impl Core {
         let counts = Arc::new(CachePadded::new(Counts::default()));
         self.seats.lock().push(counts.clone());
         counts
+    }
+
+    /// What was counted there is kept elsewhere from now on.
+    pub fn retire_counts(&self, counts: &Arc<CachePadded<Counts>>) {
+        let mut seats = self.seats.lock();
+        seats.retain(|other| !Arc::ptr_eq(other, counts));
+        // A sum that misses them meanwhile is too high: on the safe side.
+        self.visitors.left.fetch_add(counts.left.load(SeqCst), SeqCst);
+        self.visitors.ended.fetch_add(counts.ended.load(Acquire), Release);
     }
 
     /// How many tasks left the queue and how many ended, so far.

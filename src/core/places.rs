@@ -1,15 +1,21 @@
-//! How many async tasks of a name run at once.
+//! How many tasks of a name run at once, where that may be more than one or somebody else than our
+//! workers runs them.
 //!
-//! A lane of kind async has so many places. An add that finds one free hands the place to the event
-//! loop, and so do the end of a task, if others wait, and a limit that rises; the loop then takes
-//! the first task out of the lane. So tasks start in the order of their adds, whoever is slow. A task without a name needs no place. All of it
-//! is under the inlet's lock; the gate is only used to keep a lane that has tasks from being swept.
+//! Such a lane, one of kind async or one that is run through an outlet, has so many places. An add
+//! that finds one free hands the place to who runs the lane, and so do the end of a task, if others
+//! wait, and a limit that rises; who runs the lane then takes the first task out of it. So tasks
+//! start in the order of their adds, whoever is slow. A task without a name needs no place. All of
+//! it is under the inlet's lock; the gate is only used to keep a lane that has tasks from being
+//! swept.
 
 use super::Core;
+use super::inlet::Item;
 use super::lane::Lane;
+use super::outlet::WORKERS;
 use super::seat::Seat;
 use super::slab::NIL;
 use super::take::Claim;
+use super::word;
 use crate::host::PollFn;
 use crate::kinds::Kind;
 use crate::sync::atomic::Ordering::*;
@@ -25,6 +31,16 @@ pub struct AsyncLimits {
 }
 
 impl Core {
+    /// How many tasks of a lane may have a place. Under the inlet's lock.
+    #[inline]
+    pub(super) fn width_of(&self, lane: &Lane) -> usize {
+        match (lane.width(), lane.kind()) {
+            (0, Kind::Async) => self.async_width.load(Relaxed),
+            (0, Kind::Linear) => 1,
+            (width, _) => width,
+        }
+    }
+
     /// Changes the limits of async lanes; the lanes that got a place now, once for each, with the
     /// hash of their name.
     pub fn set_async_limits(&self, limits: AsyncLimits) -> Vec<(u64, u32)> {
@@ -34,15 +50,22 @@ impl Core {
         for inlet in &self.inlets {
             let door = inlet.lock();
             for entry in door.names.iter().filter(|entry| entry.kind == Kind::Async) {
-                let lane = self.lanes.at(entry.lane);
-                let more = lane.hanging().saturating_sub(lane.coming());
-                let free = limits.width.saturating_sub(lane.running()).min(more);
-                lane.set_running(lane.running() + free);
-                lane.set_coming(lane.coming() + free);
+                let free = self.free_places(self.lanes.at(entry.lane));
                 places.extend(std::iter::repeat_n((entry.hash, entry.lane), free));
             }
         }
+        self.bound.made_room();
         places
+    }
+
+    /// Sends places on their way to tasks that wait for them, as many as are free: how many. Under
+    /// the inlet's lock.
+    pub(super) fn free_places(&self, lane: &Lane) -> usize {
+        let more = lane.hanging().saturating_sub(lane.coming());
+        let free = self.width_of(lane).saturating_sub(lane.running()).min(more);
+        lane.set_running(lane.running() + free);
+        lane.set_coming(lane.coming() + free);
+        free
     }
 
     /// A task that had a place of this lane has ended. True when the place is for the next one:
@@ -53,7 +76,7 @@ impl Core {
         }
         let its = self.lanes.at(lane);
         let _door = self.inlets[its.inlet()].lock();
-        let next = its.hanging() > 0 && its.running() <= self.async_width.load(Relaxed);
+        let next = its.hanging() > 0 && its.running() <= self.width_of(its);
         if next {
             its.set_coming(its.coming() + 1);
         } else {
@@ -63,15 +86,35 @@ impl Core {
         next
     }
 
+    /// A task that had a place of this lane has ended, or lost it: its outlet hears of the next one.
+    pub fn send_place_on(&self, lane: u32) {
+        if self.pass_place_on(lane) {
+            self.put_out(self.lanes.at(lane).outlet(), Item::lane(lane));
+        }
+    }
+
     /// Starts the first of those that wait in a lane, which has a place for it; without any the
     /// place is free again.
     pub fn take_place(&self, lane: u32, seat: &mut impl Seat) -> Option<Claim> {
+        self.next_in(lane, true, seat)
+    }
+
+    /// As [`Core::pass_place_on`] and [`Core::take_place`] in one: the next task of the lane.
+    pub fn pass_on(&self, lane: u32, seat: &mut impl Seat) -> Option<Claim> {
+        if lane == NIL { None } else { self.next_in(lane, false, seat) }
+    }
+
+    fn next_in(&self, lane: u32, coming: bool, seat: &mut impl Seat) -> Option<Claim> {
         let its = self.lanes.at(lane);
         let mut garbage = Vec::new();
         let claim = {
             let _door = self.inlets[its.inlet()].lock();
-            its.set_coming(its.coming() - 1);
-            let claim = match its.running() <= self.async_width.load(Relaxed) {
+            if coming {
+                its.set_coming(its.coming() - 1);
+            }
+            // Those that hang in front belong to places that are on their way.
+            let ours = coming || its.hanging() > its.coming();
+            let claim = match ours && its.running() <= self.width_of(its) {
                 true => self.start_first(its, &mut garbage),
                 false => None,
             };
@@ -82,11 +125,17 @@ impl Core {
             claim
         };
         garbage.into_iter().for_each(|index| self.bury(index, seat));
+        if let Some(claim) = &claim {
+            match claim.word.has(word::ASYNC) {
+                true => self.bound.made_room(),
+                false => self.leave_queue(seat),
+            }
+        }
         claim
     }
 
-    /// Starts the first live task of an async lane. Under the inlet's lock, so a cancel of all that
-    /// hangs there misses none.
+    /// Starts the first live task of a lane with places. Under the inlet's lock, so a cancel of all
+    /// that hangs there misses none.
     fn start_first(&self, lane: &Lane, garbage: &mut Vec<u32>) -> Option<Claim> {
         loop {
             let index = lane.pop(&self.records)?;
@@ -98,6 +147,11 @@ impl Core {
                 garbage.push(index);
             }
         }
+    }
+
+    /// Who runs a lane that has places, or none.
+    pub fn lane_outlet(&self, lane: u32) -> u32 {
+        if lane == NIL { WORKERS } else { self.lanes.at(lane).outlet() }
     }
 
     /// Notes which of its loop's fibers runs a task. By the loop.

@@ -4,6 +4,7 @@
 //! undefined behaviour; who may write which, and when, is said at each. Some are used twice: what
 //! the start needs is not needed after the end.
 
+use super::report::Report;
 use super::slab::Place;
 use super::word::Word;
 use crate::host::{DropFn, Owned, TaskFn};
@@ -64,6 +65,8 @@ pub struct Extra {
     pub error: Option<Box<str>>,
     /// What it left.
     pub result: Option<Outcome>,
+    /// Who is told of its end.
+    pub report: Option<Report>,
 }
 
 /// A result that nobody has taken yet; dropping it calls the host.
@@ -127,6 +130,22 @@ impl Record {
         // SAFETY: `fill` was given this pointer from a `TaskFn`, and the task has not ended.
         let function = unsafe { std::mem::transmute::<*mut c_void, TaskFn>(function) };
         (function, self.user_data.load(Relaxed))
+    }
+
+    /// The function, as the host gave it, and what it gets. The caller hands the task out.
+    pub fn raw_call(&self) -> (*mut c_void, *mut c_void) {
+        (self.function.load(Relaxed), self.user_data.load(Relaxed))
+    }
+
+    /// In place of the function, which was handed out: the slot of its claim. By who holds it.
+    pub fn set_slot(&self, slot: u32) {
+        self.function.store(ptr::without_provenance_mut(slot as usize), Release);
+    }
+
+    /// The slot of its claim, of a task that was handed out and has not ended; for any other one
+    /// some number.
+    pub fn slot(&self) -> u32 {
+        self.function.load(Acquire).addr() as u32
     }
 
     /// Whether the end has nothing to drop.

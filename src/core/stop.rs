@@ -52,11 +52,18 @@ impl Core {
     /// empty.
     fn cancel_if(self: &Arc<Self>, index: u32, seen: Snapshot, cause: Cause) -> bool {
         let record = self.records.at(index);
+        let lane = record.lane.load(Relaxed);
+        let counted = lane != NIL && self.lanes.at(lane).is_counted();
         let cancelled = {
+            // Counted before the lane can be found at rest, and its count be started anew.
+            let door = counted.then(|| self.inlets[self.lanes.at(lane).inlet()].lock());
             let _history = self.history.lock();
             let cancelled = record.word.cancel_pending(seen, cause);
             if cancelled {
-                remember_name(&self.lanes, record.lane.load(Relaxed));
+                remember_name(&self.lanes, lane);
+                if door.is_some() && self.lanes.at(lane).is_counted() {
+                    self.lanes.at(lane).count_left();
+                }
             }
             cancelled
         };
@@ -142,7 +149,7 @@ impl Core {
         taken.len()
     }
 
-    fn cancel_if_still(self: &Arc<Self>, index: u32, mut seen: Snapshot) -> bool {
+    pub(super) fn cancel_if_still(self: &Arc<Self>, index: u32, mut seen: Snapshot) -> bool {
         let generation = seen.generation();
         let word = &self.records.at(index).word;
         while seen.generation() == generation && seen.is_startable() {
@@ -289,6 +296,11 @@ impl Core {
         self.records.at(task.index).word.load().has(word::ASYNC)
     }
 
+    /// Whether a task that was seen to run is run by claims.
+    pub fn is_claimed(&self, task: RunningTask) -> bool {
+        self.records.at(task.index).word.load().has(word::CLAIMS)
+    }
+
     /// Whether a task that was seen to run still does.
     pub fn is_running(&self, task: RunningTask) -> bool {
         self.still_running(task).is_some()
@@ -326,11 +338,14 @@ impl Core {
             && seen.has(word::RELEASE_LANE)
             && record.word.release_lane(generation);
         if lane_released {
-            // The worker left what it had taken in the lane before it started the task.
-            self.requeue(lane);
+            self.go_on(lane);
         }
-        let kind = seen.kind();
-        Some(Stuck { id: self.id(task.index, generation), kind, lane_released })
+        if first && seen.has(word::CLAIMS) {
+            self.count_stuck_claim();
+        }
+        let by_workers = !seen.has(word::ASYNC | word::HOSTED);
+        let (id, kind) = (self.id(task.index, generation), seen.kind());
+        Some(Stuck { id, kind, by_workers, lane_released })
     }
 
     /// Waits until every task has ended. Nothing may come in meanwhile.

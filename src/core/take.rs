@@ -44,6 +44,7 @@ impl Core {
 
     /// Takes everything that is ready away when only dead tasks are left.
     pub fn clear_ready(&self) {
+        self.clear_outlets();
         let mut seat = self.visitor();
         let mut item = [Item::task(NIL)];
         while self.take_ready(0, &mut item) > 0 {
@@ -154,8 +155,21 @@ impl Core {
                 self.records.prefetch(next);
             }
             if let Some(claim) = self.start(index, seat) {
+                if its.is_counted() {
+                    its.count_left();
+                    self.bound.made_room();
+                }
                 return Some(claim);
             }
+        }
+    }
+
+    /// A lane whose task is stuck, and asked for that, goes on without it.
+    pub(super) fn go_on(&self, lane: u32) {
+        match self.lanes.at(lane).has_places() {
+            true => self.send_place_on(lane),
+            // The worker left what it had taken in the lane before it started the task.
+            false => self.requeue(lane),
         }
     }
 
@@ -181,7 +195,7 @@ impl Core {
     }
 
     #[inline]
-    fn leave_queue(&self, seat: &mut impl Seat) {
+    pub(super) fn leave_queue(&self, seat: &mut impl Seat) {
         let bounded = self.bound.limit() != 0;
         seat.left(bounded);
         if bounded {
@@ -191,7 +205,7 @@ impl Core {
 
     /// A cancelled task leaves its queue.
     #[cold]
-    fn unlink(&self, index: u32, seat: &mut impl Seat) {
+    pub(super) fn unlink(&self, index: u32, seat: &mut impl Seat) {
         if self.records.at(index).word.unlink().is_garbage() {
             self.bury(index, seat);
         }

@@ -31,6 +31,8 @@ impl RunningTask {
 pub struct Stuck {
     pub id: TaskId,
     pub kind: Kind,
+    /// A worker of ours runs it.
+    pub by_workers: bool,
     /// Its lane goes on without it.
     pub lane_released: bool,
 }
@@ -133,6 +135,7 @@ impl Core {
     /// Whether the end of that task has to wait for what this thread is doing.
     fn ends_with_caller(&self, index: u32, record: &Record, word: Snapshot) -> bool {
         host::is_polling()
+            || self.is_pumped_here(record, word)
             || host::has_to_end(|held| {
                 held.core == self.address()
                     && (held.index == index

@@ -19,9 +19,14 @@
 //! | 13 | ASYNC | of kind async |
 //! | 14–17 | wishes | time-out, ban on failure, interrupt, release: what its owner asked for |
 //! | 18 | SAYING | its add, start or stop is being told to the log: nothing else is said of it before |
+//! | 19 | HOSTED | run through an outlet: by claims or a pump |
+//! | 20 | CLAIMS | run by claims |
+//! | 21 | HANDED | cancelled before it started, and handed out as a claim to be ended |
+//! | 22 | REPORTS | its end is to be reported: until that was done history does not take it |
 //! | 24–63 | generation | which of the tasks that used this place |
 //!
-//! A place is free again when the task is final and neither LINKED, HELD, WAITED nor SAYING; the one whose
+//! A place is free again when the task is final and neither LINKED, HELD, WAITED, SAYING
+//! nor REPORTS; the one whose
 //! step makes that so frees it ([`Snapshot::is_garbage`]).
 
 use crate::kinds::{Kind, State};
@@ -53,6 +58,13 @@ pub const INTERRUPT: u64 = 1 << 16;
 pub const RELEASE_LANE: u64 = 1 << 17;
 /// Its add, start or stop is being told.
 pub const SAYING: u64 = 1 << 18;
+/// Run through an outlet.
+pub const HOSTED: u64 = 1 << 19;
+/// Run by claims.
+pub const CLAIMS: u64 = 1 << 20;
+const HANDED: u64 = 1 << 21;
+/// Its end is to be reported.
+pub const REPORTS: u64 = 1 << 22;
 const GENERATION_AT: u32 = 24;
 
 /// Why a task was told to stop.
@@ -190,10 +202,20 @@ impl Snapshot {
         self.0 & SETTLED != 0
     }
 
+    /// Whether its function has returned, or who holds its claim has given it back.
+    pub fn has_returned(self) -> bool {
+        self.0 & RETURNED != 0
+    }
+
+    /// Whether it never started and was handed out to be ended.
+    pub fn is_handed(self) -> bool {
+        self.0 & HANDED != 0
+    }
+
     /// Whether nothing keeps the place any more.
     #[inline]
     pub fn is_garbage(self) -> bool {
-        self.is_final() && self.0 & (HELD | LINKED | WAITED | SAYING) == 0
+        self.is_final() && self.0 & (HELD | LINKED | WAITED | SAYING | REPORTS) == 0
     }
 }
 
@@ -285,6 +307,32 @@ impl Word {
     #[inline]
     pub fn returned(&self) -> Snapshot {
         Snapshot(self.0.fetch_or(RETURNED, AcqRel) | RETURNED)
+    }
+
+    /// As [`Word::returned`], of a claim of that generation, which may be given back by two: only one
+    /// succeeds.
+    pub fn give_back(&self, generation: u64) -> Option<Snapshot> {
+        let mut seen = self.0.load(Acquire);
+        loop {
+            let snapshot = Snapshot(seen);
+            if !snapshot.is_held(generation) || snapshot.is_final() || seen & RETURNED != 0 {
+                return None;
+            }
+            match self.0.compare_exchange_weak(seen, seen | RETURNED, AcqRel, Acquire) {
+                Ok(_) => return Some(Snapshot(seen | RETURNED)),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// A task that never started is handed out to be ended.
+    pub fn hand_out(&self) {
+        self.0.fetch_or(HANDED, AcqRel);
+    }
+
+    /// Its end was reported.
+    pub fn reported(&self) -> Snapshot {
+        Snapshot(self.0.fetch_and(!REPORTS, AcqRel) & !REPORTS)
     }
 
     /// The function has returned and nothing is left to do but to say so; fails if a stop came

@@ -259,9 +259,66 @@ pub(super) unsafe fn struct_size(
     Ok(size)
 }
 
+/// A copy of an option struct of the caller's, which may be older (what it lacks is zero) or newer
+/// (what we do not know must be zero). `smallest` is the size of the struct when it first came out.
+///
+/// # Safety
+/// NULL, or a struct as the header asks for it: as many readable bytes as its first field, the size,
+/// says. Zeroes must be a value of every field of `T`, as any bytes that C put there must be.
+pub(super) unsafe fn options<T>(
+    place: *const T,
+    smallest: usize,
+    what: &str,
+    macro_name: &str,
+) -> Result<T> {
+    let known = size_of::<T>();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let size = struct_size(place.cast(), smallest, what, macro_name)?;
+        let mut options = MaybeUninit::<T>::zeroed();
+        let copied = size.min(known);
+        std::ptr::copy_nonoverlapping(place.cast::<u8>(), options.as_mut_ptr().cast(), copied);
+        let rest = std::slice::from_raw_parts(place.cast::<u8>().add(copied), size - copied);
+        if rest.iter().any(|byte| *byte != 0) {
+            return Err(invalid(format!(
+                "{what} asks for something that this version of the library does not have: a field behind its first {known} bytes is not 0"
+            )));
+        }
+        Ok(options.assume_init())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[repr(C)]
+    struct Known {
+        size: usize,
+        old: usize,
+        new: usize,
+    }
+
+    #[test]
+    fn options_of_another_size_are_read_as_far_as_both_know_them() {
+        let host = [0, 7, 8, 9usize];
+        let read = |size: usize, last: usize| {
+            let host = [size, host[1], host[2], last];
+            // SAFETY: as many bytes as the size says.
+            unsafe { options::<Known>(host.as_ptr().cast(), 16, "options", "INIT") }
+        };
+        // An older host's: what it lacks is zero, whatever lies behind it.
+        let older = read(16, 9).unwrap();
+        assert_eq!((older.size, older.old, older.new), (16, 7, 0));
+        let same = read(24, 9).unwrap();
+        assert_eq!((same.old, same.new), (7, 8));
+        assert_eq!(read(32, 0).unwrap().new, 8);
+        assert!(words(read(32, 9)).contains("a field behind its first 24 bytes is not 0"));
+        assert_eq!(
+            words(read(15, 0)),
+            "the size in options is 15; it is 16 to 4096, and INIT sets it"
+        );
+    }
 
     fn words<T>(result: Result<T>) -> String {
         let error = result.map(|_| ()).unwrap_err();

@@ -15,16 +15,13 @@ use super::arguments::{self, invalid, null, seconds};
 use super::errors::ts_error;
 use super::guard::{guard, guard_or};
 use super::schedulers::ts_scheduler;
-use super::tasks::{
-    TS_TIMEOUT_PROCESSING, submit, ts_drop_fn, ts_kind, ts_poll_fn, ts_task_id, ts_task_options,
-    ts_token,
-};
+use super::tasks::{polled, ts_drop_fn, ts_poll_fn, ts_task_id, ts_token};
 use crate::error::Result;
 use crate::loops::drive;
 use crate::loops::waker::TaskWaker;
 use crate::token::Token;
 use std::ffi::{c_char, c_int, c_void};
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 /// Adds an async task; otherwise as ts_add_task.
@@ -49,22 +46,9 @@ pub unsafe extern "C" fn ts_add_async_task(
     // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
         let out_id = arguments::out_id(out_id)?;
-        if poll.is_none() {
-            return Err(null("poll"));
-        }
-        let options = ts_task_options {
-            size: size_of::<ts_task_options>(),
-            name: task_name,
-            run: None,
-            poll,
-            user_data,
-            drop,
-            timeout_seconds: 0.0,
-            wait_seconds: 0.0,
-            kind: MaybeUninit::new(ts_kind::TS_ASYNC),
-            flags: if timeout_processing { TS_TIMEOUT_PROCESSING } else { 0 },
-        };
-        out_id.set(submit(scheduler, &options)?.into());
+        let name = arguments::optional_name(task_name, "the task name")?;
+        let task = polled(timeout_processing, name, poll, user_data, drop)?;
+        out_id.set(arguments::scheduler(scheduler)?.submit_raw(&task)?.into());
         Ok(())
     })
 }

@@ -61,12 +61,15 @@ pub enum ts_error {
     TS_ERROR_FORKED = 21,
     /// A fault inside the library was caught. Please report it.
     TS_ERROR_PANIC = 22,
+    /// Others hold it now: tasks of the name are run by somebody else, or a
+    /// handle of its lane asks for something else.
+    TS_ERROR_IN_USE = 23,
 }
 
 use ts_error::*;
 
 /// Every error, by its number.
-const ALL: [(ts_error, &CStr); 23] = [
+const ALL: [(ts_error, &CStr); 24] = [
     (TS_OK, c"TS_OK"),
     (TS_STOPPED, c"TS_STOPPED"),
     (TS_NOT_YET, c"TS_NOT_YET"),
@@ -90,6 +93,7 @@ const ALL: [(ts_error, &CStr); 23] = [
     (TS_ERROR_SYSTEM, c"TS_ERROR_SYSTEM"),
     (TS_ERROR_FORKED, c"TS_ERROR_FORKED"),
     (TS_ERROR_PANIC, c"TS_ERROR_PANIC"),
+    (TS_ERROR_IN_USE, c"TS_ERROR_IN_USE"),
 ];
 
 impl From<ErrorCode> for ts_error {
@@ -140,7 +144,7 @@ mod tests {
 
     #[test]
     fn unknown_errors_have_a_name_too() {
-        for number in [-1, 23, i32::MIN, i32::MAX] {
+        for number in [-1, 24, i32::MIN, i32::MAX] {
             // SAFETY: checked by number.
             let name =
                 unsafe { ts_error_name(std::mem::transmute::<i32, MaybeUninit<ts_error>>(number)) };

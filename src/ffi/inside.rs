@@ -13,11 +13,12 @@ use super::arguments::{beginning, invalid, seconds, token, token_or_current};
 use super::errors::ts_error;
 use super::guard::{guard, guard_or};
 use super::tasks::{ts_drop_fn, ts_token};
+use crate::error::Result;
 use crate::token;
 use std::ffi::{c_char, c_void};
 
 /// The most of an error's words that a status holds, in bytes.
-const ERROR_MAX: usize = 255;
+pub(super) const ERROR_MAX: usize = 255;
 
 /// Whether the task was told to stop: then tidy up and return soon. Asking
 /// costs next to nothing. With NULL outside any task: false.
@@ -68,17 +69,21 @@ pub unsafe extern "C" fn ts_set_result(
     drop: ts_drop_fn,
 ) -> ts_error {
     guard(|| {
-        if data.is_null() && size > 0 && drop.is_none() {
-            return Err(invalid(format!(
-                "data is NULL, but size asks for {size} bytes to be copied"
-            )));
-        }
-        if drop.is_none() && size > isize::MAX as usize {
-            return Err(invalid(format!("size is {size}, more than there can be")));
-        }
+        check_result(data, size, drop)?;
         // SAFETY: the caller's token and bytes, as the header asks for them.
         unsafe { self::token(token)?.set_result(data, size, drop) }
     })
+}
+
+/// Whether a result can be copied, if that is to be done.
+pub(super) fn check_result(data: *mut c_void, size: usize, drop: ts_drop_fn) -> Result<()> {
+    if drop.is_none() && data.is_null() && size > 0 {
+        return Err(invalid(format!("data is NULL, but size asks for {size} bytes to be copied")));
+    }
+    if drop.is_none() && size > isize::MAX as usize {
+        return Err(invalid(format!("size is {size}, more than there can be")));
+    }
+    Ok(())
 }
 
 /// Sets the words that the status shows when the task fails. Whether it fails,

@@ -19,11 +19,15 @@ mod arguments;
 mod guard;
 
 pub mod async_tasks;
+pub mod claims;
+pub mod completions;
 pub mod configuration;
 pub mod errors;
 pub mod information;
 pub mod inside;
+pub mod lanes;
 pub mod log;
+pub mod pumps;
 pub mod schedulers;
 pub mod tasks;
 pub mod version;

@@ -21,10 +21,13 @@ use super::errors::ts_error;
 use super::guard::guard;
 use super::schedulers::ts_scheduler;
 use crate::TaskId;
+use crate::completions::Completions;
 use crate::error::Result;
 use crate::host::{PollFn, TaskFn};
+use crate::hosts::pump::Pump;
 use crate::kinds::{Kind, State, flags};
-use crate::task::{Function, RawTask};
+use crate::lane::Lane;
+use crate::task::{Completion, Function, More, RawTask, Runner};
 use std::ffi::{c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
 
@@ -163,6 +166,59 @@ const _: () = assert!(
         && TS_RELEASE_LANE_WHEN_STUCK == flags::RELEASE_LANE_WHEN_STUCK
 );
 
+/// A lane that you hold: see "Lanes".
+pub struct ts_lane {
+    _opaque: (),
+}
+
+/// Runs tasks on a thread of yours: see "Pumps".
+pub struct ts_pump {
+    _opaque: (),
+}
+
+/// Where ends of tasks are kept for you: see "Completions".
+pub struct ts_completions {
+    _opaque: (),
+}
+
+/// Who runs a linear task. Async tasks always run on the scheduler's event
+/// loops.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ts_runner {
+    /// Threads of the scheduler.
+    TS_WORKERS = 1,
+    /// You do, in your own way: see "Claims".
+    TS_CLAIMS = 2,
+    /// A pump.
+    TS_PUMP = 3,
+}
+
+/// How a task ended.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ts_completion {
+    /// The task.
+    pub id: ts_task_id,
+    /// The completion_data of its options.
+    pub data: *mut c_void,
+    /// Its final state.
+    pub state: ts_state,
+    /// What its function returned, if it failed; else 0.
+    pub code: i32,
+}
+
+/// Hears how a task ended. end is valid until the function returns.
+pub type ts_end_fn =
+    Option<unsafe extern "C" fn(end: *const ts_completion, user_data: *mut c_void)>;
+
+const _: () = assert!(
+    size_of::<ts_completion>() == size_of::<Completion>()
+        && offset_of!(ts_completion, data) == offset_of!(Completion, data)
+        && offset_of!(ts_completion, state) == offset_of!(Completion, state)
+        && offset_of!(ts_completion, code) == offset_of!(Completion, code)
+);
+
 /// A task with every option. Start from TS_TASK_OPTIONS_INIT, then set run or
 /// poll, and what else you need.
 #[repr(C)]
@@ -188,46 +244,44 @@ pub struct ts_task_options {
     pub kind: MaybeUninit<ts_kind>,
     /// The flags above, joined with |.
     pub flags: u32,
+    /// In place of name: a lane of the same scheduler.
+    pub lane: *mut ts_lane,
+    /// Who runs it. 0: who runs its lane, or TS_PUMP where pump is set.
+    pub runner: MaybeUninit<ts_runner>,
+    /// 0.
+    pub reserved: u32,
+    /// With TS_PUMP: the pump.
+    pub pump: *mut ts_pump,
+    /// Where the task's end is to be kept for you, or NULL.
+    pub completions: *mut ts_completions,
+    /// Handed back with its end.
+    pub completion_data: *mut c_void,
+    /// Called last, after drop, when the task can be waited for and its result
+    /// be taken; or NULL. Before the next of its name starts, so be quick.
+    pub on_end: ts_end_fn,
+    /// Handed to on_end.
+    pub on_end_data: *mut c_void,
+    /// Frees on_end_data, after on_end; NULL for nothing to free.
+    pub on_end_drop: ts_drop_fn,
 }
 
 //#/// Options with the size set and all else at its default.
 //##define TS_TASK_OPTIONS_INIT                                                   \
 //#    { sizeof(ts_task_options), NULL, NULL, NULL, NULL, NULL, 0.0, 0.0,         \
-//#      (ts_kind)0, 0 }
+//#      (ts_kind)0, 0, NULL, (ts_runner)0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
 
 /// The size of the struct when it first came out: the smallest that a host can have.
 const OPTIONS_SMALLEST: usize = offset_of!(ts_task_options, flags) + size_of::<u32>();
-const _: () = assert!(size_of::<ts_task_options>() == OPTIONS_SMALLEST);
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<ts_task_options>() == 72);
+const _: () = assert!(OPTIONS_SMALLEST == 72 && size_of::<ts_task_options>() == 136);
 
-/// A copy of the caller's options, whose struct may be older (what it lacks is zero) or newer (what
-/// we do not know must be zero).
+/// A copy of the caller's options.
 ///
 /// # Safety
 /// NULL, or the options as the header asks for them.
-unsafe fn read_options(place: *const ts_task_options) -> Result<ts_task_options> {
-    const KNOWN: usize = size_of::<ts_task_options>();
-    // SAFETY: the caller's promise; `size` comes first and says how much may be read. Zeroes are a
-    // value of every field.
-    unsafe {
-        let size = arguments::struct_size(
-            place.cast(),
-            OPTIONS_SMALLEST,
-            "options",
-            "TS_TASK_OPTIONS_INIT",
-        )?;
-        let mut options: ts_task_options = std::mem::zeroed();
-        let copied = size.min(KNOWN);
-        std::ptr::copy_nonoverlapping(place.cast::<u8>(), (&raw mut options).cast::<u8>(), copied);
-        let rest = std::slice::from_raw_parts(place.cast::<u8>().add(copied), size - copied);
-        if rest.iter().any(|byte| *byte != 0) {
-            return Err(invalid(format!(
-                "options asks for something that this version of the library does not have: a field behind its first {KNOWN} bytes is not 0"
-            )));
-        }
-        Ok(options)
-    }
+pub(super) unsafe fn read_options(place: *const ts_task_options) -> Result<ts_task_options> {
+    // SAFETY: the caller's promise; zeroes are a value of every field.
+    unsafe { arguments::options(place, OPTIONS_SMALLEST, "options", "TS_TASK_OPTIONS_INIT") }
 }
 
 /// The function of a task, from its two fields and the kind that goes with them.
@@ -247,7 +301,7 @@ fn function(run: ts_task_fn, poll: ts_poll_fn) -> Result<Function> {
                 PollFn,
             >(poll)
         }),
-        (None, None) => return Err(invalid("run and poll are both NULL; a task has one of them")),
+        (None, None) => Function::Host,
         (Some(_), Some(_)) => {
             return Err(invalid("run and poll are both set; a task has one of them"));
         }
@@ -269,14 +323,67 @@ fn function_of_kind(options: &ts_task_options) -> Result<Function> {
     Ok(function)
 }
 
-/// Checks the options and hands the task in.
+/// Who is to run a task or lane, from its two fields; none for who does anyway.
 ///
 /// # Safety
-/// The handle and the pointers in the options are as the header asks for them.
-pub(super) unsafe fn submit(
-    handle: *mut ts_scheduler,
-    options: &ts_task_options,
-) -> Result<TaskId> {
+/// The pump is NULL or has not been freed.
+pub(super) unsafe fn runner<'a>(
+    runner: MaybeUninit<ts_runner>,
+    pump: *mut ts_pump,
+) -> Result<Option<Runner<'a>>> {
+    // SAFETY: the caller's promise.
+    let pump = unsafe { pump.cast::<Pump>().as_ref() };
+    match (arguments::number(runner), pump) {
+        (0, None) => Ok(None),
+        (0 | 3, Some(pump)) => Ok(Some(Runner::Pump(pump))),
+        (1, None) => Ok(Some(Runner::Workers)),
+        (2, None) => Ok(Some(Runner::Claims)),
+        (3, None) => Err(invalid("runner is TS_PUMP, but pump is NULL")),
+        (1 | 2, Some(_)) => Err(invalid("pump is set, but runner is not TS_PUMP")),
+        (other, _) => Err(invalid(format!(
+            "runner is {other}; it is TS_WORKERS (1), TS_CLAIMS (2) or TS_PUMP (3)"
+        ))),
+    }
+}
+
+/// What few tasks ask for.
+///
+/// # Safety
+/// The pointers in the options are as the header asks for them.
+unsafe fn more<'a>(options: &ts_task_options) -> Result<More<'a>> {
+    if options.reserved != 0 {
+        return Err(invalid("reserved is not 0"));
+    }
+    if options.on_end.is_none() && (!options.on_end_data.is_null() || options.on_end_drop.is_some())
+    {
+        return Err(invalid("on_end_data or on_end_drop is set, but on_end is NULL"));
+    }
+    if options.completions.is_null() && !options.completion_data.is_null() {
+        return Err(invalid("completion_data is set, but completions is NULL"));
+    }
+    // SAFETY: the caller's promise; C's completion is ours, asserted above.
+    unsafe {
+        let on_end = options.on_end.map(|function| {
+            std::mem::transmute::<
+                unsafe extern "C" fn(*const ts_completion, *mut c_void),
+                crate::host::EndFn,
+            >(function)
+        });
+        let completions = options.completions.cast::<Completions>().as_ref();
+        Ok(More {
+            lane: options.lane.cast::<Lane>().as_ref(),
+            runner: runner(options.runner, options.pump)?,
+            completions: completions.map(|queue| (queue, options.completion_data)),
+            on_end: on_end.map(|function| (function, options.on_end_data, options.on_end_drop)),
+        })
+    }
+}
+
+/// Checks the options, for a task that can be handed in.
+///
+/// # Safety
+/// The pointers in the options are as the header asks for them.
+pub(super) unsafe fn raw_task<'a>(options: &ts_task_options) -> Result<RawTask<'a>> {
     let unknown = options.flags & !flags::ALL;
     if unknown != 0 {
         return Err(invalid(format!(
@@ -286,7 +393,7 @@ pub(super) unsafe fn submit(
     }
     // SAFETY: the caller's promise.
     unsafe {
-        let task = RawTask {
+        Ok(RawTask {
             function: function_of_kind(options)?,
             name: optional_name(options.name, "the task name")?,
             user_data: options.user_data,
@@ -294,9 +401,66 @@ pub(super) unsafe fn submit(
             timeout_seconds: seconds(options.timeout_seconds, "timeout_seconds")?,
             wait_seconds: seconds_or_forever(options.wait_seconds, "wait_seconds")?,
             flags: options.flags,
-        };
-        arguments::scheduler(handle)?.submit_raw(&task)
+            more: more(options)?,
+        })
     }
+}
+
+/// Checks the options and hands the task in.
+///
+/// # Safety
+/// The handle and the pointers in the options are as the header asks for them.
+unsafe fn submit(handle: *mut ts_scheduler, options: &ts_task_options) -> Result<TaskId> {
+    // SAFETY: the caller's promise.
+    unsafe { arguments::scheduler(handle)?.submit_raw(&raw_task(options)?) }
+}
+
+/// A linear task that only its function makes.
+///
+/// # Safety
+/// The pointers are as the header asks for them.
+#[inline(always)]
+pub(super) unsafe fn linear<'a>(
+    timeout_processing: bool,
+    name: Option<&'a [u8]>,
+    run: ts_task_fn,
+    user_data: *mut c_void,
+    drop: ts_drop_fn,
+) -> Result<RawTask<'a>> {
+    if run.is_none() {
+        return Err(null("run"));
+    }
+    Ok(plain(timeout_processing, name, function(run, None)?, user_data, drop))
+}
+
+/// An async task that only its function makes.
+///
+/// # Safety
+/// The pointers are as the header asks for them.
+pub(super) unsafe fn polled<'a>(
+    timeout_processing: bool,
+    name: Option<&'a [u8]>,
+    poll: ts_poll_fn,
+    user_data: *mut c_void,
+    drop: ts_drop_fn,
+) -> Result<RawTask<'a>> {
+    if poll.is_none() {
+        return Err(null("poll"));
+    }
+    Ok(plain(timeout_processing, name, function(None, poll)?, user_data, drop))
+}
+
+#[inline(always)]
+fn plain(
+    timeout_processing: bool,
+    name: Option<&[u8]>,
+    function: Function,
+    user_data: *mut c_void,
+    drop: ts_drop_fn,
+) -> RawTask<'_> {
+    let flags = if timeout_processing { TS_TIMEOUT_PROCESSING } else { 0 };
+    let (timeout_seconds, wait_seconds, more) = (0.0, 0.0, More::default());
+    RawTask { name, function, user_data, drop, timeout_seconds, wait_seconds, flags, more }
 }
 
 /// Adds a linear task: run will be called once, with user_data, on a thread of
@@ -323,18 +487,8 @@ pub unsafe extern "C" fn ts_add_task(
     // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
         let out_id = arguments::out_id(out_id)?;
-        if run.is_none() {
-            return Err(null("run"));
-        }
-        let task = RawTask {
-            name: arguments::optional_name(task_name, "the task name")?,
-            function: function(run, None)?,
-            user_data,
-            drop,
-            timeout_seconds: 0.0,
-            wait_seconds: 0.0,
-            flags: if timeout_processing { TS_TIMEOUT_PROCESSING } else { 0 },
-        };
+        let name = optional_name(task_name, "the task name")?;
+        let task = linear(timeout_processing, name, run, user_data, drop)?;
         out_id.set(arguments::scheduler(scheduler)?.submit_raw(&task)?.into());
         Ok(())
     })

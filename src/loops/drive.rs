@@ -3,7 +3,6 @@
 use super::fds::{self, Fds};
 use super::fiber::{Fiber, Fibers, More, NIL, Sleep};
 use super::waker::TaskWaker;
-use super::wheel::{self, Wheel};
 use super::{EventLoop, Inbox, Start};
 use crate::config::{Key, Settings};
 use crate::core::Core;
@@ -14,6 +13,7 @@ use crate::core::word;
 use crate::host::{self, Holding};
 use crate::log::{self, LogLevel};
 use crate::token::Token;
+use crate::wheel::{self, Wheel};
 use crate::workers::Pool;
 use crate::{Error, ErrorCode, Result, TaskId, clock};
 use std::cell::{Cell, RefCell};
@@ -170,10 +170,7 @@ impl Local {
     fn begin(&self, claim: crate::core::take::Claim, lane: u32) {
         self.core.begin(&claim, clock::coarse());
         let index = claim.index;
-        let limit = claim.word.has(word::TIMED).then(|| {
-            let own = self.core.own_timeout(&claim);
-            own.unwrap_or_else(|| self.settings.nanoseconds(Key::WatchDogTime))
-        });
+        let limit = crate::run::limit(&self.core, &self.settings, &claim);
         let place = self.fibers.borrow_mut().insert(Fiber::new(claim, lane));
         self.core.set_fiber(index, place);
         if let Some(limit) = limit {

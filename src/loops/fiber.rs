@@ -1,9 +1,9 @@
 //! A running async task on its loop, and what it has armed.
 
 use super::waker::TaskWaker;
-use super::wheel;
 use crate::TaskId;
 use crate::core::take::Claim;
+use crate::wheel;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 

@@ -1,14 +1,13 @@
 //! Our own event loops, which run async tasks: the core's second customer.
 //!
 //! Each [`EventLoop`] has an inbox that any thread may send to, and a thread of its own while it
-//! has anything to do; [`fiber`] is a running task on its loop, [`wheel`] its timers, [`fds`] the
+//! has anything to do; [`fiber`] is a running task on its loop, [`crate::wheel`] its timers, [`fds`] the
 //! file descriptors that it waits for, [`drive`] the one future that runs them all.
 
 pub mod drive;
 pub mod fds;
 pub mod fiber;
 pub mod waker;
-pub mod wheel;
 
 use crate::config::{Key, Settings};
 use crate::core::Core;
@@ -19,7 +18,7 @@ use crate::log::{self, LogLevel};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::workers::Pool;
-use crate::workers::watchdog::Timed;
+use crate::workers::watchdog::{Timed, Watched};
 use crate::{Error, ErrorCode, Result};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
@@ -129,6 +128,16 @@ impl EventLoop {
     }
 }
 
+impl Watched for EventLoop {
+    fn expired(&self, now: u64) -> Vec<RunningTask> {
+        self.timed.expired(now).into_iter().collect()
+    }
+
+    fn earliest(&self) -> u64 {
+        self.timed.deadline()
+    }
+}
+
 /// The loops of a scheduler.
 #[derive(Debug)]
 pub struct Loops {
@@ -159,16 +168,17 @@ impl Loops {
             loops.used = self.settings.count(Key::EventLoopThreads);
             while loops.all.len() < loops.used {
                 let event_loop = Arc::new(EventLoop::new(loops.all.len(), self.core.new_counts()));
-                self.pool.watch_too(&event_loop);
+                let watched: Arc<dyn Watched> = event_loop.clone();
+                self.pool.watch_too(Arc::downgrade(&watched));
                 loops.all.push(event_loop);
             }
         }
         loops.all[(hash >> 40) as usize % loops.used].clone()
     }
 
-    /// Makes sure that the loop of a name has a thread.
-    pub fn ensure(&self, name: Option<&[u8]>) -> Result<()> {
-        self.populate(&self.of(name.map_or(0, |name| self.core.hash_of(name))))
+    /// Makes sure that the loop of a hash has a thread.
+    pub fn ensure(&self, hash: u64) -> Result<()> {
+        self.populate(&self.of(hash))
     }
 
     /// A task may start.
@@ -258,18 +268,16 @@ impl Loops {
         }
     }
 
-    /// How many threads there are.
-    pub fn threads(&self) -> usize {
-        self.loops.lock().all.iter().filter(|event_loop| event_loop.inbox.lock().alive).count()
-    }
-}
-
-impl Drop for Loops {
     /// Nothing comes any more: wakers that are left answer so.
-    fn drop(&mut self) {
+    pub fn retire(&self) {
         for event_loop in &self.loops.lock().all {
             event_loop.gone.store(true, Release);
         }
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.loops.lock().all.iter().filter(|event_loop| event_loop.inbox.lock().alive).count()
     }
 }
 

@@ -13,7 +13,6 @@ use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
-use crate::loops::EventLoop;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::{Error, ErrorCode, Result};
@@ -23,7 +22,7 @@ use idle::{Idle, Part, Wake};
 use parker::Parker;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use watchdog::{Timed, Watchdog};
+use watchdog::{Timed, Watchdog, Watched};
 
 /// What others may touch of a worker.
 #[derive(Debug)]
@@ -55,8 +54,8 @@ pub struct Shared {
     surplus: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
     watchdog: CachePadded<Watchdog>,
-    /// Event loops whose calls are watched.
-    loops: Mutex<Vec<Weak<EventLoop>>>,
+    /// Others whose tasks have deadlines.
+    others: Mutex<Vec<Weak<dyn Watched>>>,
     /// Stuck tasks there are.
     stuck: AtomicUsize,
 }
@@ -80,7 +79,7 @@ impl Pool {
             surplus: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
             watchdog: CachePadded::new(Watchdog::new()),
-            loops: Mutex::new(Vec::new()),
+            others: Mutex::new(Vec::new()),
             stuck: AtomicUsize::new(0),
         }))
     }
@@ -115,11 +114,37 @@ impl Pool {
         self.0.watch(timed, task, nanoseconds);
     }
 
-    /// From now on that loop's calls are watched too.
-    pub fn watch_too(&self, event_loop: &Arc<EventLoop>) {
-        let mut loops = self.0.loops.lock();
-        loops.retain(|other| other.strong_count() > 0);
-        loops.push(Arc::downgrade(event_loop));
+    /// From now on the deadlines of somebody else are watched too, while he is there.
+    pub fn watch_too(&self, other: Weak<dyn Watched>) {
+        let mut others = self.0.others.lock();
+        others.retain(|known| known.strong_count() > 0);
+        others.push(other);
+    }
+
+    /// Somebody who is watched has a deadline, in counted time.
+    pub fn watch_until(&self, deadline: u64) {
+        self.0.watch_until(deadline);
+    }
+
+    /// A moment in counted time: less that in which nobody could run so far.
+    pub fn counted(&self, moment: u64) -> u64 {
+        self.0.watchdog.counted(moment)
+    }
+
+    /// A running task that no thread of ours runs was told to stop.
+    pub fn told_elsewhere(&self, task: RunningTask) {
+        self.0.told(task);
+    }
+
+    /// Marks and reports a task that was told to stop long ago, if it still runs.
+    pub fn report_stuck(&self, task: RunningTask, first: bool) {
+        self.0.report_stuck(task, first);
+    }
+
+    /// Whether there is no worker at all.
+    #[inline]
+    pub fn is_deserted(&self) -> bool {
+        self.0.idle.is_deserted()
     }
 
     /// An event loop has nothing to do: the watchdog need not be awake for it.

@@ -20,7 +20,6 @@ use super::Shared;
 use crate::clock;
 use crate::config::Key;
 use crate::core::view::RunningTask;
-use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::{AtomicU64, Ordering::*, fence};
 use crate::sync::{Condvar, Mutex};
@@ -28,7 +27,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// No deadline.
-const NEVER: u64 = u64::MAX;
+pub const NEVER: u64 = u64::MAX;
 /// The watchdog sleeps no longer than this (nanoseconds) at once: a pause within a longer sleep
 /// could not be told from it.
 const SLICE: u64 = 1_000_000_000;
@@ -56,9 +55,14 @@ impl Timed {
         self.deadline.store(NEVER, Release);
     }
 
+    /// The deadline, or [`NEVER`].
+    pub fn deadline(&self) -> u64 {
+        self.deadline.load(SeqCst)
+    }
+
     /// The task, if its deadline has passed. Between two tasks the deadline is never, so a task
     /// read between two equal readings of the deadline is the one it belongs to.
-    fn expired(&self, now: u64) -> Option<RunningTask> {
+    pub fn expired(&self, now: u64) -> Option<RunningTask> {
         let deadline = self.deadline.load(Acquire);
         if deadline > now {
             return None;
@@ -70,6 +74,14 @@ impl Timed {
             .is_ok()
             .then_some(RunningTask { index: (task >> 32) as u32, generation_low: task as u32 })
     }
+}
+
+/// Somebody beside the workers who runs tasks with deadlines.
+pub trait Watched: Send + Sync + std::fmt::Debug {
+    /// Takes those whose deadline has passed, at this counted time.
+    fn expired(&self, now: u64) -> Vec<RunningTask>;
+    /// The earliest deadline there is, in counted time, or [`NEVER`].
+    fn earliest(&self) -> u64;
 }
 
 /// A task that was told to stop and has not returned.
@@ -114,7 +126,12 @@ impl Watchdog {
 
     /// Counted time.
     fn now(&self) -> u64 {
-        clock::precise().saturating_sub(self.lost.load(Relaxed))
+        self.counted(clock::precise())
+    }
+
+    /// A moment in counted time.
+    pub fn counted(&self, moment: u64) -> u64 {
+        moment.saturating_sub(self.lost.load(Relaxed))
     }
 }
 
@@ -124,6 +141,11 @@ impl Shared {
         let deadline = self.watchdog.now().saturating_add(nanoseconds).min(NEVER - 1);
         timed.task.store(u64::from(task.index) << 32 | u64::from(task.generation_low), Release);
         timed.deadline.store(deadline, SeqCst);
+        self.watch_until(deadline);
+    }
+
+    /// There is a deadline, in counted time.
+    pub fn watch_until(self: &Arc<Shared>, deadline: u64) {
         if deadline < self.watchdog.until.load(SeqCst) {
             self.poke_watchdog();
         }
@@ -153,9 +175,7 @@ impl Shared {
     pub fn told(self: &Arc<Shared>, task: RunningTask) {
         let next = self.watchdog.now() + self.settings.nanoseconds(Key::StuckGrace);
         self.watchdog.state.lock().told.push(Told { task, next, stuck: false });
-        if next < self.watchdog.until.load(SeqCst) {
-            self.poke_watchdog();
-        }
+        self.watch_until(next);
     }
 
     /// Nobody is awake: the watchdog need not be either.
@@ -246,9 +266,9 @@ impl Shared {
     /// Stops what has run too long, reports what is stuck, and says when to look again.
     fn look(self: &Arc<Shared>, now: u64) -> u64 {
         let slots = self.slots.lock().clone();
-        let loops: Vec<_> = self.loops.lock().iter().filter_map(|own| own.upgrade()).collect();
         let expired = slots.iter().filter_map(|slot| slot.timed.expired(now));
-        let expired = expired.chain(loops.iter().filter_map(|own| own.timed.expired(now)));
+        let others = self.others();
+        let expired = expired.chain(others.iter().flat_map(|other| other.expired(now)));
         for task in expired {
             if self.core.time_out(task) {
                 self.told(task);
@@ -262,7 +282,8 @@ impl Shared {
             }
             if told.next <= now {
                 told.next = now + self.settings.nanoseconds(Key::StatusCheckInterval);
-                self.report_stuck(told);
+                let first = !std::mem::replace(&mut told.stuck, true);
+                self.report_stuck(told.task, first);
             }
             true
         });
@@ -272,30 +293,32 @@ impl Shared {
         self.earliest()
     }
 
-    fn report_stuck(self: &Arc<Shared>, told: &mut Told) {
+    /// Marks a task that was told to stop long ago, if it still runs, and reports it; `first`: for
+    /// the first time.
+    pub fn report_stuck(self: &Arc<Shared>, task: RunningTask, first: bool) {
         // Counted first: its worker takes it off again when it sees the mark.
-        let first = !std::mem::replace(&mut told.stuck, true);
         if first {
             self.stuck.fetch_add(1, Relaxed);
         }
-        let Some(stuck) = self.core.mark_stuck(told.task) else {
-            if first {
-                self.stuck.fetch_sub(1, Relaxed);
-            }
-            return;
-        };
-        if first && stuck.kind == Kind::Linear {
+        let stuck = self.core.mark_stuck(task);
+        let replaced = first && stuck.is_some_and(|stuck| stuck.by_workers);
+        if replaced {
             self.resize();
         } else if first {
             self.stuck.fetch_sub(1, Relaxed);
         }
+        let Some(stuck) = stuck else { return };
         log::line(LogLevel::Warning, || {
             let kind = stuck.kind.log_word();
             format!("Io {kind} task | {} | was told to stop and is stuck", stuck.id)
         });
-        if stuck.lane_released {
+        if stuck.lane_released && stuck.by_workers {
             self.notify();
         }
+    }
+
+    fn others(&self) -> Vec<Arc<dyn Watched>> {
+        self.others.lock().iter().filter_map(|other| other.upgrade()).collect()
     }
 
     /// The earliest deadline there is.
@@ -303,9 +326,8 @@ impl Shared {
         let slots = self.slots.lock();
         let timed = slots.iter().map(|slot| slot.timed.deadline.load(SeqCst)).min();
         drop(slots);
-        let loops: Vec<_> = self.loops.lock().iter().filter_map(|own| own.upgrade()).collect();
-        let polls = loops.iter().map(|own| own.timed.deadline.load(SeqCst)).min();
-        let timed = timed.unwrap_or(NEVER).min(polls.unwrap_or(NEVER));
+        let others = self.others().iter().map(|other| other.earliest()).min();
+        let timed = timed.unwrap_or(NEVER).min(others.unwrap_or(NEVER));
         let told = self.watchdog.state.lock().told.iter().map(|told| told.next).min();
         timed.min(told.unwrap_or(NEVER))
     }

@@ -8,11 +8,8 @@ use crate::config::Key;
 use crate::core::inlet::Item;
 use crate::core::seat::WorkerSeat;
 use crate::core::take::Claim;
-use crate::core::view::RunningTask;
-use crate::core::word;
-use crate::host::{self, Holding};
+use crate::run::Bench;
 use crate::sync::atomic::Ordering::*;
-use crate::token::Token;
 use std::sync::Arc;
 
 /// Looks that a searcher takes before it gives up, and pauses between two of them.
@@ -192,25 +189,12 @@ impl Worker {
     /// Runs and ends a task; true while the lane is still ours.
     #[inline]
     fn run_task(&mut self, claim: Claim, lane: u32) -> bool {
-        let core = &self.shared.core;
-        host::hold(Holding { core: core.address(), index: claim.index, lane });
-        let token = Token::new(core, claim.index);
-        let timed = claim.word.has(word::TIMED);
-        if timed {
-            let limit = core.own_timeout(&claim);
-            let limit =
-                limit.unwrap_or_else(|| self.shared.settings.nanoseconds(Key::WatchDogTime));
-            let task = RunningTask::new(claim.index, claim.word.generation());
-            self.shared.watch(&self.slot.timed, task, limit);
-        }
-        let (function, user_data) = core.begin(&claim, self.seat.last_time());
-        // SAFETY: the host's promise when it submitted the task.
-        let code = unsafe { host::call_task(function, &token, user_data) };
-        if timed {
-            self.slot.timed.clear();
-        }
-        let last = core.end(claim, code, &mut self.seat);
-        host::hold(Holding { core: 0, index: 0, lane: 0 });
+        let (core, settings) = (&self.shared.core, &self.shared.settings);
+        let bench = Bench { core, settings, timed: &self.slot.timed };
+        let now = self.seat.last_time();
+        let last = bench.run(claim, lane, now, &mut self.seat, |timed, task, limit| {
+            self.shared.watch(timed, task, limit);
+        });
         if last.is_stuck() {
             self.shared.unstuck();
         }

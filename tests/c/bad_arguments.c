@@ -116,7 +116,7 @@ static void submitting(void)
 
     SUBMIT_WITH(name, "", "the task name is empty; a name has 1 to 255 bytes");
     SUBMIT_WITH(name, long_name, "the task name is longer than 255 bytes");
-    SUBMIT_WITH(run, NULL, "run and poll are both NULL; a task has one of them");
+    SUBMIT_WITH(run, NULL, "run and poll are both NULL; a task has one of them, unless you run it by claims");
     SUBMIT_WITH(poll, poll, "run and poll are both set; a task has one of them");
     SUBMIT_WITH(kind, (ts_kind)3, "kind is 3; it is TS_LINEAR (1) or TS_ASYNC (2)");
     SUBMIT_WITH(kind, (ts_kind)-1, "kind is -1; it is TS_LINEAR (1) or TS_ASYNC (2)");

@@ -29,7 +29,7 @@ HOLDS(offsetof(ts_value, data) == 0);
 HOLDS(offsetof(ts_value, size) == 8);
 HOLDS(offsetof(ts_value, drop) == 16);
 
-HOLDS(sizeof(ts_task_options) == 72);
+HOLDS(sizeof(ts_task_options) == 136);
 IN_OPTIONS(size, 0);
 IN_OPTIONS(name, 8);
 IN_OPTIONS(run, 16);
@@ -40,6 +40,20 @@ IN_OPTIONS(timeout_seconds, 48);
 IN_OPTIONS(wait_seconds, 56);
 IN_OPTIONS(kind, 64);
 IN_OPTIONS(flags, 68);
+IN_OPTIONS(lane, 72);
+IN_OPTIONS(runner, 80);
+IN_OPTIONS(reserved, 84);
+IN_OPTIONS(pump, 88);
+IN_OPTIONS(completions, 96);
+IN_OPTIONS(completion_data, 104);
+IN_OPTIONS(on_end, 112);
+IN_OPTIONS(on_end_data, 120);
+IN_OPTIONS(on_end_drop, 128);
+
+HOLDS(sizeof(ts_lane_options) == 48);
+HOLDS(sizeof(ts_pump_options) == 32);
+HOLDS(sizeof(ts_claim) == 40);
+HOLDS(sizeof(ts_completion) == 32);
 
 HOLDS(sizeof(ts_task_status) == 584);
 IN_STATUS(size, 0);
@@ -57,7 +71,7 @@ IN_STATUS(task_name, 72);
 IN_STATUS(error, 328);
 #endif
 
-HOLDS(TS_OK == 0 && TS_ERROR_PANIC == 22);
+HOLDS(TS_OK == 0 && TS_ERROR_PANIC == 22 && TS_ERROR_IN_USE == 23);
 HOLDS(TS_LINEAR == 1 && TS_ASYNC == 2);
 HOLDS(TS_PENDING == 1 && TS_CANCELLED == 6);
 HOLDS(TS_POLL_PENDING == 0 && TS_POLL_READY == 1 && TS_POLL_FAILED == 2);

@@ -1,5 +1,7 @@
 //! What the operating system has to be asked for by hand.
 
+pub mod signal;
+
 use std::ffi::{CStr, c_void};
 use std::mem::MaybeUninit;
 use std::sync::Once;

@@ -1,0 +1,161 @@
+//! Tasks that the host runs: how they are handed out and come back.
+//!
+//! A claim is a task that runs somewhere in the host. Each has a slot, of who hands claims out; the
+//! record keeps the slot's number in place of the function, which was handed out too. The host may
+//! give a claim back twice, or one that it never had, so only the step on the word
+//! ([`super::word::Word::give_back`]) says who ends the task.
+
+use super::Core;
+use super::outlet::Ready;
+use super::record::Record;
+use super::seat::Seat;
+use super::slab::NIL;
+use super::stop::no_such;
+use super::word::{self, Snapshot};
+use crate::kinds::State;
+use crate::sync::atomic::Ordering::*;
+use crate::{Error, ErrorCode, Result, TaskId};
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// A claim that was given back: whoever holds this ends it.
+#[derive(Debug)]
+pub struct GivenBack {
+    /// The record.
+    pub index: u32,
+    /// Its word, from which no stop comes any more.
+    pub word: Snapshot,
+    /// Its lane, or [`NIL`].
+    pub lane: u32,
+    /// The slot of the claim.
+    pub slot: u32,
+}
+
+impl Core {
+    /// What the host gave with a task that is handed out: the function, or null, and `user_data`.
+    pub fn hand_out(&self, index: u32, slot: u32) -> (*mut c_void, *mut c_void) {
+        let record = self.records.at(index);
+        let call = record.raw_call();
+        record.set_slot(slot);
+        call
+    }
+
+    /// As [`Core::hand_out`], of a task that was cancelled before it started.
+    pub fn hand_out_stopped(&self, index: u32, slot: u32) -> (*mut c_void, *mut c_void) {
+        let call = self.hand_out(index, slot);
+        self.records.at(index).word.hand_out();
+        call
+    }
+
+    /// Notes the start of a task that is handed out.
+    pub fn begin_claim(&self, index: u32, now: u64, tells: bool) {
+        let record = self.records.at(index);
+        record.set_started(now.max(record.added()));
+        if tells {
+            self.say_rest(index, &record.word);
+        }
+    }
+
+    /// The record and the slot of a claim that is out, if `is` that slot its.
+    fn find_claim(
+        &self,
+        id: TaskId,
+        is: impl Fn(u32, u32, u64) -> bool,
+    ) -> Result<(u32, &Record, u32)> {
+        let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        let word = record.word.load();
+        if !word.is_held(generation) {
+            return Err(no_such(id));
+        }
+        if word.is_final() || word.has_returned() {
+            return Err(ErrorCode::AlreadyFinished.into());
+        }
+        let slot = record.slot();
+        let out = word.state() == Some(State::Running) || word.is_handed();
+        if !word.has(word::CLAIMS) || !out || !is(slot, index, generation) {
+            let text = format!("the task {id} was not handed out as a claim");
+            return Err(Error::new(ErrorCode::InvalidArgument, text));
+        }
+        Ok((index, record, slot))
+    }
+
+    /// The record's index and the slot of a claim that is out.
+    pub fn claim(&self, id: TaskId, is: impl Fn(u32, u32, u64) -> bool) -> Result<(u32, u32)> {
+        self.find_claim(id, is).map(|(index, _, slot)| (index, slot))
+    }
+
+    /// Takes a claim back, once.
+    pub fn give_back(&self, id: TaskId, is: impl Fn(u32, u32, u64) -> bool) -> Result<GivenBack> {
+        let (index, record, slot) = self.find_claim(id, is)?;
+        let generation = record.word.load().generation();
+        let same = self.id(index, generation) == id;
+        let word = same.then(|| record.word.give_back(generation)).flatten();
+        let word = word.ok_or(Error::from(ErrorCode::AlreadyFinished))?;
+        Ok(GivenBack { index, word, lane: record.lane.load(Relaxed), slot })
+    }
+
+    /// Ends a claim that was given back; true when its lane has a place for the next one.
+    pub fn end_claim(self: &Arc<Self>, claim: &GivenBack, code: i32, seat: &mut impl Seat) -> bool {
+        if claim.word.state() == Some(State::Pending) {
+            self.end_cancelled(claim.index);
+            return false;
+        }
+        let last = self.end_returned(claim.index, claim.word, code, seat);
+        if last.is_stuck() {
+            self.stuck_claims.fetch_sub(1, SeqCst);
+        }
+        claim.lane != NIL && !last.is_released()
+    }
+
+    /// How many of the claims that are out are stuck.
+    pub fn stuck_claims(&self) -> usize {
+        self.stuck_claims.load(SeqCst)
+    }
+
+    pub(super) fn count_stuck_claim(&self) {
+        self.stuck_claims.fetch_add(1, SeqCst);
+        // Another one may be out in its place.
+        self.claims_outlet().mailbox.let_go();
+    }
+
+    /// What the next entry of the claims' outlet is: a lane or a task to be started, if `may` it,
+    /// or one that is only to be ended.
+    pub fn next_ready_claim(&self, may: impl FnOnce() -> bool) -> Option<Ready> {
+        let ready = self.claims_outlet().mailbox.pop_if(|ready| match ready {
+            Ready::Item(_) => may(),
+            Ready::Stopped(_) => true,
+        })?;
+        Some(ready)
+    }
+
+    /// The lane of a task that has not ended, or [`NIL`].
+    pub fn lane_of(&self, index: u32) -> u32 {
+        self.records.at(index).lane.load(Relaxed)
+    }
+
+    /// The slot of a claim that is out; for any other task some number.
+    pub fn slot_of(&self, index: u32) -> u32 {
+        self.records.at(index).slot()
+    }
+
+    /// Ends a task that was cancelled before it started and will not be handed out.
+    pub fn end_untaken(&self, index: u32) {
+        self.end_cancelled(index);
+    }
+
+    /// How many tasks of a lane that is run through an outlet have a place.
+    pub fn running_in(&self, lane: u32) -> usize {
+        let its = self.lanes.at(lane);
+        let _door = self.inlets[its.inlet()].lock();
+        its.running()
+    }
+
+    /// Of a task that is run by claims and has not ended: its record, its lane, and whether it waits
+    /// to start.
+    pub fn unfinished_claim(&self, id: TaskId) -> Option<(u32, u32, bool)> {
+        let (index, generation, record) = self.locate(id)?;
+        let word = record.word.load();
+        let its = word.is_held(generation) && word.has(word::CLAIMS) && !word.is_final();
+        its.then(|| (index, record.lane.load(Relaxed), word.is_startable()))
+    }
+}

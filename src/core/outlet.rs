@@ -1,0 +1,288 @@
+//! Where linear tasks become ready that somebody else than our workers runs: the host by claims, or
+//! a pump.
+//!
+//! A lane that is run through an outlet has so many places, as an async one does (see
+//! [`super::places`]); in the outlet lies one entry for each place that is on its way to the next
+//! task of the lane, and one for each task without a name. Outlet 0 is none: our workers. Outlet 1
+//! is the host's, by claims; each pump has another number, which is never used again.
+//!
+//! Who takes an entry either starts a task or frees the place; nothing that is alive is lost with
+//! an entry, since a cancelled task ends where it is cancelled, but for claims: those come out as
+//! [`Ready::Stopped`], to be ended by who runs them.
+
+use super::Core;
+use super::add::{NewTask, To};
+use super::inlet::Item;
+use super::record::Record;
+use super::slab::NIL;
+use super::word::{self, Snapshot};
+use crate::host::{self, Bell};
+use crate::mailbox::Mailbox;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::*};
+use crate::{Error, ErrorCode, Result};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// No outlet: our workers run it.
+pub const WORKERS: u32 = 0;
+/// The host runs it, by claims.
+pub const CLAIMS: u32 = 1;
+
+/// What lies in an outlet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// A lane that has a place for its next task, or a task without a name.
+    Item(Item),
+    /// A task that was cancelled before it started: it is only to be ended.
+    Stopped(u32),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Outlet {
+    number: u32,
+    /// What is ready.
+    pub mailbox: Mailbox<Ready>,
+    /// Cancelled tasks without a name that still lie there.
+    dead: AtomicUsize,
+    /// Its pump is no more.
+    closed: AtomicBool,
+    /// The thread that alone takes from it, by [`host::thread_number`]; 0 for none, or for any.
+    pub owner: AtomicU32,
+    /// Called after something has come into an empty one.
+    bell: Option<Bell>,
+}
+
+impl Outlet {
+    fn new(number: u32, bell: Option<Bell>) -> Arc<Outlet> {
+        Arc::new(Outlet {
+            number,
+            mailbox: Mailbox::new(),
+            dead: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            owner: AtomicU32::new(0),
+            bell,
+        })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Whether its pump is no more.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
+    }
+
+    fn put(&self, item: Item) {
+        let first = self.mailbox.push(Ready::Item(item));
+        if first && let Some(bell) = &self.bell {
+            bell.ring();
+        }
+    }
+}
+
+/// The outlets of a core.
+#[derive(Debug)]
+pub struct Outlets {
+    claims: Arc<Outlet>,
+    pumps: Mutex<HashMap<u32, Arc<Outlet>>>,
+    /// The number of the next pump.
+    next: AtomicU32,
+    /// The one of tasks whose lane and owner say nothing.
+    default: AtomicU32,
+    /// Some lane or task was ever run by others than our workers.
+    used: AtomicBool,
+}
+
+impl Outlets {
+    /// With the one for claims.
+    pub fn new() -> Outlets {
+        Outlets {
+            claims: Outlet::new(CLAIMS, None),
+            pumps: Mutex::new(HashMap::new()),
+            next: AtomicU32::new(CLAIMS + 1),
+            default: AtomicU32::new(WORKERS),
+            used: AtomicBool::new(false),
+        }
+    }
+
+    fn find(&self, number: u32) -> Option<Arc<Outlet>> {
+        match number {
+            CLAIMS => Some(self.claims.clone()),
+            number => self.pumps.lock().get(&number).cloned(),
+        }
+    }
+
+    /// The number of tasks whose lane and owner say nothing.
+    #[inline]
+    pub fn default(&self) -> u32 {
+        self.default.load(Relaxed)
+    }
+}
+
+impl Core {
+    /// The outlet of claims.
+    pub fn claims_outlet(&self) -> &Arc<Outlet> {
+        &self.outlets.claims
+    }
+
+    /// Who runs tasks whose lane and owner say nothing.
+    pub fn default_outlet(&self) -> u32 {
+        self.outlets.default()
+    }
+
+    /// Whether any task may be run by others than our workers.
+    #[inline]
+    pub fn uses_outlets(&self) -> bool {
+        self.outlets.used.load(Relaxed)
+    }
+
+    /// Whether a task that is to be added would be run by a pump of this very thread.
+    pub fn is_pump_of_this_thread(&self, task: &NewTask<'_>) -> bool {
+        let number = match (task.outlet, task.to) {
+            (Some(outlet), _) => outlet,
+            (None, To::Nobody) => self.outlets.default(),
+            (None, To::Name(name)) => self.would_run(name),
+            (None, To::Lane { index, .. }) => self.runs(index),
+        };
+        self.is_pump_here(number)
+    }
+
+    fn is_pump_here(&self, number: u32) -> bool {
+        let owner = |outlet: Arc<Outlet>| outlet.owner.load(Relaxed);
+        number > CLAIMS && self.outlets.find(number).map(owner) == Some(host::thread_number())
+    }
+
+    /// Makes an outlet for a pump; the bell is rung, with no lock held, when something has come into
+    /// an empty one.
+    pub fn new_outlet(&self, bell: Option<Bell>) -> Result<Arc<Outlet>> {
+        let number = self.outlets.next.fetch_add(1, Relaxed);
+        let mut pumps = self.outlets.pumps.lock();
+        if pumps.try_reserve(1).is_err() {
+            drop(pumps);
+            Bell::refuse(bell);
+            return Err(ErrorCode::OutOfMemory.into());
+        }
+        let outlet = Outlet::new(number, bell);
+        pumps.insert(number, outlet.clone());
+        Ok(outlet)
+    }
+
+    /// Who runs tasks whose lane and owner say nothing, from now on.
+    pub fn set_default_outlet(&self, number: u32) {
+        self.outlets.used.fetch_or(number != WORKERS, SeqCst);
+        self.outlets.default.store(number, SeqCst);
+    }
+
+    /// From now on lanes and tasks may be run by others than our workers.
+    pub fn use_outlets(&self) {
+        self.outlets.used.store(true, SeqCst);
+    }
+
+    /// Its pump is no more: refuses what comes and cancels what is pending.
+    pub fn close_outlet(self: &Arc<Self>, outlet: &Outlet) {
+        outlet.closed.store(true, SeqCst);
+        self.outlets.pumps.lock().remove(&outlet.number);
+        let _ = self.outlets.default.compare_exchange(outlet.number, WORKERS, SeqCst, Relaxed);
+        // Whoever found it before has come in when each lock was taken once.
+        self.inlets.iter().for_each(|inlet| drop(inlet.lock()));
+        for (index, record) in self.each_record() {
+            let word = record.word.load();
+            if word.is_startable() && self.outlet_of(record, word) == outlet.number {
+                self.cancel_if_still(index, word);
+            }
+        }
+        self.clear_outlet(outlet);
+        outlet.mailbox.close();
+    }
+
+    /// The outlet through which a task is run.
+    pub fn outlet_of(&self, record: &Record, word: Snapshot) -> u32 {
+        if !word.has(word::HOSTED) {
+            return WORKERS;
+        }
+        match record.lane.load(Relaxed) {
+            NIL => record.link.load(Relaxed),
+            lane => self.lanes.at(lane).outlet(),
+        }
+    }
+
+    /// Which outlet a number names, while an add is under way. Under the inlet's lock.
+    pub(super) fn check_outlet(&self, number: u32) -> Result<()> {
+        if number <= CLAIMS || self.outlets.pumps.lock().contains_key(&number) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorCode::ShuttingDown, "the pump that runs these tasks was freed"))
+    }
+
+    /// Puts something into an outlet. Not under a lock of ours: its owner may be told.
+    pub fn put_out(&self, number: u32, item: Item) {
+        match self.outlets.find(number) {
+            Some(outlet) => outlet.put(item),
+            // The pump was freed meanwhile: what is left are dead tasks.
+            None => self.discard(item),
+        }
+    }
+
+    /// A task that is run by claims was cancelled before it started: it comes out as that.
+    pub(super) fn put_stopped(&self, index: u32) {
+        self.outlets.claims.mailbox.push_first(Ready::Stopped(index));
+    }
+
+    /// A pump's task without a name was cancelled: it lies there until it is taken, or until too
+    /// many do.
+    pub(super) fn count_dead_out(&self, number: u32) {
+        let Some(outlet) = self.outlets.find(number) else { return };
+        let dead = outlet.dead.fetch_add(1, SeqCst) + 1;
+        if dead <= 64 || dead <= outlet.mailbox.len() / 2 {
+            return;
+        }
+        outlet.dead.store(0, SeqCst);
+        let mut found = Vec::new();
+        outlet.mailbox.retain(|ready| match ready {
+            Ready::Item(item) => match item.split() {
+                Err(task) if !self.records.at(task).word.load().is_startable() => {
+                    found.push(task);
+                    false
+                }
+                _ => true,
+            },
+            Ready::Stopped(_) => true,
+        });
+        self.unlink_all(found);
+    }
+
+    /// Takes an entry away of which nothing is left but dead tasks.
+    fn discard(&self, item: Item) {
+        let mut seat = self.visitor();
+        let started = match item.split() {
+            Ok(lane) => self.take_place(lane, &mut seat),
+            Err(task) => self.start(task, &mut seat),
+        };
+        debug_assert!(started.is_none(), "a task was alive in an outlet that nobody takes from");
+    }
+
+    /// Takes everything away that lies in an outlet, when only dead tasks are left.
+    fn clear_outlet(&self, outlet: &Outlet) {
+        for ready in outlet.mailbox.take(usize::MAX) {
+            if let Ready::Item(item) = ready {
+                self.discard(item);
+            }
+        }
+    }
+
+    /// Takes everything away that lies in any outlet, when only dead tasks are left.
+    pub fn clear_outlets(&self) {
+        let pumps: Vec<_> = self.outlets.pumps.lock().values().cloned().collect();
+        self.clear_outlet(&self.outlets.claims);
+        pumps.iter().for_each(|outlet| self.clear_outlet(outlet));
+    }
+
+    /// Whether a task is run by a pump of this very thread.
+    pub(super) fn is_pumped_here(&self, record: &Record, word: Snapshot) -> bool {
+        self.is_pump_here(self.outlet_of(record, word))
+    }
+}

@@ -1,0 +1,145 @@
+//! Who asked to hear of a task's end: a queue of completions, or a function.
+//!
+//! A task that reports is not taken by history when it ends, but when its end was heard of: when
+//! its completion was taken from the queue, or else when the function has returned. Until then the
+//! bit REPORTS keeps its record, whoever else lets go of it. A queue keeps room for the end of every
+//! task that was submitted with it, so that none is lost, and none needs memory when it ends.
+
+use super::Core;
+use super::seat::Seat;
+use super::word::{self, Snapshot};
+use crate::host::{self, EndFn, Owned};
+use crate::kinds::State;
+use crate::mailbox::Mailbox;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::task::Completion;
+use crate::{Result, TaskId};
+use std::ffi::c_void;
+use std::sync::Arc;
+
+/// Where ends are kept until somebody takes them.
+#[derive(Debug)]
+pub struct Ends {
+    /// The ends.
+    pub mailbox: Mailbox<Completion>,
+    /// Tasks that were submitted with it and whose end was not taken.
+    expected: AtomicUsize,
+    /// Nobody takes any more.
+    closed: AtomicBool,
+}
+
+impl Ends {
+    /// None.
+    pub fn new() -> Ends {
+        Ends {
+            mailbox: Mailbox::new(),
+            expected: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// One more will come: makes room for it.
+    pub fn expect(&self) -> Result<()> {
+        let expected = self.expected.fetch_add(1, SeqCst) + 1;
+        self.mailbox.reserve(expected).inspect_err(|_| self.unexpect(1))
+    }
+
+    /// So many will not come after all, or were taken.
+    pub fn unexpect(&self, count: usize) {
+        self.expected.fetch_sub(count, SeqCst);
+    }
+
+    /// Nobody takes any more.
+    pub fn close(&self) {
+        self.closed.store(true, SeqCst);
+    }
+}
+
+/// Who is told of a task's end.
+#[derive(Debug)]
+pub struct Report {
+    /// The function, with what it gets.
+    pub on_end: Option<(EndFn, Owned)>,
+    /// The queue.
+    pub ends: Option<Arc<Ends>>,
+    /// Handed back with the end.
+    pub data: *mut c_void,
+}
+
+impl Report {
+    /// The task was refused: what was to be taken over is still the host's.
+    pub fn refuse(self) {
+        if let Some((_, owned)) = self.on_end {
+            owned.into_parts();
+        }
+        if let Some(ends) = self.ends {
+            ends.unexpect(1);
+        }
+    }
+}
+
+impl Core {
+    /// Tells of the end of a task that reports. The caller keeps a shutdown waiting.
+    #[cold]
+    pub(super) fn report(&self, index: u32, word: Snapshot, seat: &mut impl Seat) {
+        let record = self.records.at(index);
+        let (report, code) = {
+            let _history = self.history.lock();
+            (record.see_extra(|extra| extra.report.take()).flatten(), record.code())
+        };
+        let Some(report) = report else { return };
+        let state = word.state().unwrap_or(State::Cancelled);
+        let id = self.id(index, word.generation());
+        let end = Completion { id: id.to_halves(), data: report.data, state, code };
+        if let Some((function, owned)) = report.on_end {
+            // SAFETY: the host's promise when it submitted the task.
+            unsafe { host::call_end(function, &end, owned.data()) };
+        }
+        match report.ends {
+            Some(ends) if !ends.closed.load(SeqCst) => {
+                ends.mailbox.push(end);
+                // Closed meanwhile: nobody takes it, unless that did.
+                if ends.closed.load(SeqCst) {
+                    self.take_ends(&ends, usize::MAX, |_| ());
+                }
+            }
+            _ => self.end_was_heard(index, seat),
+        }
+    }
+
+    /// Takes up to `most` ends: how many.
+    pub fn take_ends(&self, ends: &Ends, most: usize, mut each: impl FnMut(Completion)) -> usize {
+        let taken = ends.mailbox.take(most);
+        let mut seat = self.visitor();
+        let _dropping = self.dropping();
+        for end in &taken {
+            if let Some((index, _, _)) = self.locate(TaskId::from_halves(end.id)) {
+                self.end_was_heard(index, &mut seat);
+            }
+        }
+        ends.unexpect(taken.len());
+        let count = taken.len();
+        taken.into_iter().for_each(&mut each);
+        count
+    }
+
+    /// The end of a task was heard of: from now on it is kept no longer than any other.
+    fn end_was_heard(&self, index: u32, seat: &mut impl Seat) {
+        let record = self.records.at(index);
+        let (garbage, evicted) = {
+            let mut order = self.history.lock();
+            let word = record.word.reported();
+            let history = &self.history;
+            let enters = word.is_readable() && !word.has(word::KEEP);
+            let evicted =
+                enters.then(|| history.put(&self.records, &self.lanes, &mut order, index));
+            (word.is_garbage(), evicted)
+        };
+        for evicted in evicted.into_iter().flat_map(|evicted| evicted.each()) {
+            self.free_evicted(evicted, seat);
+        }
+        if garbage {
+            self.bury(index, seat);
+        }
+    }
+}

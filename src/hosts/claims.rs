@@ -1,0 +1,424 @@
+//! Tasks that the host runs: it is given the right to run one, and gives it back when it has.
+//!
+//! The way of a claim: an add that finds the task free to start, the finish of the one before, or a
+//! look into the outlet starts a task in the core; it gets a [`slots`](super::slots) slot and goes
+//! to the host. At most `line_task_max` are out at once, each by a reservation that a finish passes
+//! on or gives up. Who gives one up at the limit lets the outlet go, where the rest is held: a look
+//! that found no reservation holds it under the outlet's lock, so one of the two comes after the
+//! other and finds what is left.
+
+use super::deadlines::{Deadlines, What};
+use super::slots::Slots;
+use crate::config::{Key, Settings};
+use crate::core::Core;
+use crate::core::outlet::{Outlet, Ready};
+use crate::core::record::Outcome;
+use crate::core::slab::NIL;
+use crate::core::take::Claim;
+use crate::core::view::RunningTask;
+use crate::host::DropFn;
+use crate::mailbox::News;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::token::{self, Token};
+use crate::workers::Pool;
+use crate::workers::watchdog::{NEVER, Watched};
+use crate::{Error, ErrorCode, Result, TaskId, clock, run};
+use std::ffi::c_void;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+/// A task that the host has to run, or only to give back, if it was stopped.
+#[derive(Debug)]
+pub struct Handed {
+    /// Its token, valid until it is given back.
+    pub token: *const Token,
+    /// Its id.
+    pub id: TaskId,
+    /// The function that was submitted, or null.
+    pub function: *mut c_void,
+    /// What goes with it.
+    pub user_data: *mut c_void,
+}
+
+/// How the host ends a task.
+#[derive(Debug, Default)]
+pub struct End {
+    /// 0 for completed, else failed.
+    pub code: i32,
+    /// What the task leaves; it is dropped if that does not count.
+    result: Option<Outcome>,
+    /// The result is a copy, and ours.
+    copied: bool,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+}
+
+impl End {
+    /// With this code and nothing else.
+    pub fn of(code: i32) -> End {
+        End { code, ..End::default() }
+    }
+
+    /// Sets what the task leaves: taken over with `drop`, copied without.
+    ///
+    /// # Safety
+    /// `data` points to `size` readable bytes, or is what `drop` takes.
+    pub unsafe fn set_result(
+        &mut self,
+        data: *mut c_void,
+        size: usize,
+        drop: Option<DropFn>,
+    ) -> Result<()> {
+        // SAFETY: the caller's promise.
+        self.result = Some(unsafe { token::outcome(data, size, drop)? });
+        self.copied = drop.is_none();
+        Ok(())
+    }
+
+    /// The claim was not finished: what would have been taken over is still the host's.
+    pub fn refuse(self, error: Error) -> Error {
+        match self.result {
+            // A copy is ours.
+            Some(result) if !self.copied => drop(result.owned.into_parts()),
+            _ => {}
+        }
+        error
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Claims {
+    core: Arc<Core>,
+    settings: Arc<Settings>,
+    pool: Pool,
+    slots: Slots,
+    /// Reservations.
+    out: AtomicUsize,
+    deadlines: Deadlines,
+    /// The host polls a descriptor.
+    has_fd: AtomicBool,
+}
+
+impl Claims {
+    /// None are out.
+    pub fn new(core: Arc<Core>, settings: Arc<Settings>, pool: Pool) -> Result<Arc<Claims>> {
+        let claims = Arc::new(Claims {
+            slots: Slots::new()?,
+            out: AtomicUsize::new(0),
+            deadlines: Deadlines::new(clock::precise()),
+            has_fd: AtomicBool::new(false),
+            core,
+            settings,
+            pool: pool.clone(),
+        });
+        let watched: Arc<dyn Watched> = claims.clone();
+        pool.watch_too(Arc::downgrade(&watched));
+        Ok(claims)
+    }
+
+    fn outlet(&self) -> &Outlet {
+        self.core.claims_outlet()
+    }
+
+    /// How many may be out: the limit on linear tasks, and one for each that is stuck.
+    fn most(&self) -> usize {
+        let stuck = self.core.stuck_claims();
+        let replaced = match stuck {
+            0 => 0,
+            stuck => stuck.min(self.settings.count(Key::StuckTaskMax)),
+        };
+        self.settings.count(Key::LineTaskMax) + replaced
+    }
+
+    /// The right to have one more out, if that is allowed now.
+    pub fn reserve(&self) -> bool {
+        let most = self.most();
+        let mut out = self.out.load(SeqCst);
+        while out < most {
+            match self.out.compare_exchange_weak(out, out + 1, SeqCst, SeqCst) {
+                Ok(_) => return true,
+                Err(now) => out = now,
+            }
+        }
+        false
+    }
+
+    /// Gives a reservation up.
+    pub fn unreserve(&self) {
+        let before = self.out.fetch_sub(1, SeqCst);
+        if before >= self.most() || self.outlet().mailbox.seems_filled() {
+            self.outlet().mailbox.let_go();
+        }
+    }
+
+    /// The limit may have changed.
+    pub fn reconfigure(&self) {
+        self.outlet().mailbox.let_go();
+    }
+
+    /// A slot for a claim.
+    pub fn take_slot(&self) -> Result<u32> {
+        self.slots.take()
+    }
+
+    /// It was not needed.
+    pub fn put_slot_back(&self, slot: u32) {
+        self.slots.put_back(slot);
+    }
+
+    /// Hands a task out that has started. The caller has a reservation.
+    pub fn hand(&self, slot: u32, claim: &Claim) -> Handed {
+        let (index, generation) = (claim.index, claim.word.generation());
+        let lane = self.core.lane_of(index);
+        self.slots.fill(slot, &self.core, index, generation, lane);
+        let (function, user_data) = self.core.hand_out(index, slot);
+        if let Some(limit) = run::limit(&self.core, &self.settings, claim) {
+            let due = clock::precise().saturating_add(limit);
+            self.set_timer(slot, (index, generation), What::TimeOut, due);
+        }
+        self.core.begin_claim(index, clock::coarse(), claim.tells);
+        let (token, id) = (&raw const self.slots.at(slot).token, self.core.id(index, generation));
+        Handed { token, id, function, user_data }
+    }
+
+    /// Hands a task out that was cancelled before it started.
+    fn hand_stopped(&self, slot: u32, index: u32) -> Handed {
+        let generation = self.core.word(index).generation();
+        // It holds up no lane.
+        self.slots.fill(slot, &self.core, index, generation, NIL);
+        let (function, user_data) = self.core.hand_out_stopped(index, slot);
+        let (token, id) = (&raw const self.slots.at(slot).token, self.core.id(index, generation));
+        Handed { token, id, function, user_data }
+    }
+
+    fn set_timer(&self, slot: u32, task: (u32, u64), what: What, due: u64) {
+        self.deadlines.set(&self.slots, slot, task, what, due, &self.outlet().mailbox);
+        if !self.has_fd.load(SeqCst) {
+            self.pool.watch_until(self.pool.counted(due));
+        }
+    }
+
+    /// The next claim of the outlet, in that slot.
+    fn next(&self, slot: u32) -> Option<Handed> {
+        loop {
+            match self.core.next_ready_claim(|| self.reserve())? {
+                Ready::Stopped(index) => return Some(self.hand_stopped(slot, index)),
+                Ready::Item(item) => {
+                    let mut seat = self.core.visitor();
+                    let claim = match item.split() {
+                        Ok(lane) => self.core.take_place(lane, &mut seat),
+                        Err(task) => self.core.start(task, &mut seat),
+                    };
+                    if let Some(claim) = claim {
+                        return Some(self.hand(slot, &claim));
+                    }
+                    // It had been cancelled.
+                    self.unreserve();
+                }
+            }
+        }
+    }
+
+    /// Takes up to `most` claims that became runnable, or are only to be given back, and waits for
+    /// the first one that long: how many.
+    pub fn take(
+        &self,
+        most: usize,
+        seconds: f64,
+        mut each: impl FnMut(usize, Handed),
+    ) -> Result<usize> {
+        let deadline = if seconds == 0.0 { Some(0) } else { clock::deadline_in(seconds) };
+        loop {
+            self.look();
+            let mut count = 0;
+            while count < most && self.outlet().mailbox.seems_filled() {
+                let slot = self.slots.take()?;
+                let Some(handed) = self.next(slot) else {
+                    self.slots.put_back(slot);
+                    break;
+                };
+                each(count, handed);
+                count += 1;
+            }
+            if count > 0 {
+                return Ok(count);
+            }
+            match self.outlet().mailbox.wait(deadline) {
+                News::Items | News::Alarm => {}
+                News::TimeOver if seconds == 0.0 => return Err(ErrorCode::NotYet.into()),
+                News::TimeOver => return Err(ErrorCode::TimedOut.into()),
+                News::Closed => return Err(ErrorCode::ShuttingDown.into()),
+            }
+        }
+    }
+
+    /// Whether to run the task of a claim: `Stopped` if it is only to be given back. From now on
+    /// this thread holds it.
+    pub fn start(&self, id: TaskId) -> Result<()> {
+        let (index, slot) =
+            self.core.claim(id, |slot, index, it| self.slots.is(slot, index, it))?;
+        self.slots.at(slot).hold();
+        match self.core.word(index).cause() {
+            None => Ok(()),
+            Some(_) => Err(ErrorCode::Stopped.into()),
+        }
+    }
+
+    /// Ends a claim. With `wants_next` the next one comes back: of its lane, or else any.
+    pub fn finish(&self, id: TaskId, end: End, wants_next: bool) -> Result<Option<Handed>> {
+        let its = |slot, index, generation| self.slots.is(slot, index, generation);
+        let back = match self.core.give_back(id, its) {
+            Ok(back) => back,
+            Err(error) => return Err(end.refuse(error)),
+        };
+        if let Some(result) = end.result {
+            self.core.set_result(back.index, result);
+        }
+        if let Some(error) = &end.error {
+            self.core.set_error(back.index, error);
+        }
+        let slot = back.slot;
+        let started = back.word.state() == Some(crate::kinds::State::Running);
+        // Only one with a limit, or that was told to stop, has timers.
+        match back.word.has(crate::core::word::TIMED) || back.word.cause().is_some() {
+            true => self.deadlines.clear(&self.slots, slot, &self.outlet().mailbox),
+            false => self.slots.empty(slot),
+        }
+        let mut seat = self.core.visitor();
+        if self.core.end_claim(&back, end.code, &mut seat) {
+            match wants_next {
+                false => self.core.send_place_on(back.lane),
+                true => {
+                    if let Some(claim) = self.core.pass_on(back.lane, &mut seat) {
+                        return Ok(Some(self.hand(slot, &claim)));
+                    }
+                }
+            }
+        }
+        if started {
+            self.unreserve();
+        }
+        if wants_next
+            && self.outlet().mailbox.seems_filled()
+            && let Some(next) = self.next(slot)
+        {
+            return Ok(Some(next));
+        }
+        self.slots.put_back(slot);
+        Ok(None)
+    }
+
+    /// A claim that is out was told to stop.
+    pub fn told(&self, task: RunningTask) {
+        if !self.has_fd.load(SeqCst) {
+            return self.pool.told_elsewhere(task);
+        }
+        let due = clock::precise() + self.settings.nanoseconds(Key::StuckGrace);
+        self.watch_stuck(task, due);
+    }
+
+    fn watch_stuck(&self, task: RunningTask, due: u64) {
+        if let Some((slot, task)) = self.find(task) {
+            self.set_timer(slot, task, What::Stuck, due);
+        }
+    }
+
+    /// The slot of a task that was seen to run, if its claim is still out.
+    fn find(&self, task: RunningTask) -> Option<(u32, (u32, u64))> {
+        let slot = self.core.slot_of(task.index);
+        let generation = self.core.word(task.index).generation();
+        let its =
+            generation as u32 == task.generation_low && self.slots.is(slot, task.index, generation);
+        its.then_some((slot, (task.index, generation)))
+    }
+
+    /// Does what is due: tells claims to stop that have run for their time, and reports stuck ones.
+    fn look(&self) {
+        let outlet = &self.outlet().mailbox;
+        for (slot, task, what) in self.deadlines.take_due(&self.slots, clock::precise(), outlet) {
+            match what {
+                What::TimeOut => {
+                    if self.core.time_out(task) {
+                        self.told(task);
+                    }
+                }
+                What::Stuck => {
+                    let first = !self.core.word(task.index).is_stuck();
+                    self.pool.report_stuck(task, first);
+                    let next = self.settings.nanoseconds(Key::StatusCheckInterval);
+                    let (_, generation) = self.slots.at(slot).task();
+                    if generation as u32 == task.generation_low {
+                        self.watch_stuck(task, clock::precise() + next);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A descriptor that is readable while there is something to take, or a deadline has passed.
+    pub fn fd(&self) -> Result<RawFd> {
+        let fd = self.outlet().mailbox.fd(true)?;
+        // From now on it is the host that looks at deadlines.
+        self.has_fd.store(true, SeqCst);
+        Ok(fd)
+    }
+
+    /// Whether this thread holds a claim.
+    pub fn holds_here(&self) -> bool {
+        self.slots.held_here().next().is_some()
+    }
+
+    /// Refuses to wait for a task that cannot end before this thread gives a claim back.
+    pub fn check_wait(&self, id: TaskId) -> Result<()> {
+        let Some((index, lane, pending)) = self.core.unfinished_claim(id) else { return Ok(()) };
+        let mut of_lane = 0;
+        for (its, its_lane) in self.slots.held_here() {
+            if its == index {
+                return Err(would_deadlock(id));
+            }
+            of_lane += usize::from(lane != NIL && its_lane == lane);
+        }
+        if pending && of_lane > 0 && self.core.running_in(lane) <= of_lane {
+            return Err(would_deadlock(id));
+        }
+        Ok(())
+    }
+
+    /// Ends the tasks that were cancelled before they started and that nobody will take any more.
+    pub fn end_untaken(&self) {
+        while let Some(ready) = self.core.next_ready_claim(|| false) {
+            if let Ready::Stopped(index) = ready {
+                self.core.end_untaken(index);
+            }
+        }
+    }
+
+    /// The scheduler is no more: who waits is told.
+    pub fn close(&self) {
+        self.outlet().mailbox.close();
+    }
+}
+
+fn would_deadlock(id: TaskId) -> Error {
+    Error::new(
+        ErrorCode::WouldDeadlock,
+        format!("the task {id} cannot end before this thread finishes a claim that it holds"),
+    )
+}
+
+impl Watched for Claims {
+    fn expired(&self, _: u64) -> Vec<RunningTask> {
+        if !self.has_fd.load(SeqCst) {
+            self.look();
+        }
+        Vec::new()
+    }
+
+    fn earliest(&self) -> u64 {
+        match self.deadlines.earliest() {
+            Some(due) if !self.has_fd.load(SeqCst) => self.pool.counted(due),
+            _ => NEVER,
+        }
+    }
+}

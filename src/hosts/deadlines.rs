@@ -1,0 +1,112 @@
+//! When claims time out, and when those that were told to stop are stuck: a timer wheel.
+//!
+//! While the host has no file descriptor of its claims the watchdog's thread looks here, and
+//! whoever takes claims does too; with one, only those who take, and the descriptor becomes readable
+//! at the next deadline. A time-out that comes much too late is put off, once: nobody could run, or
+//! look. The wheel's lock guards the timers of all slots; under it the outlet's alarm is set, so that
+//! it is always that of the wheel.
+
+use super::slots::{Slot, Slots};
+use crate::core::view::RunningTask;
+use crate::mailbox::Mailbox;
+use crate::sync::Mutex;
+use crate::sync::atomic::Ordering::*;
+use crate::wheel::Wheel;
+
+/// Later than this (nanoseconds) is much too late.
+const MUCH_TOO_LATE: u64 = 250_000_000;
+
+/// Which timer of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It has run for its time.
+    TimeOut = 0,
+    /// It was told to stop long ago.
+    Stuck = 1,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Deadlines(Mutex<Wheel>);
+
+impl Deadlines {
+    /// None.
+    pub fn new(now: u64) -> Deadlines {
+        Deadlines(Mutex::new(Wheel::new(now)))
+    }
+
+    /// Sets a timer of the slot of that number, if it is still that task's.
+    pub fn set<T>(
+        &self,
+        slots: &Slots,
+        slot: u32,
+        task: (u32, u64),
+        what: What,
+        due: u64,
+        outlet: &Mailbox<T>,
+    ) {
+        let mut wheel = self.0.lock();
+        let its = slots.at(slot);
+        if its.task() != task || its.timers[what as usize].load(Relaxed) != 0 {
+            return;
+        }
+        if what == What::TimeOut {
+            its.due.store(due, Relaxed);
+        }
+        let timer = wheel.set(due, slot << 1 | what as u32);
+        its.timers[what as usize].store(timer + 1, Relaxed);
+        outlet.set_alarm(wheel.next());
+    }
+
+    /// Clears the timers of a slot, whose claim is finished.
+    pub fn clear<T>(&self, slots: &Slots, slot: u32, outlet: &Mailbox<T>) {
+        let mut wheel = self.0.lock();
+        let its = slots.at(slot);
+        for timer in &its.timers {
+            let number = timer.swap(0, Relaxed);
+            if number != 0 {
+                wheel.clear(number - 1);
+            }
+        }
+        slots.empty(slot);
+        outlet.set_alarm(wheel.next());
+    }
+
+    /// What is due at `now`.
+    pub fn take_due<T>(
+        &self,
+        slots: &Slots,
+        now: u64,
+        outlet: &Mailbox<T>,
+    ) -> Vec<(u32, RunningTask, What)> {
+        let mut wheel = self.0.lock();
+        let mut keys = Vec::new();
+        wheel.advance(now, |key| keys.push(key));
+        let mut due = Vec::new();
+        for key in keys {
+            let (slot, what) = (key >> 1, if key & 1 == 0 { What::TimeOut } else { What::Stuck });
+            let its = slots.at(slot);
+            its.timers[what as usize].store(0, Relaxed);
+            match what == What::TimeOut && must_be_put_off(its, now) {
+                false => due.push((slot, its.running_task(), what)),
+                true => {
+                    let late = now - its.due.load(Relaxed);
+                    its.due.store(now + late, Relaxed);
+                    let timer = wheel.set(now + late, key);
+                    its.timers[what as usize].store(timer + 1, Relaxed);
+                }
+            }
+        }
+        outlet.set_alarm(wheel.next());
+        due
+    }
+
+    /// When to look again, if there is any.
+    pub fn earliest(&self) -> Option<u64> {
+        self.0.lock().next()
+    }
+}
+
+fn must_be_put_off(slot: &Slot, now: u64) -> bool {
+    now.saturating_sub(slot.due.load(Relaxed)) > MUCH_TOO_LATE && !slot.put_off.swap(true, Relaxed)
+}

@@ -1,0 +1,168 @@
+//! Tasks that run only inside [`Pump::run`], on one thread of the host's: the main thread of a game,
+//! once per frame.
+//!
+//! The pump belongs to the thread of its first run, and stays usable across shutdowns. What is ready
+//! lies in an outlet of its own; a lane goes behind the others after each of its tasks. Handles of it
+//! are counted: it may outlive its scheduler.
+
+use crate::core::inlet::Item;
+use crate::core::outlet::{Outlet, Ready};
+use crate::core::seat::{Counts, WorkerSeat};
+use crate::core::view::RunningTask;
+use crate::host::{self, Bell};
+use crate::run::Bench;
+use crate::scheduler::shared::Shared;
+use crate::sync::Mutex;
+use crate::sync::atomic::Ordering::*;
+use crate::workers::watchdog::{Timed, Watched};
+use crate::{Error, ErrorCode, Result, clock};
+use crossbeam_utils::CachePadded;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Pump {
+    shared: Arc<Shared>,
+    outlet: Arc<Outlet>,
+    timed: Arc<PumpTimed>,
+    counts: Arc<CachePadded<Counts>>,
+    /// Taken while it runs.
+    seat: Mutex<Option<WorkerSeat>>,
+}
+
+/// The deadline of the task that a pump runs.
+#[derive(Debug)]
+struct PumpTimed(Timed);
+
+impl Watched for PumpTimed {
+    fn expired(&self, now: u64) -> Vec<RunningTask> {
+        self.0.expired(now).into_iter().collect()
+    }
+
+    fn earliest(&self) -> u64 {
+        self.0.deadline()
+    }
+}
+
+impl Pump {
+    /// A pump of this scheduler; `ready` is rung when there is something to run and was nothing
+    /// before. On failure its data is not dropped.
+    pub(crate) fn new(shared: &Arc<Shared>, ready: Option<Bell>) -> Result<Pump> {
+        if let Err(error) = shared.check() {
+            Bell::refuse(ready);
+            return Err(error);
+        }
+        let outlet = shared.core.new_outlet(ready)?;
+        let timed = Arc::new(PumpTimed(Timed::new()));
+        let watched: Arc<dyn Watched> = timed.clone();
+        shared.pool.watch_too(Arc::downgrade(&watched));
+        shared.core.use_outlets();
+        let counts = shared.core.new_counts();
+        let seat = Mutex::new(Some(WorkerSeat::new(counts.clone())));
+        Ok(Pump { shared: shared.clone(), outlet, timed, counts, seat })
+    }
+
+    /// The number of its outlet, for who runs what.
+    pub(crate) fn outlet(&self) -> u32 {
+        self.outlet.number()
+    }
+
+    /// Whether it is this scheduler's.
+    pub(crate) fn is_of(&self, shared: &Shared) -> bool {
+        std::ptr::eq(&raw const *self.shared, shared)
+    }
+
+    /// Runs tasks until none is ready, `most` have run (0: any number), or so many seconds are used
+    /// up (0: any number; by at most one task more): how many ran.
+    pub fn run(&self, most: usize, budget_seconds: f64) -> Result<usize> {
+        self.shared.check()?;
+        self.enter()?;
+        let Some(mut seat) = self.seat.lock().take() else {
+            return Err(Error::new(
+                ErrorCode::WouldDeadlock,
+                "the pump is run from inside one of its own tasks",
+            ));
+        };
+        let budget = (budget_seconds > 0.0).then(|| clock::deadline_in(budget_seconds)).flatten();
+        let mut ran = 0;
+        while (most == 0 || ran < most) && !self.outlet.is_closed() {
+            let Some(Ready::Item(item)) = self.outlet.mailbox.pop_if(|_| true) else { break };
+            if !self.run_item(item, &mut seat) {
+                continue;
+            }
+            ran += 1;
+            if budget.is_some_and(|deadline| clock::until(deadline).is_none()) {
+                break;
+            }
+        }
+        seat.hand_back(&self.shared.core);
+        *self.seat.lock() = Some(seat);
+        if !self.outlet.mailbox.seems_filled() {
+            self.shared.pool.rest();
+        }
+        Ok(ran)
+    }
+
+    /// It is this thread's from now on, if it was no other's.
+    fn enter(&self) -> Result<()> {
+        let here = host::thread_number();
+        match self.outlet.owner.compare_exchange(0, here, Relaxed, Relaxed) {
+            Err(owner) if owner != here => Err(Error::new(
+                ErrorCode::WrongThread,
+                "the pump belongs to the thread that ran it first",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs what an entry stands for; false if that was only a dead task.
+    fn run_item(&self, item: Item, seat: &mut WorkerSeat) -> bool {
+        let (core, settings) = (&self.shared.core, &self.shared.settings);
+        let (claim, lane) = match item.split() {
+            Ok(lane) => (core.take_place(lane, seat), lane),
+            Err(task) => (core.start(task, seat), 0),
+        };
+        let Some(claim) = claim else { return false };
+        let bench = Bench { core, settings, timed: &self.timed.0 };
+        seat.refresh();
+        let now = seat.last_time();
+        let last = bench.run(claim, lane, now, seat, |timed, task, limit| {
+            self.shared.pool.watch(timed, task, limit);
+        });
+        if lane != 0 && !last.is_released() {
+            core.send_place_on(lane);
+        }
+        true
+    }
+
+    /// A descriptor that is readable while something can run.
+    pub fn fd(&self) -> Result<RawFd> {
+        self.shared.check()?;
+        self.outlet.mailbox.fd(false)
+    }
+}
+
+impl Pump {
+    /// Cancels its pending tasks and takes no more; a run that is under way ends with the task that
+    /// it is in.
+    pub(crate) fn close(&self) {
+        if !self.outlet.is_closed() && self.shared.is_of_this_process() {
+            self.shared.core.close_outlet(&self.outlet);
+        }
+    }
+
+    /// Whether it belongs to a parent process.
+    pub(crate) fn is_forked(&self) -> bool {
+        !self.shared.is_of_this_process()
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.close();
+        if self.shared.is_of_this_process() {
+            self.shared.core.retire_counts(&self.counts);
+        }
+    }
+}

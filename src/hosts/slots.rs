@@ -1,0 +1,131 @@
+//! A slot for each claim that is out: its token, who holds it, and its timers.
+//!
+//! A slot is used again as soon as its claim is finished, so whoever finds one by a number that the
+//! host might have made up compares index and generation ([`Slots::is`]).
+
+use crate::Result;
+use crate::core::Core;
+use crate::core::slab::{Handful, NIL, Place, Slab};
+use crate::core::view::RunningTask;
+use crate::host;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*};
+use crate::token::Token;
+
+/// See the module.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub struct Slot {
+    /// What the host sees of it.
+    pub token: Token,
+    /// The record, and which task of it; 0 while no claim is out.
+    index: AtomicU32,
+    generation: AtomicU64,
+    /// The thread that was given the claim, or started it.
+    holder: AtomicU32,
+    /// The lane, for who waits.
+    lane: AtomicU32,
+    /// The timers of its time-out, and of when it is stuck, each plus one; 0 for none. Under the
+    /// deadlines' lock.
+    pub timers: [AtomicU32; 2],
+    /// When it times out (nanoseconds). Under the deadlines' lock.
+    pub due: AtomicU64,
+    /// It was put off once. Under the deadlines' lock.
+    pub put_off: AtomicBool,
+}
+
+// SAFETY: made of atomics; null pointers and zero numbers are good values.
+unsafe impl Place for Slot {
+    fn generation(&self) -> u64 {
+        0
+    }
+
+    fn set_generation(&self, _: u64) {}
+}
+
+impl Slot {
+    /// The task whose claim this is; generation 0 for none.
+    pub fn task(&self) -> (u32, u64) {
+        (self.index.load(Acquire), self.generation.load(Acquire))
+    }
+
+    /// As the others know it.
+    pub fn running_task(&self) -> RunningTask {
+        let (index, generation) = self.task();
+        RunningTask::new(index, generation)
+    }
+
+    /// This thread holds the claim from now on.
+    pub fn hold(&self) {
+        self.holder.store(host::thread_number(), Relaxed);
+    }
+}
+
+/// The slots of a scheduler.
+#[derive(Debug)]
+pub struct Slots {
+    slots: Slab<Slot>,
+    free: Mutex<Handful>,
+}
+
+impl Slots {
+    /// None yet.
+    pub fn new() -> Result<Slots> {
+        Ok(Slots { slots: Slab::new()?, free: Mutex::new(Handful::default()) })
+    }
+
+    /// The slot of that number, one of ours.
+    pub fn at(&self, slot: u32) -> &Slot {
+        self.slots.at(slot)
+    }
+
+    /// Whether that is the slot of this task, whatever the number.
+    pub fn is(&self, slot: u32, index: u32, generation: u64) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.task() == (index, generation))
+    }
+
+    /// A free one.
+    pub fn take(&self) -> Result<u32> {
+        let mut free = self.free.lock();
+        if let Some(slot) = free.pop() {
+            return Ok(slot);
+        }
+        *free = self.slots.refill()?;
+        Ok(free.pop().unwrap_or(NIL))
+    }
+
+    /// It is free again.
+    pub fn put_back(&self, slot: u32) {
+        let mut free = self.free.lock();
+        match free.is_full() {
+            true => self.slots.put_back_one(slot),
+            false => free.push(slot),
+        }
+    }
+
+    /// A claim is about to be handed out to this thread.
+    pub fn fill(&self, slot: u32, core: &Core, index: u32, generation: u64, lane: u32) {
+        let its = self.at(slot);
+        its.token.set_claimed(core, index);
+        its.index.store(index, Relaxed);
+        its.lane.store(lane, Relaxed);
+        its.put_off.store(false, Relaxed);
+        its.hold();
+        its.generation.store(generation, Release);
+    }
+
+    /// The claim is finished.
+    pub fn empty(&self, slot: u32) {
+        self.at(slot).generation.store(0, Release);
+    }
+
+    /// The record and the lane of every claim that this thread holds.
+    pub fn held_here(&self) -> impl Iterator<Item = (u32, u32)> {
+        let here = host::thread_number();
+        (1..self.slots.end()).filter_map(move |number| {
+            let slot = self.slots.get(number)?;
+            let held = slot.generation.load(Acquire) != 0 && slot.holder.load(Relaxed) == here;
+            held.then(|| (slot.index.load(Relaxed), slot.lane.load(Relaxed)))
+        })
+    }
+}

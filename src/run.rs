@@ -1,0 +1,63 @@
+//! How a linear task is run on the thread that took it, whoever's that is.
+
+use crate::config::{Key, Settings};
+use crate::core::Core;
+use crate::core::seat::Seat;
+use crate::core::take::Claim;
+use crate::core::view::RunningTask;
+use crate::core::word::{self, Snapshot};
+use crate::host::{self, Holding};
+use crate::token::Token;
+use crate::workers::watchdog::Timed;
+use std::sync::Arc;
+
+/// Where a thread runs its tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct Bench<'a> {
+    /// Whose tasks.
+    pub core: &'a Arc<Core>,
+    /// How long a task may run.
+    pub settings: &'a Settings,
+    /// The deadline of the one that runs.
+    pub timed: &'a Timed,
+}
+
+/// How long a claimed task may run (nanoseconds), if that is limited.
+pub fn limit(core: &Core, settings: &Settings, claim: &Claim) -> Option<u64> {
+    claim.word.has(word::TIMED).then(|| {
+        let own = core.own_timeout(claim);
+        own.unwrap_or_else(|| settings.nanoseconds(Key::WatchDogTime))
+    })
+}
+
+impl Bench<'_> {
+    /// Runs and ends a task of this lane; its last word. `now` is when it starts; `watch` is told of
+    /// one whose time is limited.
+    #[inline]
+    pub fn run(
+        &self,
+        claim: Claim,
+        lane: u32,
+        now: u64,
+        seat: &mut impl Seat,
+        watch: impl FnOnce(&Timed, RunningTask, u64),
+    ) -> Snapshot {
+        let core = self.core;
+        host::hold(Holding { core: core.address(), index: claim.index, lane });
+        let token = Token::new(core, claim.index);
+        let limit = limit(core, self.settings, &claim);
+        if let Some(limit) = limit {
+            let task = RunningTask::new(claim.index, claim.word.generation());
+            watch(self.timed, task, limit);
+        }
+        let (function, user_data) = core.begin(&claim, now);
+        // SAFETY: the host's promise when it submitted the task.
+        let code = unsafe { host::call_task(function, &token, user_data) };
+        if limit.is_some() {
+            self.timed.clear();
+        }
+        let last = core.end(claim, code, seat);
+        host::hold(Holding { core: 0, index: 0, lane: 0 });
+        last
+    }
+}

@@ -1,0 +1,110 @@
+//! What a scheduler shares with the handles that were made of it: they may outlive it.
+
+use crate::config::Settings;
+use crate::core::Core;
+use crate::core::outlet::{CLAIMS, WORKERS};
+use crate::core::report::Ends;
+use crate::core::view::RunningTask;
+use crate::hosts::claims::Claims;
+use crate::loops::Loops;
+use crate::sync::Mutex;
+use crate::task::Runner;
+use crate::workers::Pool;
+use crate::{Error, ErrorCode, Result, platform};
+use std::sync::atomic::{AtomicBool, Ordering::*};
+use std::sync::{Arc, Weak};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Shared {
+    pub core: Arc<Core>,
+    pub settings: Arc<Settings>,
+    pub pool: Pool,
+    pub loops: Loops,
+    pub claims: Arc<Claims>,
+    /// [`platform::forks`] when it was made: in a forked child it is no longer ours.
+    pub forks: u32,
+    /// The scheduler is no more.
+    pub gone: AtomicBool,
+    /// Completion queues, to be told of that.
+    ends: Mutex<Vec<Weak<Ends>>>,
+}
+
+impl Shared {
+    /// Puts the parts together.
+    pub fn new(core: Arc<Core>, settings: Arc<Settings>, pool: Pool) -> Result<Arc<Shared>> {
+        Ok(Arc::new(Shared {
+            loops: Loops::new(core.clone(), settings.clone(), pool.clone()),
+            claims: Claims::new(core.clone(), settings.clone(), pool.clone())?,
+            core,
+            settings,
+            pool,
+            forks: platform::forks(),
+            gone: AtomicBool::new(false),
+            ends: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// Whether no fork lies between its making and now.
+    #[inline]
+    pub fn is_of_this_process(&self) -> bool {
+        self.forks == platform::forks()
+    }
+
+    /// Whether a handle can still be used for something new.
+    pub fn check(&self) -> Result<()> {
+        if !self.is_of_this_process() {
+            return Err(ErrorCode::Forked.into());
+        }
+        if self.gone.load(Acquire) {
+            return Err(Error::new(ErrorCode::ShuttingDown, "the scheduler was freed"));
+        }
+        Ok(())
+    }
+
+    /// The outlet of whoever is asked to run something.
+    pub fn outlet_of(&self, runner: Option<Runner<'_>>) -> Result<Option<u32>> {
+        Ok(match runner {
+            None => None,
+            Some(Runner::Workers) => Some(WORKERS),
+            Some(Runner::Claims) => Some(CLAIMS),
+            Some(Runner::Pump(pump)) if pump.is_of(self) => Some(pump.outlet()),
+            Some(Runner::Pump(_)) => return Err(not_ours("pump")),
+        })
+    }
+
+    /// A running task was told to stop: whoever has to know is told too.
+    pub fn told(&self, task: RunningTask) {
+        if self.core.is_claimed(task) {
+            return self.claims.told(task);
+        }
+        self.pool.told(task);
+        if self.core.is_async(task) {
+            self.loops.stopped(task);
+        }
+    }
+
+    /// That queue will hear when the scheduler is no more.
+    pub fn watch_ends(&self, ends: &Arc<Ends>) -> Result<()> {
+        let mut known = self.ends.lock();
+        known.retain(|other| other.strong_count() > 0);
+        known.try_reserve(1).map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
+        known.push(Arc::downgrade(ends));
+        Ok(())
+    }
+
+    /// The scheduler is no more; nothing of it runs.
+    pub fn retire(&self) {
+        self.gone.store(true, Release);
+        self.claims.close();
+        self.loops.retire();
+        for ends in self.ends.lock().iter().filter_map(Weak::upgrade) {
+            ends.mailbox.close();
+        }
+    }
+}
+
+/// Something belongs to another scheduler.
+pub fn not_ours(what: &str) -> Error {
+    Error::new(ErrorCode::InvalidArgument, format!("the {what} is another scheduler's"))
+}

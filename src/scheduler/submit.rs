@@ -1,0 +1,296 @@
+//! How a task comes in: it is looked over, somebody is there to run it, the core takes it, and who
+//! runs it is told.
+
+use super::shared::{Shared, not_ours};
+use crate::clock;
+use crate::core::add::{Added, LONGEST_NAME, NewTask, Then, To, check_name};
+use crate::core::outlet::WORKERS;
+use crate::core::record::Extra;
+use crate::core::report::Report;
+use crate::core::word;
+use crate::error::{Error, ErrorCode, Result};
+use crate::host::{self, Owned};
+use crate::hosts::claims::Handed;
+use crate::id::TaskId;
+use crate::kinds::{Kind, flags};
+use crate::log::{self, LogLevel};
+use crate::loops::Start;
+use crate::task::{Function, More, RawTask};
+use std::ffi::c_void;
+use std::ptr;
+
+impl Shared {
+    /// Adds a task.
+    ///
+    /// # Safety
+    /// As for [`crate::Scheduler::submit_raw`].
+    #[inline(always)]
+    pub unsafe fn submit(&self, task: &RawTask<'_>) -> Result<TaskId> {
+        let mut new = self.check_task(task)?;
+        let added = self.hand_in(&mut new, task)?;
+        self.tell(added.then);
+        self.say_added(&new, added.id);
+        Ok(added.id)
+    }
+
+    /// Adds a task that the host runs; its claim, if it may start at once.
+    ///
+    /// # Safety
+    /// As for [`crate::Scheduler::submit_raw`].
+    pub unsafe fn submit_claim(&self, task: &RawTask<'_>) -> Result<(TaskId, Option<Handed>)> {
+        let mut new = self.check_task(task)?;
+        let slot = match self.claims.reserve() {
+            false => None,
+            true => Some(self.claims.take_slot().inspect_err(|_| self.claims.unreserve())),
+        };
+        let slot = match slot.transpose() {
+            Ok(slot) => slot,
+            Err(error) => {
+                refuse(&mut new);
+                return Err(error);
+            }
+        };
+        new.claim = slot.is_some();
+        let added = self.hand_in(&mut new, task);
+        let mut handed = None;
+        match (&added, slot) {
+            (Ok(Added { then: Then::Claim(claim), .. }), Some(slot)) => {
+                handed = Some(self.claims.hand(slot, claim));
+            }
+            (_, Some(slot)) => {
+                self.claims.put_slot_back(slot);
+                self.claims.unreserve();
+            }
+            (_, None) => {}
+        }
+        let added = added?;
+        self.tell(added.then);
+        self.say_added(&new, added.id);
+        Ok((added.id, handed))
+    }
+
+    /// Gives the task to the core.
+    #[inline(always)]
+    fn hand_in(&self, new: &mut NewTask<'_>, task: &RawTask<'_>) -> Result<Added> {
+        let added = match new.function.is_null() && self.goes_to_workers(new) {
+            false => self.ensure(new).and_then(|()| self.core.add(new)),
+            true => Err(Error::new(ErrorCode::InvalidArgument, NO_FUNCTION)),
+        };
+        let added = match added {
+            Err(full)
+                if full.code() == ErrorCode::QueueFull
+                    && task.flags & flags::WAIT_FOR_ROOM != 0 =>
+            {
+                self.add_when_room(new, task.wait_seconds)
+            }
+            other => other,
+        };
+        added.inspect_err(|refused| {
+            say_refused(new, refused);
+            refuse(new);
+        })
+    }
+
+    /// Makes sure that somebody is there to run the task.
+    #[inline]
+    fn ensure(&self, new: &NewTask<'_>) -> Result<()> {
+        match new.kind {
+            Kind::Linear if !self.pool.is_deserted() || !self.goes_to_workers(new) => Ok(()),
+            Kind::Linear => self.pool.ensure(),
+            Kind::Async => self.loops.ensure(match new.to {
+                To::Nobody => 0,
+                To::Name(name) => self.core.hash_of(name),
+                To::Lane { hash, .. } => hash,
+            }),
+        }
+    }
+
+    /// Whether our workers will run a linear task, as things are.
+    #[cold]
+    fn goes_to_workers(&self, new: &NewTask<'_>) -> bool {
+        let outlet = match (new.outlet, new.to) {
+            (Some(outlet), _) => outlet,
+            (None, To::Nobody) => self.core.default_outlet(),
+            (None, To::Name(name)) if self.core.uses_outlets() => self.core.would_run(name),
+            (None, To::Name(_)) => WORKERS,
+            (None, To::Lane { index, .. }) => self.core.runs(index),
+        };
+        outlet == WORKERS
+    }
+
+    /// Tells who runs a task that something is there for him.
+    #[inline(always)]
+    fn tell(&self, then: Then) {
+        match then {
+            Then::Nothing | Then::Claim(_) => {}
+            Then::Ready => self.pool.notify(),
+            Then::Start { hash, index } => self.loops.start(hash, Start::Task(index)),
+            Then::Place { hash, lane } => self.loops.start(hash, Start::Place(lane)),
+            Then::Outlet { number, item } => self.core.put_out(number, item),
+        }
+    }
+
+    #[inline(always)]
+    fn say_added(&self, new: &NewTask<'_>, id: TaskId) {
+        if new.bits & word::SAYING != 0 {
+            self.core.say_added(id, new.kind);
+        }
+    }
+
+    /// Looks a task over and makes it ready to be added.
+    #[inline(always)]
+    fn check_task<'a>(&self, task: &RawTask<'a>) -> Result<NewTask<'a>> {
+        let function = match task.function {
+            Function::Linear(function) => function as *mut c_void,
+            Function::Async(function) => function as *mut c_void,
+            Function::Host => ptr::null_mut(),
+        };
+        let to = match task.name {
+            None => To::Nobody,
+            Some(name) => {
+                if name.is_empty() || name.len() > LONGEST_NAME {
+                    check_name(name)?;
+                }
+                To::Name(name)
+            }
+        };
+        let mut bits = 0;
+        let mut extra = None;
+        if task.flags != 0 || task.timeout_seconds != 0.0 {
+            let (wished, timeout) = wishes(task)?;
+            bits = wished;
+            extra = timeout
+                .map(|timeout| Box::new(Extra { timeout: Some(timeout), ..Extra::default() }));
+        }
+        if log::is_on() {
+            bits |= word::SAYING;
+        }
+        let kind = task.function.kind();
+        if kind == Kind::Async {
+            bits |= word::ASYNC;
+        }
+        let (user_data, drop) = (task.user_data, task.drop);
+        let (outlet, claim) = (None, false);
+        let mut new = NewTask { to, kind, function, user_data, drop, bits, extra, outlet, claim };
+        if task.more.is_some() {
+            self.check_more(&task.more, &mut new)?;
+        }
+        Ok(new)
+    }
+
+    /// Looks at what few tasks ask for.
+    #[cold]
+    fn check_more(&self, more: &More<'_>, new: &mut NewTask<'_>) -> Result<()> {
+        let invalid = |text: &'static str| Err(Error::new(ErrorCode::InvalidArgument, text));
+        if let Some(lane) = more.lane {
+            if !ptr::eq(&raw const **lane.shared(), self) {
+                return Err(not_ours("lane"));
+            }
+            if !matches!(new.to, To::Nobody) {
+                return invalid("a task has a name or a lane, not both");
+            }
+            if lane.kind() != new.kind {
+                let text = "the lane is of the other kind";
+                return Err(Error::new(ErrorCode::WrongKind, text));
+            }
+            self.check()?;
+            let (index, hash) = lane.place();
+            new.to = To::Lane { index, hash };
+        }
+        new.outlet = self.outlet_of(more.runner)?;
+        if new.kind == Kind::Async && new.outlet.is_some_and(|outlet| outlet != WORKERS) {
+            return invalid("async tasks run on event loops; claims and pumps take linear ones");
+        }
+        if more.completions.is_none() && more.on_end.is_none() {
+            return Ok(());
+        }
+        let mut report = Report { on_end: None, ends: None, data: ptr::null_mut() };
+        if let Some((completions, data)) = more.completions {
+            if !completions.is_of(self) {
+                return Err(not_ours("completion queue"));
+            }
+            completions.ends().expect()?;
+            report.ends = Some(completions.ends().clone());
+            report.data = data;
+        }
+        report.on_end =
+            more.on_end.map(|(function, data, drop)| (function, Owned::new(data, drop)));
+        new.bits |= word::REPORTS;
+        new.extra.get_or_insert_default().report = Some(report);
+        Ok(())
+    }
+
+    /// Adds as soon as there is room.
+    #[cold]
+    fn add_when_room(&self, new: &mut NewTask<'_>, seconds: f64) -> Result<Added> {
+        let itself = host::inside_host_code()
+            || self.claims.holds_here()
+            || self.core.is_pump_of_this_thread(new);
+        if itself {
+            return Err(Error::new(
+                ErrorCode::WouldDeadlock,
+                "a task that waits for room in the queue may be what the queue waits for",
+            ));
+        }
+        self.core.when_room(clock::deadline_in(seconds), || self.core.add(new))
+    }
+}
+
+/// What is wrong with a task that has no function, and needs one.
+const NO_FUNCTION: &str =
+    "run and poll are both NULL; a task has one of them, unless you run it by claims";
+
+/// A task was refused: what it would have taken over is still the host's.
+fn refuse(new: &mut NewTask<'_>) {
+    if let Some(report) = new.extra.take().and_then(|extra| extra.report) {
+        report.refuse();
+    }
+}
+
+/// Tells the log why a task was not added.
+#[cold]
+fn say_refused(task: &NewTask<'_>, refused: &Error) {
+    let why = match refused.code() {
+        ErrorCode::Banned => "is banned and will be deleted",
+        ErrorCode::QueueFull => "not added, queue is full",
+        _ => refused.message(),
+    };
+    log::line(LogLevel::Warning, || {
+        let name = String::from_utf8_lossy(task.to.name());
+        format!("Io {} task | {name} | {why}", task.kind.log_word())
+    });
+}
+
+/// The wishes of a task as bits of its word, and its own time-out.
+#[cold]
+fn wishes(task: &RawTask<'_>) -> Result<(u64, Option<u64>)> {
+    let invalid = |text: String| Error::new(ErrorCode::InvalidArgument, text);
+    if task.flags & !flags::ALL != 0 {
+        return Err(invalid(format!("{:#x} has no meaning as a flag", task.flags & !flags::ALL)));
+    }
+    let seconds = task.timeout_seconds;
+    if !seconds.is_finite() || seconds < 0.0 {
+        return Err(invalid(format!(
+            "{seconds} is no time-out: seconds are finite and not negative"
+        )));
+    }
+    if task.flags & flags::WAIT_FOR_ROOM != 0
+        && (task.wait_seconds.is_nan() || task.wait_seconds < 0.0)
+    {
+        return Err(invalid(format!("{} seconds cannot be waited", task.wait_seconds)));
+    }
+    let mut bits = 0;
+    for (flag, bit) in [
+        (flags::TIMEOUT_PROCESSING, word::TIMED),
+        (flags::BAN_ON_FAILURE, word::BAN_ON_FAILURE),
+        (flags::KEEP, word::KEEP),
+        (flags::INTERRUPT_BLOCKING, word::INTERRUPT),
+        (flags::RELEASE_LANE_WHEN_STUCK, word::RELEASE_LANE),
+    ] {
+        if task.flags & flag != 0 {
+            bits |= bit;
+        }
+    }
+    let own = task.flags & flags::TIMEOUT_PROCESSING != 0 && seconds > 0.0;
+    Ok((bits, own.then(|| clock::duration(seconds).as_nanos() as u64)))
+}
