@@ -29,6 +29,8 @@ struct client {
     unsigned long ran;          /* requests that were started */
     struct request *at_work;    /* the one that a worker works on */
     bool last_request, closing; /* the last one was taken; was answered */
+    bool touched;               /* is in the list of those with news */
+    struct client *next_touched;
     uint32_t events;            /* what epoll watches for; 0: not added yet */
     double heard;               /* when bytes last came or left */
     char *in, *out;
@@ -36,7 +38,7 @@ struct client {
 };
 
 struct clients {
-    struct client *first, *buried;
+    struct client *first, *buried, *touched;
     size_t count, lingering;    /* with a connection; without, and with requests */
 };
 
@@ -87,6 +89,27 @@ static void free_buried(struct clients *clients)
         free(client->out);
         free(client);
     }
+}
+
+/* Something happened to it: it is to be looked after when the event at hand is
+ * worked on. Whoever's claim is finished, the next one may be another's. */
+static void touch(struct clients *clients, struct client *client)
+{
+    if (client->touched)
+        return;
+    client->touched = true;
+    client->next_touched = clients->touched;
+    clients->touched = client;
+}
+
+static struct client *take_touched(struct clients *clients)
+{
+    struct client *client = clients->touched;
+    if (client != NULL) {
+        clients->touched = client->next_touched;
+        client->touched = false;
+    }
+    return client;
 }
 
 /* ---- Buffers ------------------------------------------------------------- */

@@ -93,6 +93,7 @@ static void answer(struct request *request, int status, const char *body, size_t
         client->closing = true;
     if (!request->keep_alive)
         client->closing = true;
+    touch(&server.clients, client);
 }
 
 /* "NUMBER PATH RESULT": the number shows the order in which they ran. */
@@ -169,7 +170,8 @@ static ts_error start_work(struct request *request)
     return ts_submit(server.scheduler, &options, &request->work);
 }
 
-/* Runs a claim, and whatever becomes runnable by its end. */
+/* Runs a claim, and whatever becomes runnable by its end: mostly the next one of
+ * its lane, but another client's when as many were out as may be. */
 static void run(ts_claim claim)
 {
     while (claim.token != NULL) {
@@ -339,7 +341,7 @@ static void client_event(struct client *client, uint32_t events)
         ((events & EPOLLIN) != 0 && !receive(client)))
         drop_client(client);
     else
-        serve(client);
+        touch(&server.clients, client);
 }
 
 /* ---- The loop ------------------------------------------------------------ */
@@ -356,11 +358,8 @@ static void take_claims(void)
     ts_claim claims[AT_ONCE];
     size_t count;
     while (ts_claims_take(server.scheduler, claims, AT_ONCE, 0, &count) == TS_OK)
-        for (size_t i = 0; i < count; i++) {
-            struct client *client = ((struct request *)claims[i].user_data)->client;
+        for (size_t i = 0; i < count; i++)
             run(claims[i]);
-            serve(client);
-        }
 }
 
 static void take_completions(void)
@@ -368,11 +367,8 @@ static void take_completions(void)
     ts_completion ends[AT_ONCE];
     size_t count;
     while (ts_completions_take(server.completions, ends, AT_ONCE, 0, &count) == TS_OK)
-        for (size_t i = 0; i < count; i++) {
-            struct client *client = ((struct request *)ends[i].data)->client;
+        for (size_t i = 0; i < count; i++)
             work_ended(&ends[i]);
-            serve(client);
-        }
 }
 
 static void list_tasks(void)
@@ -436,6 +432,7 @@ static bool is_over(void)
 static void loop(void)
 {
     struct epoll_event events[AT_ONCE];
+    struct client *client;
     do {
         double wait = server.ending ? server.deadline - now() : 1;
         int count = epoll_wait(server.epoll, events, AT_ONCE, wait > 0 ? (int)(wait * 1e3) + 1 : 0);
@@ -453,6 +450,8 @@ static void loop(void)
                 take_completions();
             else
                 client_event(what, events[i].events);
+            while ((client = take_touched(&server.clients)) != NULL)
+                serve(client);
         }
         if (now() - server.swept >= 1) {
             server.swept = now();

@@ -269,10 +269,11 @@ fn a_client_that_goes_stops_its_task() {
     // The one that waits is cancelled, and never opens its file.
     drop(second);
     gone(1);
-    drop(held);
+    // The one that reads is stopped, while its pipe has no end.
     drop(first);
     gone(2);
     until("end of the reading task", || pipe(&nginx, "pipe").is_none());
+    drop(held);
     assert_eq!(Connection::open(port).ask("/sums/100").body, sum_of(&noise(0, 100)));
     assert!(pipe(&nginx, "other").is_none());
     nginx.signal(libc::SIGQUIT);
