@@ -20,7 +20,14 @@
 
 enum { PIPELINE = 32, UNSENT = 1 << 18, IN_ROOM = HTTP_HEAD + 4 + HTTP_BODY };
 
+struct clients {
+    struct client *first, *buried, *touched;
+    size_t count, lingering;    /* with a connection; without, and with requests */
+    bool ending;                /* no more requests are taken */
+};
+
 struct client {
+    struct clients *all;
     struct client *next, *before;
     int fd;
     char name[32];              /* of its lane */
@@ -37,16 +44,12 @@ struct client {
     size_t in_size, in_room, sent, unsent, out_room;
 };
 
-struct clients {
-    struct client *first, *buried, *touched;
-    size_t count, lingering;    /* with a connection; without, and with requests */
-};
-
 static struct client *new_client(struct clients *clients, int fd, unsigned long number)
 {
     struct client *client = calloc(1, sizeof *client);
     if (client == NULL)
         die("memory", strerror(ENOMEM));
+    client->all = clients;
     client->fd = fd;
     client->heard = now();
     snprintf(client->name, sizeof client->name, "client %lu", number);
@@ -58,8 +61,9 @@ static struct client *new_client(struct clients *clients, int fd, unsigned long 
     return client;
 }
 
-static void close_client(struct clients *clients, struct client *client)
+static void close_client(struct client *client)
 {
+    struct clients *clients = client->all;
     close(client->fd);          /* epoll forgets it with that */
     client->fd = -1;
     clients->count--;
@@ -72,8 +76,9 @@ static void close_client(struct clients *clients, struct client *client)
         client->next->before = client->before;
 }
 
-static void bury_client(struct clients *clients, struct client *client)
+static void bury_client(struct client *client)
 {
+    struct clients *clients = client->all;
     clients->lingering--;
     client->before = clients->buried;
     clients->buried = client;
@@ -93,8 +98,9 @@ static void free_buried(struct clients *clients)
 
 /* Something happened to it: it is to be looked after when the event at hand is
  * worked on. Whoever's claim is finished, the next one may be another's. */
-static void touch(struct clients *clients, struct client *client)
+static void touch(struct client *client)
 {
+    struct clients *clients = client->all;
     if (client->touched)
         return;
     client->touched = true;

@@ -22,7 +22,8 @@
  *
  * A client that closes its side is gone: what it asked for is cancelled. One
  * that does not read its answers is not read from either, and dropped after -i
- * seconds (30). SIGTERM and SIGINT close the door, let the requests that were
+ * seconds (30). Work that takes longer than -t seconds (60) is stopped, and the
+ * answer is 504. SIGTERM and SIGINT close the door, let the requests that were
  * taken end for -g seconds (5), and then say what was still running, stop it,
  * and leave within another second. The exit status is 0 when nothing had to be
  * stopped, 1 when something had to, 3 when something did not heed that.
@@ -31,8 +32,7 @@
 
 #include "host.h"
 
-#include "cksum.h"
-#include "clients.h"
+#include "requests.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -40,121 +40,17 @@
 
 enum { AT_ONCE = 64, LISTENING = 511, MOST_CLIENTS = 900 };
 
-enum answer { REFUSE, NOT_FOUND, HELLO, SHORT, BODY_SUM, QUEUES, SUM, SLEEP, DEAF };
-
-struct request {
-    struct client *client;
-    enum answer answer;
-    int status;                 /* to refuse it with */
-    bool head, keep_alive;
-    unsigned long number;       /* the how-many-th of its client; counts as they run */
-    unsigned long amount;       /* bytes, milliseconds, or what came of it */
-    ts_claim claim;             /* of a long one, while a worker does the work */
-    ts_task_id work;
-    size_t body_size;
-    char *body, path[HTTP_PATH];
-};
-
 static struct {
     ts_scheduler *scheduler;
     ts_completions *completions;
     int epoll, listener, signals, claims_fd, completions_fd;
-    double grace, idle, deadline, swept;        /* deadline: of the end */
-    bool ending, stopped;
+    double grace, idle, limit, deadline, swept; /* deadline: of the end */
+    bool stopped, full;         /* full: nobody is let in */
     struct clients clients;
     unsigned long accepted, requests, on_loop, on_workers, cancelled, dropped;
-} server = { .grace = 5, .idle = 30 };
+} server = { .grace = 5, .idle = 30, .limit = 60 };
 
 /* ---- Requests ------------------------------------------------------------ */
-
-/* The drop of a request's task. Claims are finished on the loop's thread, so it
- * is called there. */
-static void free_request(void *user_data)
-{
-    struct request *request = user_data;
-    struct client *client = request->client;
-    if (--client->requests == 0 && client->fd < 0)
-        bury_client(&server.clients, client);
-    free(request->body);
-    free(request);
-}
-
-static void answer(struct request *request, int status, const char *body, size_t size)
-{
-    char head[256];
-    struct client *client = request->client;
-    /* Who was told close reads no further: at the end only the last answer says it. */
-    bool close = !request->keep_alive || (server.ending && client->requests == 1);
-    int n = snprintf(head, sizeof head,
-                     "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
-                     "Connection: %s\r\n\r\n",
-                     status, status == 200 ? "OK" : "no", size, close ? "close" : "keep-alive");
-    if (!put(client, head, (size_t)n) || (!request->head && !put(client, body, size)))
-        client->closing = true;
-    if (!request->keep_alive)
-        client->closing = true;
-    touch(&server.clients, client);
-}
-
-/* "NUMBER PATH RESULT": the number shows the order in which they ran. */
-static void answer_line(struct request *request, int status, const char *result)
-{
-    char line[HTTP_PATH + 64];
-    int n = snprintf(line, sizeof line, "%lu %s %s\n", request->number, request->path, result);
-    answer(request, status, line, (size_t)n);
-}
-
-static void answer_short(struct request *request)
-{
-    char words[64], *text;
-    uint32_t crc;
-    switch (request->answer) {
-    case BODY_SUM:
-        crc = cksum_finish(cksum_update(0, request->body, request->body_size), request->body_size);
-        snprintf(words, sizeof words, "%lu %zu", (unsigned long)crc, request->body_size);
-        answer_line(request, 200, words);
-        break;
-    case QUEUES:
-        must(ts_get_all_queue_info(server.scheduler, TS_LINEAR, false, &text), "queues");
-        answer(request, 200, text, strlen(text));
-        ts_string_free(text);
-        break;
-    case REFUSE:
-        answer_line(request, request->status, "refused");
-        break;
-    case NOT_FOUND:
-        answer_line(request, 404, "not found");
-        break;
-    case HELLO:
-        answer_line(request, 200, request->client->name);
-        break;
-    default:
-        answer_line(request, 200, "done");
-    }
-}
-
-/* The work of a long request, on a worker. */
-static int32_t work(ts_token *token, void *user_data)
-{
-    struct request *request = user_data;
-    static const char zeroes[1 << 16];
-    if (request->answer == SLEEP)
-        return ts_interruptible_sleep(token, (double)request->amount / 1e3) == TS_OK ? 0 : 1;
-    if (request->answer == DEAF) {
-        struct timespec time = { (time_t)(request->amount / 1000), (long)(request->amount % 1000) * 1000000 };
-        while (nanosleep(&time, &time) != 0) {}
-        return 0;
-    }
-    uint32_t crc = 0;
-    unsigned long left = request->amount;
-    while (left > 0 && !ts_should_stop(token)) {
-        size_t piece = left < sizeof zeroes ? left : sizeof zeroes;
-        crc = cksum_update(crc, zeroes, piece);
-        left -= piece;
-    }
-    request->amount = cksum_finish(crc, request->amount);
-    return left == 0 ? 0 : 1;
-}
 
 /* Has a worker do it; the claim is finished when its end comes back. */
 static ts_error start_work(struct request *request)
@@ -167,6 +63,8 @@ static ts_error start_work(struct request *request)
     options.user_data = request;
     options.completions = server.completions;
     options.completion_data = request;
+    options.flags = TS_TIMEOUT_PROCESSING;
+    options.timeout_seconds = server.limit;
     return ts_submit(server.scheduler, &options, &request->work);
 }
 
@@ -193,7 +91,7 @@ static void run(ts_claim claim)
                 code = 1;
             } else {
                 server.on_loop++;
-                answer_short(request);
+                answer_short(server.scheduler, request);
             }
         }
         must(ts_claim_finish(server.scheduler, &claim, code, NULL, NULL, &next), "finish");
@@ -214,31 +112,13 @@ static void work_ended(const ts_completion *end)
     } else if (end->state == TS_COMPLETED) {
         snprintf(words, sizeof words, "%lu", request->amount);
         answer_line(request, 200, request->answer == SUM ? words : "done");
+    } else if (end->state == TS_TIMEOUT) {
+        answer_line(request, 504, "took too long");
     } else {
         answer_line(request, 500, "stopped");
     }
     must(ts_claim_finish(server.scheduler, &request->claim, end->code, NULL, NULL, &next), "finish");
     run(next);                  /* the request may be gone */
-}
-
-static enum answer route(const struct http_request *http, unsigned long *amount)
-{
-    static const struct { const char *start; enum answer answer; } long_ones[] = {
-        { "/sum/", SUM }, { "/sleep/", SLEEP }, { "/deaf/", DEAF }
-    };
-    const char *path = http->path;
-    if (http->post)
-        return strcmp(path, "/sum") == 0 ? BODY_SUM : NOT_FOUND;
-    for (size_t i = 0; i < sizeof long_ones / sizeof *long_ones; i++) {
-        size_t n = strlen(long_ones[i].start), digits = strlen(path) > n ? strlen(path + n) : 0;
-        if (strncmp(path, long_ones[i].start, n) == 0 && digits > 0 && digits < 12 &&
-            strspn(path + n, "0123456789") == digits) {
-            *amount = strtoul(path + n, NULL, 10);
-            return long_ones[i].answer;
-        }
-    }
-    return strcmp(path, "/") == 0 ? HELLO : strncmp(path, "/short/", 7) == 0 ? SHORT :
-           strcmp(path, "/queues") == 0 ? QUEUES : NOT_FOUND;
 }
 
 /* A request was read: it becomes a task, which may be run at once. A wrong one
@@ -248,28 +128,8 @@ static void submit(struct client *client, const struct http_request *http, int w
     ts_task_options options = TS_TASK_OPTIONS_INIT;
     ts_task_id id;
     ts_claim claim;
-    struct request *request = calloc(1, sizeof *request);
-    if (request == NULL)
-        die("memory", strerror(ENOMEM));
-    request->client = client;
-    request->status = wrong;
-    strcpy(request->path, "-");
-    if (wrong == 0) {
-        request->answer = route(http, &request->amount);
-        request->keep_alive = http->keep_alive;
-        request->head = http->head;
-        strcpy(request->path, http->path);
-        if (http->body_size > 0) {
-            request->body = malloc(http->body_size);
-            if (request->body == NULL)
-                die("memory", strerror(ENOMEM));
-            memcpy(request->body, http->body, http->body_size);
-            request->body_size = http->body_size;
-        }
-    }
+    struct request *request = new_request(client, http, wrong);
     server.requests++;
-    client->requests++;
-    client->last_request = !request->keep_alive;
     options.lane = client->lane;        /* which says TS_CLAIMS */
     options.kind = TS_LINEAR;
     options.user_data = request;
@@ -290,9 +150,9 @@ static void drop_client(struct client *client)
     if (client->requests > 0)
         must(ts_cancel_all_queued_tasks_by_name(server.scheduler, TS_LINEAR, client->name, NULL), "cancel");
     server.dropped += client->requests > 0;
-    close_client(&server.clients, client);
+    close_client(client);
     if (client->requests == 0)
-        bury_client(&server.clients, client);
+        bury_client(client);
 }
 
 /* Does for a client what can be done: takes its requests as long as it has
@@ -302,20 +162,20 @@ static void serve(struct client *client)
     struct http_request http;
     int wrong;
     while (client->fd >= 0) {
-        while (may_ask(client) && !server.ending &&
+        while (may_ask(client) && !server.clients.ending &&
                (wrong = http_parse(&http, client->in, client->in_size)) != 1) {
             submit(client, &http, wrong);
             take_out(client, wrong == 0 ? http.size : client->in_size);
         }
         if (!flush(client) || (client->unsent == 0 && client->requests == 0 &&
-                               (client->closing || client->last_request || server.ending))) {
+                               (client->closing || client->last_request || server.clients.ending))) {
             drop_client(client);
             return;
         }
-        if (server.ending || !may_ask(client) || http_parse(&http, client->in, client->in_size) == 1)
+        if (server.clients.ending || !may_ask(client) || http_parse(&http, client->in, client->in_size) == 1)
             break;
     }
-    watch_client(server.epoll, client, !server.ending && may_ask(client));
+    watch_client(server.epoll, client, !server.clients.ending && may_ask(client));
 }
 
 static void accept_clients(void)
@@ -333,6 +193,18 @@ static void accept_clients(void)
     }
 }
 
+/* With as many clients as may be, epoll shall not tell of those at the door. */
+static void watch_door(void)
+{
+    bool full = server.clients.count >= MOST_CLIENTS;
+    struct epoll_event event = { .events = full ? 0 : EPOLLIN, .data.ptr = &server.listener };
+    if (full == server.full || server.clients.ending)
+        return;
+    if (epoll_ctl(server.epoll, EPOLL_CTL_MOD, server.listener, &event) != 0)
+        die("epoll_ctl", strerror(errno));
+    server.full = full;
+}
+
 static void client_event(struct client *client, uint32_t events)
 {
     if (client->fd < 0)
@@ -341,7 +213,7 @@ static void client_event(struct client *client, uint32_t events)
         ((events & EPOLLIN) != 0 && !receive(client)))
         drop_client(client);
     else
-        touch(&server.clients, client);
+        touch(client);
 }
 
 /* ---- The loop ------------------------------------------------------------ */
@@ -405,9 +277,9 @@ static void drop_idle(struct client *client)
 
 static void begin_to_end(void)
 {
-    if (server.ending)
+    if (server.clients.ending)
         return;
-    server.ending = true;
+    server.clients.ending = true;
     server.deadline = now() + server.grace;
     close(server.listener);
     every_client(serve);        /* those who wait for nothing leave at once */
@@ -416,8 +288,8 @@ static void begin_to_end(void)
 /* True when there is nothing left to wait for, or no time. */
 static bool is_over(void)
 {
-    if (!server.ending || (server.clients.count == 0 && server.clients.lingering == 0))
-        return server.ending;
+    if (!server.clients.ending || (server.clients.count == 0 && server.clients.lingering == 0))
+        return server.clients.ending;
     if (now() < server.deadline)
         return false;
     if (server.stopped)
@@ -434,7 +306,7 @@ static void loop(void)
     struct epoll_event events[AT_ONCE];
     struct client *client;
     do {
-        double wait = server.ending ? server.deadline - now() : 1;
+        double wait = server.clients.ending ? server.deadline - now() : 1;
         int count = epoll_wait(server.epoll, events, AT_ONCE, wait > 0 ? (int)(wait * 1e3) + 1 : 0);
         if (count < 0 && errno != EINTR)
             die("epoll_wait", strerror(errno));
@@ -457,6 +329,7 @@ static void loop(void)
             server.swept = now();
             every_client(drop_idle);
         }
+        watch_door();
         free_buried(&server.clients);
     } while (!is_over());
 }
@@ -498,16 +371,18 @@ static void set_up(const char *port)
 int main(int argc, char **argv)
 {
     int option;
-    while ((option = getopt(argc, argv, "g:i:")) != -1) {
+    while ((option = getopt(argc, argv, "g:i:t:")) != -1) {
         if (option == 'g')
             server.grace = atof(optarg);
         else if (option == 'i')
             server.idle = atof(optarg);
+        else if (option == 't')
+            server.limit = atof(optarg);
         else
             return 2;
     }
     if (optind + 1 != argc) {
-        fprintf(stderr, "usage: server [-g seconds] [-i seconds] port\n");
+        fprintf(stderr, "usage: server [-g seconds] [-i seconds] [-t seconds] port\n");
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -4,6 +4,7 @@
                             slow        who does not read holds up nobody else
                             leave       what a client asked for goes with it
                             wrong       what is no request is refused, in its turn
+                            limits      of time, with -t 0.1 and -i 2
                             stay FILE PATH...   keeps asking; FILE appears when all run
 
 Every answer is "NUMBER PATH RESULT", where NUMBER counts how the requests of
@@ -200,6 +201,16 @@ def wrong():
     print("8 wrong requests refused in their turn")
 
 
+def limits():
+    connection = Connection()
+    connection.send("/sleep/600000", "/short/1")
+    assert connection.answer()[0] == 504
+    connection.expect(1, "/short/1")
+    assert connection.answer() is None      # it says nothing more
+    connection.close()
+    print("504 after the time limit; closed when it was idle")
+
+
 def stay():
     """One connection per path; waits until all run, makes the file, and prints the answers."""
     observer, clients = Connection(), []
@@ -215,4 +226,4 @@ def stay():
         print(path, "gone" if answer is None else f"{answer[0]} {answer[1]['connection']}")
 
 
-{"order": order, "slow": slow, "leave": leave, "wrong": wrong, "stay": stay}[sys.argv[2]]()
+{"order": order, "slow": slow, "leave": leave, "wrong": wrong, "limits": limits, "stay": stay}[sys.argv[2]]()

@@ -2,6 +2,7 @@
 
 use crate::host;
 use crate::support::{Ended, Running, need, output, root, scratch, start, start_command};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -76,6 +77,10 @@ fn wrk_meets_no_error() {
         assert!(said.contains("Requests/sec"), "{said}");
         assert!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "{said}");
         println!("wrk, /{path}:\n{said}");
+        if path.starts_with("short") {
+            let threads = fs::read_dir(format!("/proc/{}/task", server.running.id()));
+            assert_eq!(threads.expect("its threads").count(), 1, "claims need no other thread");
+        }
     }
     server.end(0);
 }
@@ -99,6 +104,14 @@ fn what_a_client_asked_for_goes_with_it() {
 #[test]
 fn what_is_no_request_is_refused_in_its_turn() {
     scenario("wrong");
+}
+
+#[test]
+fn who_asks_for_too_much_or_says_nothing_is_sent_away() {
+    let Some(program) = tools("python3") else { return };
+    let server = server(&program, &["-t", "0.1", "-i", "2"]);
+    passed(server.clients(&["limits"]));
+    server.end(0);
 }
 
 /// Ends a server that runs these requests; what it and their clients said.
