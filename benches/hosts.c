@@ -1,7 +1,7 @@
 /* What a task costs that the host runs: by claims, on a pump, and with its end in a completion queue.
  * One thread of the host's does everything.
  *
- *     hosts [TASKS]        (default: 1000000)
+ *     hosts [TASKS [WHICH]]        (default: 1000000 of each)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,18 +210,22 @@ int main(int argc, char **argv)
     size_t tasks = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000;
     for (size_t at = 0; at < NAMES; at++)
         snprintf(names[at], sizeof names[at], "name-%zu", at);
+    const char *only = argc > 2 ? argv[2] : "";
+#define BENCH(what, seconds)                                                                       \
+    if (strstr(what, only) != NULL)                                                                \
+        print(what, tasks, seconds)
     for (int round = 0; round < 2; round++) {
-        print("claims: one name, started by the add", tasks, claims_at_once(tasks, 1, 0));
-        print("claims: one name, by handle", tasks, claims_at_once(tasks, 1, 1));
-        print("claims: 1,000 names, started by the add", tasks, claims_at_once(tasks, NAMES, 0));
-        print("claims: 1,000 names, by handle", tasks, claims_at_once(tasks, NAMES, 1));
-        print("claims: one name, queued and handed on", tasks, claims_in_a_chain(tasks));
-        print("claims: 1,000 names, taken in batches of 64", tasks, claims_taken(tasks));
-        print("pump: no name", tasks, pumped(tasks, 0));
-        print("pump: one name", tasks, pumped(tasks, 1));
-        print("pump: 1,000 names", tasks, pumped(tasks, NAMES));
-        double plain = completed(tasks, 0), reported = completed(tasks, 1);
-        print("completion queue: what it adds to a pumped task", tasks, reported - plain);
+        BENCH("claims: one name, started by the add", claims_at_once(tasks, 1, 0));
+        BENCH("claims: one name, by handle", claims_at_once(tasks, 1, 1));
+        BENCH("claims: 1,000 names, started by the add", claims_at_once(tasks, NAMES, 0));
+        BENCH("claims: 1,000 names, by handle", claims_at_once(tasks, NAMES, 1));
+        BENCH("claims: one name, queued and handed on", claims_in_a_chain(tasks));
+        BENCH("claims: 1,000 names, taken in batches of 64", claims_taken(tasks));
+        BENCH("pump: no name", pumped(tasks, 0));
+        BENCH("pump: one name", pumped(tasks, 1));
+        BENCH("pump: 1,000 names", pumped(tasks, NAMES));
+        BENCH("pump: 1,000 names, ts_submit", completed(tasks, 0));
+        BENCH("pump: 1,000 names, ts_submit, completion queue", completed(tasks, 1));
     }
     return 0;
 }

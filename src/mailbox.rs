@@ -132,6 +132,24 @@ impl<T> Mailbox<T> {
         items
     }
 
+    /// Takes all of it; `into` is empty, and its room is used next.
+    pub fn take_all(&self, into: &mut VecDeque<T>) {
+        let mut inner = self.inner.lock();
+        std::mem::swap(&mut inner.items, into);
+        self.changed(&mut inner);
+    }
+
+    /// Puts back, before all else, what was taken and not used.
+    pub fn put_back(&self, from: &mut VecDeque<T>) {
+        if from.is_empty() {
+            return;
+        }
+        let mut inner = self.inner.lock();
+        from.append(&mut inner.items);
+        std::mem::swap(&mut inner.items, from);
+        self.changed(&mut inner);
+    }
+
     /// What is there may be taken, or may be looked at again.
     pub fn let_go(&self) {
         let mut inner = self.inner.lock();

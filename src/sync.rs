@@ -21,6 +21,7 @@ use shuttle::sync as base;
 #[cfg(not(any(ts_loom, ts_shuttle, ts_checker)))]
 use std::sync as base;
 
+use atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// A mutual exclusion lock.
@@ -46,26 +47,52 @@ impl<T> Mutex<T> {
     }
 }
 
-/// A condition variable.
+/// A condition variable, for one mutex. Telling when nobody waits costs next to nothing, where the
+/// base would ask the system.
+///
+/// The hand-off: who waits is counted under the mutex, before he looks at what the mutex guards for
+/// the last time; who tells has changed that under the mutex before. So he either finds the count,
+/// or the other finds the change.
 #[derive(Debug, Default)]
-pub struct Condvar(base::Condvar);
+pub struct Condvar {
+    base: base::Condvar,
+    waiters: Waiters,
+}
+
+/// How many wait.
+#[derive(Debug)]
+struct Waiters(atomic::AtomicUsize);
+
+impl Default for Waiters {
+    fn default() -> Waiters {
+        Waiters(atomic::AtomicUsize::new(0))
+    }
+}
 
 impl Condvar {
     /// One that nobody waits on.
     pub fn new() -> Condvar {
-        Condvar(base::Condvar::new())
+        Condvar::default()
+    }
+
+    fn count(&self, change: impl FnOnce(usize) -> usize) {
+        // Under the mutex, so that no step of another falls between.
+        self.waiters.0.store(change(self.waiters.0.load(Relaxed)), Relaxed);
     }
 
     /// Waits to be notified; may also return without.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.count(|waiters| waiters + 1);
         #[cfg(all(ts_checker, not(any(ts_loom, ts_shuttle))))]
-        {
+        let guard = {
             let mut guard = guard;
-            self.0.wait(&mut guard);
+            self.base.wait(&mut guard);
             guard
-        }
+        };
         #[cfg(not(all(ts_checker, not(any(ts_loom, ts_shuttle)))))]
-        self.0.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner())
+        let guard = self.base.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.count(|waiters| waiters - 1);
+        guard
     }
 
     /// Waits to be notified for at most `time`; may also return before.
@@ -76,26 +103,38 @@ impl Condvar {
             let _ = time;
             self.wait(guard)
         }
-        #[cfg(all(ts_checker, not(any(ts_loom, ts_shuttle))))]
+        #[cfg(not(any(ts_loom, ts_shuttle)))]
         {
-            let mut guard = guard;
-            self.0.wait_for(&mut guard, time);
+            self.count(|waiters| waiters + 1);
+            #[cfg(ts_checker)]
+            let guard = {
+                let mut guard = guard;
+                self.base.wait_for(&mut guard, time);
+                guard
+            };
+            #[cfg(not(ts_checker))]
+            let guard = match self.base.wait_timeout(guard, time) {
+                Ok((guard, _)) => guard,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+            self.count(|waiters| waiters - 1);
             guard
-        }
-        #[cfg(not(any(ts_loom, ts_shuttle, ts_checker)))]
-        match self.0.wait_timeout(guard, time) {
-            Ok((guard, _)) => guard,
-            Err(poisoned) => poisoned.into_inner().0,
         }
     }
 
     /// Wakes one that waits.
+    #[inline]
     pub fn notify_one(&self) {
-        self.0.notify_one();
+        if self.waiters.0.load(Relaxed) > 0 {
+            self.base.notify_one();
+        }
     }
 
     /// Wakes all that wait.
+    #[inline]
     pub fn notify_all(&self) {
-        self.0.notify_all();
+        if self.waiters.0.load(Relaxed) > 0 {
+            self.base.notify_all();
+        }
     }
 }

@@ -50,7 +50,7 @@ pub struct RawTask<'a> {
     /// [`crate::flags`].
     pub flags: u32,
     /// What few tasks ask for.
-    pub more: More<'a>,
+    pub more: Option<&'a More<'a>>,
 }
 
 /// What few tasks ask for.
@@ -64,17 +64,6 @@ pub struct More<'a> {
     pub completions: Option<(&'a Completions, *mut c_void)>,
     /// Called last, with the second, which the third drops after that.
     pub on_end: Option<(EndFn, *mut c_void, Option<DropFn>)>,
-}
-
-impl More<'_> {
-    /// Whether there is anything.
-    #[inline]
-    pub fn is_some(&self) -> bool {
-        self.lane.is_some()
-            || self.runner.is_some()
-            || self.completions.is_some()
-            || self.on_end.is_some()
-    }
 }
 
 /// Who runs linear tasks.

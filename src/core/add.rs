@@ -37,6 +37,8 @@ pub struct NewTask<'a> {
     pub outlet: Option<u32>,
     /// The adder takes the claim, if it may start at once.
     pub claim: bool,
+    /// A slot for that, in case there is none at the door; else [`NIL`].
+    pub spare_slot: u32,
 }
 
 /// Where a task queues.
@@ -70,8 +72,8 @@ pub enum Then {
     Place { hash: u64, lane: u32 },
     /// This outlet: [`Core::put_out`] is to be called.
     Outlet { number: u32, item: Item },
-    /// The adder, who asked for it: the task has started.
-    Claim(Claim),
+    /// The adder, who asked for it: the task has started, and its claim has that slot.
+    Claim { claim: Claim, slot: u32 },
 }
 
 /// What became of an add.
@@ -187,6 +189,10 @@ impl Core {
                 check_hosted(outlet, task)?;
             }
             let starts = task.claim && outlet == outlet::CLAIMS && self.may_start_now(lane);
+            if starts && door.slots.is_empty() && task.spare_slot == NIL {
+                // Once more, with one.
+                return Err(ErrorCode::NotYet.into());
+            }
             let is_async = task.kind == Kind::Async;
             let limit = if is_async || starts { 0 } else { self.bound.limit() };
             if limit != 0 && door.budget == 0 {
@@ -231,18 +237,25 @@ impl Core {
                 pump => (word::HOSTED, pump),
             };
             record.link.store(if lane == NIL { link } else { NIL }, Relaxed);
-            record.word.open(generation, task.bits | bits);
             let id = self.id(index, generation);
+            if starts {
+                inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
+                inlet.left.store(inlet.left.load(Relaxed) + 1, Release);
+                let word = record.word.open_running(generation, task.bits | bits);
+                if task.bits & word::SAYING != 0 {
+                    self.start_with_add(index, word);
+                }
+                let slot = door.slots.pop().unwrap_or(task.spare_slot);
+                self.start_now(lane);
+                let claim = Claim { index, word, tells: false };
+                return Ok(Added { id, then: Then::Claim { claim, slot } });
+            }
+            record.word.open(generation, task.bits | bits);
             if is_async {
                 inlet.added_async.store(inlet.added_async.load(Relaxed) + 1, Release);
                 return Ok(Added { id, then: self.place_async(lane, hash, index) });
             }
             inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
-            if starts {
-                let claim = self.start_now(lane, index);
-                drop(door);
-                return Ok(Added { id, then: self.started_now(index, claim) });
-            }
             if outlet != WORKERS {
                 return Ok(Added { id, then: self.place_out(lane, outlet, index) });
             }
@@ -311,29 +324,13 @@ impl Core {
         its.first() == NIL && its.running() < self.width_of(its)
     }
 
-    /// Starts a task with its add, unless a stop came at once from who found it in a list. Under the
-    /// inlet's lock.
-    fn start_now(&self, lane: u32, index: u32) -> Option<Claim> {
-        let claim = self.try_start(index);
-        if claim.is_some() && lane != NIL {
+    /// A task of the lane starts with its add. Under the inlet's lock.
+    #[inline]
+    fn start_now(&self, lane: u32) {
+        if lane != NIL {
             let its = self.lanes.at(lane);
             its.gate.hold();
             its.set_running(its.running() + 1);
-        }
-        claim
-    }
-
-    fn started_now(&self, index: u32, claim: Option<Claim>) -> Then {
-        let mut seat = self.visitor();
-        match claim {
-            Some(claim) => {
-                self.leave_queue(&mut seat);
-                Then::Claim(claim)
-            }
-            None => {
-                self.unlink(index, &mut seat);
-                Then::Nothing
-            }
         }
     }
 

@@ -47,7 +47,8 @@ impl Core {
         call
     }
 
-    /// Notes the start of a task that is handed out.
+    /// Notes the start of a task that is handed out; 0 is when it was added.
+    #[inline]
     pub fn begin_claim(&self, index: u32, now: u64, tells: bool) {
         let record = self.records.at(index);
         record.set_started(now.max(record.added()));
@@ -61,7 +62,7 @@ impl Core {
         &self,
         id: TaskId,
         is: impl Fn(u32, u32, u64) -> bool,
-    ) -> Result<(u32, &Record, u32)> {
+    ) -> Result<(u32, u64, &Record, u32)> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
         let word = record.word.load();
         if !word.is_held(generation) {
@@ -76,20 +77,18 @@ impl Core {
             let text = format!("the task {id} was not handed out as a claim");
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
-        Ok((index, record, slot))
+        Ok((index, generation, record, slot))
     }
 
     /// The record's index and the slot of a claim that is out.
     pub fn claim(&self, id: TaskId, is: impl Fn(u32, u32, u64) -> bool) -> Result<(u32, u32)> {
-        self.find_claim(id, is).map(|(index, _, slot)| (index, slot))
+        self.find_claim(id, is).map(|(index, _, _, slot)| (index, slot))
     }
 
     /// Takes a claim back, once.
     pub fn give_back(&self, id: TaskId, is: impl Fn(u32, u32, u64) -> bool) -> Result<GivenBack> {
-        let (index, record, slot) = self.find_claim(id, is)?;
-        let generation = record.word.load().generation();
-        let same = self.id(index, generation) == id;
-        let word = same.then(|| record.word.give_back(generation)).flatten();
+        let (index, generation, record, slot) = self.find_claim(id, is)?;
+        let word = record.word.give_back(generation);
         let word = word.ok_or(Error::from(ErrorCode::AlreadyFinished))?;
         Ok(GivenBack { index, word, lane: record.lane.load(Relaxed), slot })
     }
@@ -100,7 +99,10 @@ impl Core {
             self.end_cancelled(claim.index);
             return false;
         }
-        let last = self.end_returned(claim.index, claim.word, code, seat);
+        let last = match code == 0 && self.ends_plainly(claim.index, claim.word) {
+            true => self.end_plain(claim.index, seat),
+            false => self.end_returned(claim.index, claim.word, code, seat),
+        };
         if last.is_stuck() {
             self.stuck_claims.fetch_sub(1, SeqCst);
         }

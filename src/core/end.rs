@@ -30,8 +30,7 @@ impl Core {
     pub fn end(self: &Arc<Self>, claim: Claim, code: i32, seat: &mut impl Seat) -> Snapshot {
         let record = self.records.at(claim.index);
         let state = if code == 0 { State::Completed } else { State::Failed };
-        let wishes = word::KEEP | word::BAN_ON_FAILURE | word::RELEASE_LANE;
-        if code == 0 && record.is_plain() && !claim.word.has(wishes) && !log::is_on() {
+        if code == 0 && self.ends_plainly(claim.index, claim.word) {
             for evicted in self.history.enter(&self.records, &self.lanes, claim.index).each() {
                 self.free_evicted(evicted, seat);
             }
@@ -46,6 +45,27 @@ impl Core {
         }
         let word = record.word.returned();
         self.end_returned(claim.index, word, code, seat)
+    }
+
+    /// Whether a task that completes leaves nothing to do but to say so, if no stop came first.
+    #[inline]
+    pub(super) fn ends_plainly(&self, index: u32, word: Snapshot) -> bool {
+        let wishes = word::KEEP | word::BAN_ON_FAILURE | word::RELEASE_LANE;
+        let plain = self.records.at(index).is_plain() && word.cause().is_none();
+        plain && !word.has(wishes) && !log::is_on()
+    }
+
+    /// Ends a task that has returned 0 and leaves nothing to do but to say so.
+    #[inline]
+    pub(super) fn end_plain(&self, index: u32, seat: &mut impl Seat) -> Snapshot {
+        let record = self.records.at(index);
+        for evicted in self.history.enter(&self.records, &self.lanes, index).each() {
+            self.free_evicted(evicted, seat);
+        }
+        record.set_ended(seat.now(), 0);
+        let word = record.word.finish(State::Running, State::Completed);
+        self.say_ended(index, word, seat);
+        word
     }
 
     /// Ends a task that has returned `code`, as its word says.

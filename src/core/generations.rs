@@ -33,6 +33,7 @@ fn add(core: &Arc<Core>) -> TaskId {
         extra: None,
         outlet: None,
         claim: false,
+        spare_slot: 0,
     };
     core.add(&mut task).unwrap().id
 }

@@ -9,7 +9,7 @@
 use super::slab::Handful;
 use crate::kinds::Kind;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicUsize, Ordering::*};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 use crate::{ErrorCode, Result};
 use crossbeam_utils::CachePadded;
 use hashbrown::HashTable;
@@ -79,6 +79,8 @@ pub struct Door {
     pub dead: usize,
     /// Free records.
     pub free: Handful,
+    /// Free slots, of who hands out claims.
+    pub slots: Handful,
     /// Adds that may be let in before the bound is counted again.
     pub budget: u64,
 }
@@ -93,6 +95,10 @@ pub struct Inlet {
     pub added: AtomicUsize,
     /// Async tasks, likewise.
     pub added_async: AtomicUsize,
+    /// Tasks that started and ended by claims, as far as that was counted here. Written under the
+    /// lock.
+    pub left: AtomicU64,
+    pub ended: AtomicU64,
 }
 
 impl Inlet {
@@ -104,6 +110,8 @@ impl Inlet {
             ready: CachePadded::new(AtomicUsize::new(0)),
             added: AtomicUsize::new(0),
             added_async: AtomicUsize::new(0),
+            left: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
         }
     }
 

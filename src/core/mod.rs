@@ -139,6 +139,10 @@ impl Core {
     fn counted(&self) -> (u64, u64) {
         let mut left = self.visitors.left.load(SeqCst);
         let mut ended = self.visitors.ended.load(Acquire);
+        for inlet in &self.inlets {
+            left += inlet.left.load(Acquire);
+            ended += inlet.ended.load(Acquire);
+        }
         for counts in self.seats.lock().iter() {
             left += counts.left.load(SeqCst);
             ended += counts.ended.load(Acquire);

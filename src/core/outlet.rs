@@ -21,7 +21,7 @@ use crate::mailbox::Mailbox;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::*};
 use crate::{Error, ErrorCode, Result};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// No outlet: our workers run it.
@@ -267,7 +267,12 @@ impl Core {
 
     /// Takes everything away that lies in an outlet, when only dead tasks are left.
     fn clear_outlet(&self, outlet: &Outlet) {
-        for ready in outlet.mailbox.take(usize::MAX) {
+        self.discard_all(&mut outlet.mailbox.take(usize::MAX).into());
+    }
+
+    /// Takes entries away of which nothing is left but dead tasks.
+    pub fn discard_all(&self, entries: &mut VecDeque<Ready>) {
+        for ready in entries.drain(..) {
             if let Ready::Item(item) = ready {
                 self.discard(item);
             }

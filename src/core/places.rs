@@ -12,7 +12,7 @@ use super::Core;
 use super::inlet::Item;
 use super::lane::Lane;
 use super::outlet::WORKERS;
-use super::seat::Seat;
+use super::seat::{HostSeat, Seat};
 use super::slab::NIL;
 use super::take::Claim;
 use super::word;
@@ -101,7 +101,7 @@ impl Core {
 
     /// As [`Core::pass_place_on`] and [`Core::take_place`] in one: the next task of the lane.
     pub fn pass_on(&self, lane: u32, seat: &mut impl Seat) -> Option<Claim> {
-        if lane == NIL { None } else { self.next_in(lane, false, seat) }
+        self.next_in(lane, false, seat)
     }
 
     fn next_in(&self, lane: u32, coming: bool, seat: &mut impl Seat) -> Option<Claim> {
@@ -109,29 +109,65 @@ impl Core {
         let mut garbage = Vec::new();
         let claim = {
             let _door = self.inlets[its.inlet()].lock();
-            if coming {
-                its.set_coming(its.coming() - 1);
+            self.next_under(its, coming, &mut garbage)
+        };
+        self.started_next(&claim, garbage, seat);
+        claim
+    }
+
+    /// A claim of this lane was given back: the next task of the lane, as
+    /// [`Core::pass_place_on`] and [`Core::take_place`] in one. With none its slot is free, and is
+    /// given back if there is no room for it.
+    pub fn hand_on(
+        &self,
+        lane: u32,
+        slot: u32,
+        seat: &mut HostSeat,
+    ) -> std::result::Result<Claim, Option<u32>> {
+        let its = self.lanes.at(lane);
+        let mut garbage = Vec::new();
+        let mut left_over = Some(slot);
+        let claim = {
+            let inlet = &self.inlets[its.inlet()];
+            let mut door = inlet.lock();
+            let claim = self.next_under(its, false, &mut garbage);
+            if claim.is_none() && !door.slots.is_full() {
+                door.slots.push(slot);
+                left_over = None;
             }
-            // Those that hang in front belong to places that are on their way.
-            let ours = coming || its.hanging() > its.coming();
-            let claim = match ours && its.running() <= self.width_of(its) {
-                true => self.start_first(its, &mut garbage),
-                false => None,
-            };
-            if claim.is_none() {
-                its.set_running(its.running() - 1);
-                its.rest_if_empty();
-            }
+            seat.settle(inlet, &mut door);
             claim
         };
+        self.started_next(&claim, garbage, seat);
+        claim.ok_or(left_over)
+    }
+
+    /// Under the inlet's lock.
+    fn next_under(&self, its: &Lane, coming: bool, garbage: &mut Vec<u32>) -> Option<Claim> {
+        if coming {
+            its.set_coming(its.coming() - 1);
+        }
+        // Those that hang in front belong to places that are on their way.
+        let ours = coming || its.hanging() > its.coming();
+        let claim = match ours && its.running() <= self.width_of(its) {
+            true => self.start_first(its, garbage),
+            false => None,
+        };
+        if claim.is_none() {
+            its.set_running(its.running() - 1);
+            its.rest_if_empty();
+        }
+        claim
+    }
+
+    fn started_next(&self, claim: &Option<Claim>, garbage: Vec<u32>, seat: &mut impl Seat) {
         garbage.into_iter().for_each(|index| self.bury(index, seat));
-        if let Some(claim) = &claim {
+        if let Some(claim) = claim {
             match claim.word.has(word::ASYNC) {
                 true => self.bound.made_room(),
                 false => self.leave_queue(seat),
             }
         }
-        claim
     }
 
     /// Starts the first live task of a lane with places. Under the inlet's lock, so a cancel of all

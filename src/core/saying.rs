@@ -89,11 +89,21 @@ impl Core {
         let mut unsaid = self.unsaid.0.lock();
         let now = word.start()?;
         let mine = word.start_saying(now.generation());
+        unsaid.push(self.start_line(index, now));
+        Ok((now, mine))
+    }
+
+    fn start_line(&self, index: u32, now: Snapshot) -> (u32, LogLevel, String) {
         let kind = now.kind().log_word();
         let id = self.id(index, now.generation());
-        let line = format!("Start running io {kind} task, task ID: {id}");
-        unsaid.push((index, LogLevel::Info, line));
-        Ok((now, mine))
+        (index, LogLevel::Info, format!("Start running io {kind} task, task ID: {id}"))
+    }
+
+    /// A task starts with its add: its adder, who has marked it, tells both.
+    #[cold]
+    pub(super) fn start_with_add(&self, index: u32, now: Snapshot) {
+        let line = self.start_line(index, now);
+        self.unsaid.0.lock().push(line);
     }
 
     /// Says something of a task that has not ended.

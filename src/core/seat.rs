@@ -5,6 +5,7 @@
 //! and err on the safe side when something does: what is taken off is read before what was added.
 
 use super::Core;
+use super::inlet::{Door, Inlet};
 use super::slab::Handful;
 use crate::sync::atomic::{AtomicU64, Ordering::*};
 use crossbeam_utils::CachePadded;
@@ -95,6 +96,78 @@ impl Seat for WorkerSeat {
         if self.freed.is_full() {
             self.hand_back(core);
         }
+    }
+}
+
+/// The seat of a host's thread for one call: what it counts is added up, and what it frees gathered,
+/// until the next lock that it takes anyway, or the end of the call.
+#[derive(Debug, Default)]
+pub struct HostSeat {
+    left: u64,
+    ended: u64,
+    freed: [u32; 4],
+    freed_count: usize,
+    now: u64,
+}
+
+impl HostSeat {
+    /// Hands everything over to an inlet, as far as there is room. Under its lock.
+    pub(super) fn settle(&mut self, inlet: &Inlet, door: &mut Door) {
+        if self.left + self.ended > 0 {
+            inlet.left.store(inlet.left.load(Relaxed) + self.left, Release);
+            inlet.ended.store(inlet.ended.load(Relaxed) + self.ended, Release);
+            (self.left, self.ended) = (0, 0);
+        }
+        while self.freed_count > 0 && !door.free.is_full() {
+            self.freed_count -= 1;
+            door.free.push(self.freed[self.freed_count]);
+        }
+    }
+
+    /// Hands over what is left, at the end of the call.
+    pub fn leave(&mut self, core: &Core) {
+        if self.left > 0 {
+            core.visitors.left.fetch_add(self.left, SeqCst);
+        }
+        if self.ended > 0 {
+            core.visitors.ended.fetch_add(self.ended, Release);
+        }
+        for index in &self.freed[..self.freed_count] {
+            core.records.put_back_one(*index);
+        }
+        *self = HostSeat::default();
+    }
+}
+
+impl Seat for HostSeat {
+    #[inline]
+    fn now(&mut self) -> u64 {
+        if self.now == 0 {
+            self.now = crate::clock::coarse();
+        }
+        self.now
+    }
+
+    #[inline]
+    fn left(&mut self, _: bool) {
+        self.left += 1;
+    }
+
+    #[inline]
+    fn ended(&mut self) {
+        self.ended += 1;
+    }
+
+    #[inline]
+    fn free(&mut self, core: &Core, index: u32) {
+        if !core.vacate(index) {
+            return;
+        }
+        if self.freed_count == self.freed.len() {
+            return core.records.put_back_one(index);
+        }
+        self.freed[self.freed_count] = index;
+        self.freed_count += 1;
     }
 }
 

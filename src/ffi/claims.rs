@@ -38,7 +38,9 @@ use crate::TaskId;
 use crate::error::{Error, ErrorCode, Result};
 use crate::hosts::claims::{End, Handed};
 use crate::scheduler::Scheduler;
+use crate::task::More;
 use std::ffi::{c_char, c_int, c_void};
+use std::mem::MaybeUninit;
 use std::ptr;
 
 /// The right, and duty, to run one task now.
@@ -97,12 +99,24 @@ pub unsafe extern "C" fn ts_claim_submit(
     guard(|| unsafe {
         let out_id = arguments::out_id(out_id)?;
         let out_claim = Out::cleared(out_claim, none(), "out_claim")?;
-        let task = raw_task(&read_options(options)?)?;
-        let (id, handed) = arguments::scheduler(scheduler)?.submit_claim(&task)?;
+        let (id, handed) = submit(arguments::scheduler(scheduler)?, options)?;
         out_claim.set(handed.map_or_else(none, ts_claim::from));
         out_id.set(id.into());
         Ok(())
     })
+}
+
+/// Checks the options and hands the task in.
+///
+/// # Safety
+/// The pointers in the options are as the header asks for them.
+unsafe fn submit(
+    scheduler: &Scheduler,
+    options: *const ts_task_options,
+) -> Result<(TaskId, Option<Handed>)> {
+    let (mut copy, mut more) = (MaybeUninit::uninit(), More::default());
+    // SAFETY: the caller's promise.
+    unsafe { scheduler.submit_claim(&raw_task(read_options(options, &mut copy)?, &mut more)?) }
 }
 
 /// Whether to run a claim: TS_OK, or TS_STOPPED when a stop came first. From
@@ -239,8 +253,7 @@ pub unsafe extern "C" fn ts_claims_submit(
             if (*options).size != size {
                 return Err(invalid(format!("the size in tasks[{at}] differs from tasks[0]'s")));
             }
-            let task = raw_task(&read_options(options)?)?;
-            let (id, handed) = scheduler.submit_claim(&task)?;
+            let (id, handed) = submit(scheduler, options)?;
             out_claims.add(at).write(handed.map_or_else(none, ts_claim::from));
             if !out_ids.is_null() {
                 out_ids.add(at).write(id.into());

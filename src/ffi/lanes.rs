@@ -181,7 +181,7 @@ pub unsafe extern "C" fn ts_lane_add_async_task(
 unsafe fn add(lane: &Lane, task: RawTask<'_>) -> Result<ts_task_id> {
     let more = More { lane: Some(lane), ..More::default() };
     // SAFETY: the caller's promise.
-    Ok(unsafe { lane.submit(&RawTask { more, ..task })? }.into())
+    Ok(unsafe { lane.submit(&RawTask { more: Some(&more), ..task })? }.into())
 }
 
 /// Says who runs linear tasks whose lane and options say nothing: of names

@@ -275,13 +275,25 @@ const OPTIONS_SMALLEST: usize = offset_of!(ts_task_options, flags) + size_of::<u
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(OPTIONS_SMALLEST == 72 && size_of::<ts_task_options>() == 136);
 
-/// A copy of the caller's options.
+/// The caller's options, or a copy of them if their struct is older or newer.
 ///
 /// # Safety
 /// NULL, or the options as the header asks for them.
-pub(super) unsafe fn read_options(place: *const ts_task_options) -> Result<ts_task_options> {
+#[inline]
+pub(super) unsafe fn read_options<'a>(
+    place: *const ts_task_options,
+    copy: &'a mut MaybeUninit<ts_task_options>,
+) -> Result<&'a ts_task_options> {
     // SAFETY: the caller's promise; zeroes are a value of every field.
-    unsafe { arguments::options(place, OPTIONS_SMALLEST, "options", "TS_TASK_OPTIONS_INIT") }
+    unsafe {
+        if let Some(options) = place.as_ref()
+            && options.size == size_of::<ts_task_options>()
+        {
+            return Ok(options);
+        }
+        let read = arguments::options(place, OPTIONS_SMALLEST, "options", "TS_TASK_OPTIONS_INIT")?;
+        Ok(copy.write(read))
+    }
 }
 
 /// The function of a task, from its two fields and the kind that goes with them.
@@ -350,7 +362,25 @@ pub(super) unsafe fn runner<'a>(
 ///
 /// # Safety
 /// The pointers in the options are as the header asks for them.
-unsafe fn more<'a>(options: &ts_task_options) -> Result<More<'a>> {
+unsafe fn more<'a>(
+    options: &ts_task_options,
+    more: &'a mut More<'a>,
+) -> Result<Option<&'a More<'a>>> {
+    let pointers = [
+        options.lane.cast::<c_void>(),
+        options.pump.cast(),
+        options.completions.cast(),
+        options.completion_data,
+        options.on_end_data,
+    ];
+    if pointers.iter().all(|pointer| pointer.is_null())
+        && arguments::number(options.runner) == 0
+        && options.reserved == 0
+        && options.on_end.is_none()
+        && options.on_end_drop.is_none()
+    {
+        return Ok(None);
+    }
     if options.reserved != 0 {
         return Err(invalid("reserved is not 0"));
     }
@@ -370,12 +400,13 @@ unsafe fn more<'a>(options: &ts_task_options) -> Result<More<'a>> {
             >(function)
         });
         let completions = options.completions.cast::<Completions>().as_ref();
-        Ok(More {
+        *more = More {
             lane: options.lane.cast::<Lane>().as_ref(),
             runner: runner(options.runner, options.pump)?,
             completions: completions.map(|queue| (queue, options.completion_data)),
             on_end: on_end.map(|function| (function, options.on_end_data, options.on_end_drop)),
-        })
+        };
+        Ok(Some(more))
     }
 }
 
@@ -383,7 +414,11 @@ unsafe fn more<'a>(options: &ts_task_options) -> Result<More<'a>> {
 ///
 /// # Safety
 /// The pointers in the options are as the header asks for them.
-pub(super) unsafe fn raw_task<'a>(options: &ts_task_options) -> Result<RawTask<'a>> {
+#[inline]
+pub(super) unsafe fn raw_task<'a>(
+    options: &ts_task_options,
+    more: &'a mut More<'a>,
+) -> Result<RawTask<'a>> {
     let unknown = options.flags & !flags::ALL;
     if unknown != 0 {
         return Err(invalid(format!(
@@ -401,7 +436,7 @@ pub(super) unsafe fn raw_task<'a>(options: &ts_task_options) -> Result<RawTask<'
             timeout_seconds: seconds(options.timeout_seconds, "timeout_seconds")?,
             wait_seconds: seconds_or_forever(options.wait_seconds, "wait_seconds")?,
             flags: options.flags,
-            more: more(options)?,
+            more: self::more(options, more)?,
         })
     }
 }
@@ -410,9 +445,13 @@ pub(super) unsafe fn raw_task<'a>(options: &ts_task_options) -> Result<RawTask<'
 ///
 /// # Safety
 /// The handle and the pointers in the options are as the header asks for them.
-unsafe fn submit(handle: *mut ts_scheduler, options: &ts_task_options) -> Result<TaskId> {
+unsafe fn submit(handle: *mut ts_scheduler, options: *const ts_task_options) -> Result<TaskId> {
+    let (mut copy, mut more) = (MaybeUninit::uninit(), More::default());
     // SAFETY: the caller's promise.
-    unsafe { arguments::scheduler(handle)?.submit_raw(&raw_task(options)?) }
+    unsafe {
+        let options = read_options(options, &mut copy)?;
+        arguments::scheduler(handle)?.submit_raw(&raw_task(options, &mut more)?)
+    }
 }
 
 /// A linear task that only its function makes.
@@ -459,7 +498,7 @@ fn plain(
     drop: ts_drop_fn,
 ) -> RawTask<'_> {
     let flags = if timeout_processing { TS_TIMEOUT_PROCESSING } else { 0 };
-    let (timeout_seconds, wait_seconds, more) = (0.0, 0.0, More::default());
+    let (timeout_seconds, wait_seconds, more) = (0.0, 0.0, None);
     RawTask { name, function, user_data, drop, timeout_seconds, wait_seconds, flags, more }
 }
 
@@ -522,7 +561,7 @@ pub unsafe extern "C" fn ts_submit(
     // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
         let out_id = arguments::out_id(out_id)?;
-        out_id.set(submit(scheduler, &read_options(options)?)?.into());
+        out_id.set(submit(scheduler, options)?.into());
         Ok(())
     })
 }

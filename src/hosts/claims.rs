@@ -13,6 +13,7 @@ use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::outlet::{Outlet, Ready};
 use crate::core::record::Outcome;
+use crate::core::seat::{HostSeat, Seat};
 use crate::core::slab::NIL;
 use crate::core::take::Claim;
 use crate::core::view::RunningTask;
@@ -167,8 +168,9 @@ impl Claims {
         self.slots.put_back(slot);
     }
 
-    /// Hands a task out that has started. The caller has a reservation.
-    pub fn hand(&self, slot: u32, claim: &Claim) -> Handed {
+    /// Hands a task out that has started, now, or with its add (0). The caller has a reservation.
+    #[inline]
+    pub fn hand(&self, slot: u32, claim: &Claim, now: u64) -> Handed {
         let (index, generation) = (claim.index, claim.word.generation());
         let lane = self.core.lane_of(index);
         self.slots.fill(slot, &self.core, index, generation, lane);
@@ -177,7 +179,7 @@ impl Claims {
             let due = clock::precise().saturating_add(limit);
             self.set_timer(slot, (index, generation), What::TimeOut, due);
         }
-        self.core.begin_claim(index, clock::coarse(), claim.tells);
+        self.core.begin_claim(index, now, claim.tells);
         let (token, id) = (&raw const self.slots.at(slot).token, self.core.id(index, generation));
         Handed { token, id, function, user_data }
     }
@@ -200,18 +202,17 @@ impl Claims {
     }
 
     /// The next claim of the outlet, in that slot.
-    fn next(&self, slot: u32) -> Option<Handed> {
+    fn next(&self, slot: u32, seat: &mut HostSeat) -> Option<Handed> {
         loop {
             match self.core.next_ready_claim(|| self.reserve())? {
                 Ready::Stopped(index) => return Some(self.hand_stopped(slot, index)),
                 Ready::Item(item) => {
-                    let mut seat = self.core.visitor();
                     let claim = match item.split() {
-                        Ok(lane) => self.core.take_place(lane, &mut seat),
-                        Err(task) => self.core.start(task, &mut seat),
+                        Ok(lane) => self.core.take_place(lane, seat),
+                        Err(task) => self.core.start(task, seat),
                     };
                     if let Some(claim) = claim {
-                        return Some(self.hand(slot, &claim));
+                        return Some(self.hand(slot, &claim, seat.now()));
                     }
                     // It had been cancelled.
                     self.unreserve();
@@ -231,19 +232,28 @@ impl Claims {
         let deadline = if seconds == 0.0 { Some(0) } else { clock::deadline_in(seconds) };
         loop {
             self.look();
+            let mut seat = HostSeat::default();
             let mut count = 0;
-            while count < most && self.outlet().mailbox.seems_filled() {
-                let slot = self.slots.take()?;
-                let Some(handed) = self.next(slot) else {
+            let outcome = loop {
+                if count == most || !self.outlet().mailbox.seems_filled() {
+                    break Ok(());
+                }
+                let slot = match self.slots.take() {
+                    Ok(slot) => slot,
+                    Err(error) => break Err(error),
+                };
+                let Some(handed) = self.next(slot, &mut seat) else {
                     self.slots.put_back(slot);
-                    break;
+                    break Ok(());
                 };
                 each(count, handed);
                 count += 1;
-            }
+            };
+            seat.leave(&self.core);
             if count > 0 {
                 return Ok(count);
             }
+            outcome?;
             match self.outlet().mailbox.wait(deadline) {
                 News::Items | News::Alarm => {}
                 News::TimeOver if seconds == 0.0 => return Err(ErrorCode::NotYet.into()),
@@ -285,28 +295,44 @@ impl Claims {
             true => self.deadlines.clear(&self.slots, slot, &self.outlet().mailbox),
             false => self.slots.empty(slot),
         }
-        let mut seat = self.core.visitor();
+        let mut seat = HostSeat::default();
+        let mut spare = Some(slot);
+        let mut next = None;
         if self.core.end_claim(&back, end.code, &mut seat) {
             match wants_next {
                 false => self.core.send_place_on(back.lane),
-                true => {
-                    if let Some(claim) = self.core.pass_on(back.lane, &mut seat) {
-                        return Ok(Some(self.hand(slot, &claim)));
-                    }
-                }
+                true => match self.core.hand_on(back.lane, slot, &mut seat) {
+                    Ok(claim) => next = Some(self.hand(slot, &claim, seat.now())),
+                    Err(slot) => spare = slot,
+                },
             }
         }
-        if started {
-            self.unreserve();
+        if next.is_none() {
+            if started {
+                self.unreserve();
+            }
+            if wants_next && self.outlet().mailbox.seems_filled() {
+                next = self.next_anywhere(&mut spare, &mut seat);
+            }
+            if let Some(slot) = spare {
+                self.slots.put_back(slot);
+            }
         }
-        if wants_next
-            && self.outlet().mailbox.seems_filled()
-            && let Some(next) = self.next(slot)
-        {
-            return Ok(Some(next));
+        seat.leave(&self.core);
+        Ok(next)
+    }
+
+    /// The next claim of the outlet, in the slot that is to spare, or another one.
+    fn next_anywhere(&self, spare: &mut Option<u32>, seat: &mut HostSeat) -> Option<Handed> {
+        let slot = match spare.take() {
+            Some(slot) => slot,
+            None => self.slots.take().ok()?,
+        };
+        let next = self.next(slot, seat);
+        if next.is_none() {
+            *spare = Some(slot);
         }
-        self.slots.put_back(slot);
-        Ok(None)
+        next
     }
 
     /// A claim that is out was told to stop.

@@ -5,9 +5,10 @@
 //! lies in an outlet of its own; a lane goes behind the others after each of its tasks. Handles of it
 //! are counted: it may outlive its scheduler.
 
-use crate::core::inlet::Item;
 use crate::core::outlet::{Outlet, Ready};
 use crate::core::seat::{Counts, WorkerSeat};
+use crate::core::slab::NIL;
+use crate::core::take::Claim;
 use crate::core::view::RunningTask;
 use crate::host::{self, Bell};
 use crate::run::Bench;
@@ -17,6 +18,7 @@ use crate::sync::atomic::Ordering::*;
 use crate::workers::watchdog::{Timed, Watched};
 use crate::{Error, ErrorCode, Result, clock};
 use crossbeam_utils::CachePadded;
+use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -28,7 +30,15 @@ pub struct Pump {
     timed: Arc<PumpTimed>,
     counts: Arc<CachePadded<Counts>>,
     /// Taken while it runs.
-    seat: Mutex<Option<WorkerSeat>>,
+    runs: Mutex<Option<Run>>,
+}
+
+/// What a run works with.
+#[derive(Debug)]
+struct Run {
+    seat: WorkerSeat,
+    /// Taken from the outlet, and not begun; empty between runs.
+    batch: VecDeque<Ready>,
 }
 
 /// The deadline of the task that a pump runs.
@@ -59,8 +69,8 @@ impl Pump {
         shared.pool.watch_too(Arc::downgrade(&watched));
         shared.core.use_outlets();
         let counts = shared.core.new_counts();
-        let seat = Mutex::new(Some(WorkerSeat::new(counts.clone())));
-        Ok(Pump { shared: shared.clone(), outlet, timed, counts, seat })
+        let run = Run { seat: WorkerSeat::new(counts.clone()), batch: VecDeque::new() };
+        Ok(Pump { shared: shared.clone(), outlet, timed, counts, runs: Mutex::new(Some(run)) })
     }
 
     /// The number of its outlet, for who runs what.
@@ -78,30 +88,67 @@ impl Pump {
     pub fn run(&self, most: usize, budget_seconds: f64) -> Result<usize> {
         self.shared.check()?;
         self.enter()?;
-        let Some(mut seat) = self.seat.lock().take() else {
+        let Some(mut run) = self.runs.lock().take() else {
             return Err(Error::new(
                 ErrorCode::WouldDeadlock,
                 "the pump is run from inside one of its own tasks",
             ));
         };
-        let budget = (budget_seconds > 0.0).then(|| clock::deadline_in(budget_seconds)).flatten();
-        let mut ran = 0;
-        while (most == 0 || ran < most) && !self.outlet.is_closed() {
-            let Some(Ready::Item(item)) = self.outlet.mailbox.pop_if(|_| true) else { break };
-            if !self.run_item(item, &mut seat) {
-                continue;
-            }
-            ran += 1;
-            if budget.is_some_and(|deadline| clock::until(deadline).is_none()) {
-                break;
-            }
-        }
-        seat.hand_back(&self.shared.core);
-        *self.seat.lock() = Some(seat);
+        let ran = self.run_batches(&mut run, most, budget_seconds);
+        run.seat.hand_back(&self.shared.core);
+        *self.runs.lock() = Some(run);
         if !self.outlet.mailbox.seems_filled() {
             self.shared.pool.rest();
         }
         Ok(ran)
+    }
+
+    fn run_batches(&self, run: &mut Run, most: usize, budget_seconds: f64) -> usize {
+        let deadline = (budget_seconds > 0.0).then(|| clock::deadline_in(budget_seconds)).flatten();
+        let mut ran = 0;
+        // A lane whose task has just run goes behind what is ready; with nothing, it goes on.
+        let mut lane = NIL;
+        while (most == 0 || ran < most) && !self.outlet.is_closed() {
+            if run.batch.is_empty() && self.outlet.mailbox.seems_filled() {
+                self.outlet.mailbox.take_all(&mut run.batch);
+            }
+            if lane != NIL && !run.batch.is_empty() {
+                self.shared.core.send_place_on(std::mem::replace(&mut lane, NIL));
+            }
+            let Some((claim, its)) = self.next(lane, run) else {
+                let nothing = run.batch.is_empty() && !self.outlet.mailbox.seems_filled();
+                if std::mem::replace(&mut lane, NIL) == NIL && nothing {
+                    break;
+                }
+                continue;
+            };
+            lane = if self.run_claim(claim, its, &mut run.seat) { its } else { NIL };
+            ran += 1;
+            if deadline.is_some_and(|deadline| clock::until(deadline).is_none()) {
+                break;
+            }
+        }
+        if lane != NIL {
+            self.shared.core.send_place_on(lane);
+        }
+        match self.outlet.is_closed() {
+            true => self.shared.core.discard_all(&mut run.batch),
+            false => self.outlet.mailbox.put_back(&mut run.batch),
+        }
+        ran
+    }
+
+    /// The next task of that lane, or else of the batch; none if it was only a dead one.
+    fn next(&self, lane: u32, run: &mut Run) -> Option<(Claim, u32)> {
+        let core = &self.shared.core;
+        if lane != NIL {
+            return Some((core.pass_on(lane, &mut run.seat)?, lane));
+        }
+        let Some(Ready::Item(item)) = run.batch.pop_front() else { return None };
+        match item.split() {
+            Ok(lane) => Some((core.take_place(lane, &mut run.seat)?, lane)),
+            Err(task) => Some((core.start(task, &mut run.seat)?, NIL)),
+        }
     }
 
     /// It is this thread's from now on, if it was no other's.
@@ -116,24 +163,16 @@ impl Pump {
         }
     }
 
-    /// Runs what an entry stands for; false if that was only a dead task.
-    fn run_item(&self, item: Item, seat: &mut WorkerSeat) -> bool {
+    /// Runs a task; true while its lane's place is ours.
+    fn run_claim(&self, claim: Claim, lane: u32, seat: &mut WorkerSeat) -> bool {
         let (core, settings) = (&self.shared.core, &self.shared.settings);
-        let (claim, lane) = match item.split() {
-            Ok(lane) => (core.take_place(lane, seat), lane),
-            Err(task) => (core.start(task, seat), 0),
-        };
-        let Some(claim) = claim else { return false };
         let bench = Bench { core, settings, timed: &self.timed.0 };
         seat.refresh();
         let now = seat.last_time();
         let last = bench.run(claim, lane, now, seat, |timed, task, limit| {
             self.shared.pool.watch(timed, task, limit);
         });
-        if lane != 0 && !last.is_released() {
-            core.send_place_on(lane);
-        }
-        true
+        lane != NIL && !last.is_released()
     }
 
     /// A descriptor that is readable while something can run.

@@ -3,7 +3,7 @@
 use super::Scheduler;
 use crate::error::{ErrorCode, Result};
 use crate::id::TaskId;
-use crate::task::{Function, More, RawTask, TaskOptions};
+use crate::task::{Function, RawTask, TaskOptions};
 use crate::token::Token;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +23,7 @@ impl Scheduler {
             timeout_seconds: options.timeout_seconds,
             wait_seconds: options.wait_seconds,
             flags: options.flags,
-            more: More::default(),
+            more: None,
         };
         // SAFETY: the functions take this pointer, and the closure may go to any thread.
         unsafe { self.submit_raw(&task).inspect_err(|_| drop(Box::from_raw(boxed))) }

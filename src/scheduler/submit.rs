@@ -7,6 +7,7 @@ use crate::core::add::{Added, LONGEST_NAME, NewTask, Then, To, check_name};
 use crate::core::outlet::WORKERS;
 use crate::core::record::Extra;
 use crate::core::report::Report;
+use crate::core::slab::NIL;
 use crate::core::word;
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::{self, Owned};
@@ -39,29 +40,22 @@ impl Shared {
     /// As for [`crate::Scheduler::submit_raw`].
     pub unsafe fn submit_claim(&self, task: &RawTask<'_>) -> Result<(TaskId, Option<Handed>)> {
         let mut new = self.check_task(task)?;
-        let slot = match self.claims.reserve() {
-            false => None,
-            true => Some(self.claims.take_slot().inspect_err(|_| self.claims.unreserve())),
-        };
-        let slot = match slot.transpose() {
-            Ok(slot) => slot,
-            Err(error) => {
-                refuse(&mut new);
-                return Err(error);
-            }
-        };
-        new.claim = slot.is_some();
+        let reserved = self.claims.reserve();
+        new.claim = reserved;
         let added = self.hand_in(&mut new, task);
         let mut handed = None;
-        match (&added, slot) {
-            (Ok(Added { then: Then::Claim(claim), .. }), Some(slot)) => {
-                handed = Some(self.claims.hand(slot, claim));
+        match &added {
+            Ok(Added { then: Then::Claim { claim, slot }, .. }) => {
+                if *slot == new.spare_slot {
+                    new.spare_slot = NIL;
+                }
+                handed = Some(self.claims.hand(*slot, claim, 0));
             }
-            (_, Some(slot)) => {
-                self.claims.put_slot_back(slot);
-                self.claims.unreserve();
-            }
-            (_, None) => {}
+            _ if reserved => self.claims.unreserve(),
+            _ => {}
+        }
+        if new.spare_slot != NIL {
+            self.claims.put_slot_back(new.spare_slot);
         }
         let added = added?;
         self.tell(added.then);
@@ -73,7 +67,7 @@ impl Shared {
     #[inline(always)]
     fn hand_in(&self, new: &mut NewTask<'_>, task: &RawTask<'_>) -> Result<Added> {
         let added = match new.function.is_null() && self.goes_to_workers(new) {
-            false => self.ensure(new).and_then(|()| self.core.add(new)),
+            false => self.ensure(new).and_then(|()| self.add(new)),
             true => Err(Error::new(ErrorCode::InvalidArgument, NO_FUNCTION)),
         };
         let added = match added {
@@ -89,6 +83,18 @@ impl Shared {
             say_refused(new, refused);
             refuse(new);
         })
+    }
+
+    #[inline(always)]
+    fn add(&self, new: &mut NewTask<'_>) -> Result<Added> {
+        match self.core.add(new) {
+            Err(error) if error.code() == ErrorCode::NotYet => {
+                // It may start at once, and needs a slot for that.
+                new.spare_slot = self.claims.take_slot()?;
+                self.core.add(new)
+            }
+            other => other,
+        }
     }
 
     /// Makes sure that somebody is there to run the task.
@@ -122,7 +128,7 @@ impl Shared {
     #[inline(always)]
     fn tell(&self, then: Then) {
         match then {
-            Then::Nothing | Then::Claim(_) => {}
+            Then::Nothing | Then::Claim { .. } => {}
             Then::Ready => self.pool.notify(),
             Then::Start { hash, index } => self.loops.start(hash, Start::Task(index)),
             Then::Place { hash, lane } => self.loops.start(hash, Start::Place(lane)),
@@ -171,9 +177,11 @@ impl Shared {
         }
         let (user_data, drop) = (task.user_data, task.drop);
         let (outlet, claim) = (None, false);
-        let mut new = NewTask { to, kind, function, user_data, drop, bits, extra, outlet, claim };
-        if task.more.is_some() {
-            self.check_more(&task.more, &mut new)?;
+        let spare_slot = NIL;
+        let mut new =
+            NewTask { to, kind, function, user_data, drop, bits, extra, outlet, claim, spare_slot };
+        if let Some(more) = task.more {
+            self.check_more(more, &mut new)?;
         }
         Ok(new)
     }
@@ -232,7 +240,7 @@ impl Shared {
                 "a task that waits for room in the queue may be what the queue waits for",
             ));
         }
-        self.core.when_room(clock::deadline_in(seconds), || self.core.add(new))
+        self.core.when_room(clock::deadline_in(seconds), || self.add(new))
     }
 }
 
