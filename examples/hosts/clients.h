@@ -41,7 +41,8 @@ struct client {
     uint32_t events;            /* what epoll watches for; 0: not added yet */
     double heard;               /* when bytes last came or left */
     char *in, *out;
-    size_t in_size, in_room, sent, unsent, out_room;
+    size_t taken, in_size, in_room;     /* of in: what was taken, and what is there behind it */
+    size_t sent, unsent, out_room;
 };
 
 static struct client *new_client(struct clients *clients, int fd, unsigned long number)
@@ -140,6 +141,10 @@ static bool may_ask(const struct client *client)
 /* Reads what has come, as far as there is room; false when it is gone. */
 static bool receive(struct client *client)
 {
+    if (client->taken > 0) {
+        memmove(client->in, client->in + client->taken, client->in_size);
+        client->taken = 0;
+    }
     while (client->in_size < IN_ROOM) {
         if (client->in_room - client->in_size < 2048)
             client->in = grow(client->in, &client->in_room, client->in_room + 2048);
@@ -155,10 +160,17 @@ static bool receive(struct client *client)
     return true;
 }
 
+/* Looks for the next request in what was received; as http_parse. */
+static int next_request(const struct client *client, struct http_request *request)
+{
+    return client->in_size == 0 ? 1
+           : http_parse(request, client->in + client->taken, client->in_size);
+}
+
 static void take_out(struct client *client, size_t size)
 {
+    client->taken += size;
     client->in_size -= size;
-    memmove(client->in, client->in + size, client->in_size);
 }
 
 /* Adds to what is to be sent; false when the client is gone. */

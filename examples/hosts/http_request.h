@@ -97,7 +97,7 @@ static int http_header(struct http_request *request, const char *line, size_t le
  * request->size. 1: more bytes are needed. Else the status to refuse it with. */
 static int http_parse(struct http_request *request, const char *bytes, size_t size)
 {
-    const char *end = size > 0 ? memmem(bytes, size, "\r\n\r\n", 4) : NULL, *line = bytes;
+    const char *end = memmem(bytes, size, "\r\n\r\n", 4), *line = bytes;
     bool sized = false;
     if (end == NULL)
         return size < HTTP_HEAD ? 1 : 431;

@@ -163,7 +163,7 @@ static void serve(struct client *client)
     int wrong;
     while (client->fd >= 0) {
         while (may_ask(client) && !server.clients.ending &&
-               (wrong = http_parse(&http, client->in, client->in_size)) != 1) {
+               (wrong = next_request(client, &http)) != 1) {
             submit(client, &http, wrong);
             take_out(client, wrong == 0 ? http.size : client->in_size);
         }
@@ -172,7 +172,7 @@ static void serve(struct client *client)
             drop_client(client);
             return;
         }
-        if (server.clients.ending || !may_ask(client) || http_parse(&http, client->in, client->in_size) == 1)
+        if (server.clients.ending || !may_ask(client) || next_request(client, &http) == 1)
             break;
     }
     watch_client(server.epoll, client, !server.clients.ending && may_ask(client));
