@@ -290,7 +290,7 @@ fn a_request_that_takes_too_long_is_answered_504() {
     let mut connection = Connection::open(nginx.ports[0]);
     assert_eq!(connection.ask("/hurried/pipe").status, 504);
     until("end of the reading task", || pipe(&nginx, "pipe").is_none());
-    assert_eq!(connection.ask("/hurried/1").body, sum_of(&noise(0, 1)));
+    assert_eq!(connection.ask("/each/1").body, sum_of(&noise(0, 1)));
     assert_calm(&nginx.log("error.log"));
 }
 
