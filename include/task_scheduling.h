@@ -181,6 +181,7 @@ typedef struct ts_scheduler ts_scheduler;
 /// Makes a scheduler. config_yaml changes the configuration it starts with,
 /// for example "line_task_max: 4"; NULL or "" changes nothing. The keys stand
 /// under "Configuration". Free the scheduler with ts_scheduler_free.
+/// ts_scheduler_new_with, under "Threads", takes every option.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
 /// value out of range; the message names the line. TS_ERROR_OUT_OF_MEMORY.
@@ -1187,9 +1188,16 @@ ts_error ts_claims_fd(ts_scheduler *scheduler, int *out_fd);
  *     stuck_grace                     5  told to stop for so long: stuck
  *     status_check_interval         800  how often a stuck task is reported
  *     stuck_task_max                 64  stuck tasks that get a substitute
+ *     thread_name                    ts  what names of threads begin with
+ *     thread_affinity                    processors for threads, as 0,2-3
+ *     thread_stack_size               0  bytes; 0: as the system gives
+ *     thread_nice                     0  -20 to 19; 0: of who starts them
+ *
+ * What begins with thread_ concerns threads that start afterwards.
  */
 
-/// Changes one key, at once. value is written as in YAML, for example "18".
+/// Changes one key, at once. value is a number, written as in YAML, for example
+/// "18"; or a text as it is, without quotes.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
 /// value out of range. Nothing is then changed.
@@ -1217,6 +1225,92 @@ ts_error ts_load_config(ts_scheduler *scheduler, const char *path);
 ts_error ts_get_config(ts_scheduler *scheduler,
                        const char *key,
                        char **out_value);
+
+/*
+ * Threads --------------------------------------------------------------------
+ *
+ * A scheduler has worker threads for linear tasks, a thread for each event
+ * loop, and a watchdog while something can time out. They start when there
+ * is something to do, and end after max_idle_time and in a shutdown. They
+ * take no signals. The configuration, or ts_scheduler_options, says their
+ * names, stacks, processors and nice level; and a function of yours can be
+ * called on each, for a profiler or a virtual machine that must know of
+ * threads.
+ *
+ * Names are ts-worker-0, ts-loop-0 and ts-watchdog, with another beginning if
+ * you like. The system may cut them: Linux does at 15 bytes.
+ *
+ * A thread takes processors and nice level from the one that starts it, which
+ * is yours when you add the first task, unless they are set. What the system
+ * refuses (a negative nice level needs a privilege) the thread does without,
+ * and the log says so.
+ */
+
+/// What has become of a thread.
+typedef enum {
+    /// It has started, and has called no other function of yours.
+    TS_THREAD_STARTED = 1,
+    /// It ends, and will call no other function of yours.
+    TS_THREAD_STOPPING = 2,
+} ts_thread_event;
+
+/// Called on each thread of a scheduler: first of all your functions and last
+/// of them, each once. name is the thread's, not cut, and valid until the
+/// function returns. It may call what a task may call, and add tasks; a call
+/// that would wait gives TS_ERROR_WOULD_DEADLOCK. It should return soon: the
+/// thread's tasks, or all time-outs, wait for it.
+typedef void (*ts_thread_fn)(ts_thread_event event,
+                             const char *name,
+                             void *user_data);
+
+/// A scheduler with every option. Start from TS_SCHEDULER_OPTIONS_INIT. The
+/// fields that begin with thread_ take the place of the configuration's keys
+/// of these names.
+typedef struct {
+    /// sizeof(ts_scheduler_options).
+    size_t size;
+    /// As for ts_scheduler_new.
+    const char *config_yaml;
+    /// Called on each thread, or NULL.
+    ts_thread_fn on_thread;
+    /// Handed to the function.
+    void *user_data;
+    /// Frees user_data when the scheduler is freed and its last thread has
+    /// gone; NULL for nothing to free.
+    ts_drop_fn drop;
+    /// What names of threads begin with, 1 to 11 bytes; or NULL.
+    const char *thread_name;
+    /// The processors that threads may run on, such as "0,2-3"; or NULL. ""
+    /// is those of the thread that starts them.
+    const char *thread_affinity;
+    /// Bytes of stack of each thread for your functions, 16384 to 1 GiB; or 0.
+    size_t thread_stack_size;
+    /// Nice level of the threads, -20 to 19; or 0.
+    int32_t thread_nice;
+    /// 0.
+    uint32_t reserved;
+} ts_scheduler_options;
+
+/// Options with the size set and all else at its default.
+#define TS_SCHEDULER_OPTIONS_INIT                                              \
+    { sizeof(ts_scheduler_options), NULL, NULL, NULL, NULL, NULL, NULL, 0, 0,  \
+      0 }
+
+/// Makes a scheduler as ts_scheduler_new does, with every option.
+///
+///     ts_scheduler_options options = TS_SCHEDULER_OPTIONS_INIT;
+///     options.on_thread = tell_profiler;
+///     options.thread_name = "mail";
+///     options.thread_affinity = "0-3";
+///     error = ts_scheduler_new_with(&options, &scheduler);
+///
+/// Errors: TS_ERROR_INVALID_ARGUMENT, also for a processor that does not
+/// exist, and for what threads of this system cannot have; TS_ERROR_CONFIG for
+/// config_yaml; TS_ERROR_OUT_OF_MEMORY. user_data is then still yours.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_scheduler_new_with(const ts_scheduler_options *options,
+                               ts_scheduler **out);
 
 /*
  * Log ------------------------------------------------------------------------

@@ -1,11 +1,20 @@
 //! The configuration: one table of keys that yields defaults, checks, documentation and the
 //! commented example file.
+//!
+//! A value is a number or a text. Numbers are read often, each by one load; texts are read when a
+//! thread is made, and lie behind a lock that is taken alone.
 
+use crate::processors::Processors;
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::*};
-use crate::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result, platform};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
+
+mod manual;
+pub use manual::{example, manual};
 
 /// What a key's value is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,6 +23,34 @@ enum Range {
     Count(u64, u64),
     /// Seconds, from and to.
     Seconds(f64, f64),
+    /// A nice level, from and to.
+    Nice(i32, i32),
+    /// The size of a stack: 0, or from and to.
+    Stack(u64, u64),
+    /// A text of so many bytes, from and to.
+    Name(usize, usize),
+    /// A list of processors, which may be empty.
+    Processors,
+}
+
+/// What a key is set to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Of most keys.
+    Number(f64),
+    /// Of the others.
+    Text(Cow<'static, str>),
+}
+
+impl fmt::Display for Value {
+    /// As it stands in a file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(number) => number.fmt(f),
+            Value::Text(text) if text.is_empty() => f.write_str("\"\""),
+            Value::Text(text) => f.write_str(text),
+        }
+    }
 }
 
 /// One row of the table.
@@ -21,14 +58,23 @@ enum Range {
 pub struct Row {
     /// The key.
     pub name: &'static str,
-    default: f64,
+    default: Value,
     range: Range,
     /// What it sets, in a sentence.
     pub doc: &'static str,
 }
 
+macro_rules! preset {
+    ($number:literal) => {
+        Value::Number($number)
+    };
+    (text $text:literal) => {
+        Value::Text(Cow::Borrowed($text))
+    };
+}
+
 macro_rules! keys {
-    ($($variant:ident = $name:literal, $default:literal, $range:expr, $doc:literal;)*) => {
+    ($($variant:ident = $name:literal, $($number:literal)? $(text $text:literal)?, $range:expr, $doc:literal;)*) => {
         /// A key of the configuration.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Key {
@@ -39,7 +85,7 @@ macro_rules! keys {
 
         /// Every key, in the order of [`Key`].
         pub const TABLE: &[Row] = &[
-            $(Row { name: $name, default: $default, range: $range, doc: $doc },)*
+            $(Row { name: $name, default: preset!($($number)? $(text $text)?), range: $range, doc: $doc },)*
         ];
     };
 }
@@ -72,6 +118,14 @@ keys! {
         "Seconds that a task told to stop may run on before it is stuck";
     StuckTaskMax = "stuck_task_max", 64.0, Range::Count(0, 4096),
         "Stuck tasks whose place another worker takes";
+    ThreadName = "thread_name", text "ts", Range::Name(1, 11),
+        "What the names of threads begin with: ts-worker-0, ts-loop-0, ts-watchdog";
+    ThreadAffinity = "thread_affinity", text "", Range::Processors,
+        "Processors that threads may run on; empty: those of the thread that starts them";
+    ThreadStackSize = "thread_stack_size", 0.0, Range::Stack(16384, 1 << 30),
+        "Bytes of stack of each thread for tasks; 0: in all as many as the system gives a thread that asks for none";
+    ThreadNice = "thread_nice", 0.0, Range::Nice(-20, 19),
+        "Nice level of threads; 0: that of the thread that starts them";
 }
 
 impl Key {
@@ -97,28 +151,78 @@ impl Row {
         match self.range {
             Range::Count(from, to) => format!("a whole number from {from} to {to}"),
             Range::Seconds(from, to) => format!("seconds from {from} to {to}"),
+            Range::Nice(from, to) => format!("a whole number from {from} to {to}"),
+            Range::Stack(from, to) => format!("0, or a whole number from {from} to {to}"),
+            Range::Name(from, to) => format!("a text of {from} to {to} bytes without a NUL"),
+            Range::Processors => "a list of processors such as 0,2-3, or an empty text".to_owned(),
         }
     }
 
-    fn check(&self, value: f64, shown: &dyn fmt::Display) -> Result<f64> {
+    fn is_text(&self) -> bool {
+        matches!(self.default, Value::Text(_))
+    }
+
+    #[cold]
+    fn refused(&self, shown: &dyn fmt::Display) -> Error {
+        wrong(format!("{} is {shown}; allowed is {}", self.name, self.allowed()))
+    }
+
+    /// The number, if this key may have it.
+    fn number(&self, value: f64, shown: &dyn fmt::Display) -> Result<Value> {
         let (from, to, whole) = match self.range {
             Range::Count(from, to) => (from as f64, to as f64, true),
             Range::Seconds(from, to) => (from, to, false),
+            Range::Nice(from, to) => (f64::from(from), f64::from(to), true),
+            Range::Stack(..) if value == 0.0 => (0.0, 0.0, true),
+            Range::Stack(from, to) => (from as f64, to as f64, true),
+            Range::Name(..) | Range::Processors => return Err(self.refused(shown)),
         };
         // A NaN is in no range.
-        if (from..=to).contains(&value) && (!whole || value.fract() == 0.0) {
-            return Ok(value);
+        if !(from..=to).contains(&value) || whole && value.fract() != 0.0 {
+            return Err(self.refused(shown));
         }
-        Err(wrong(format!("{} is {shown}; allowed is {}", self.name, self.allowed())))
+        let cannot = match self.range {
+            Range::Nice(..) if value != 0.0 && !platform::PINS_THREADS => {
+                "threads of this system have no nice level of their own".to_owned()
+            }
+            Range::Stack(..) if value != 0.0 && value < platform::least_stack() as f64 => {
+                format!("this system asks for at least {}", platform::least_stack())
+            }
+            _ => return Ok(Value::Number(value)),
+        };
+        Err(wrong(format!("{} is {shown}; {cannot}", self.name)))
     }
 
-    fn parse(&self, text: &str) -> Result<f64> {
+    /// The text, if this key may have it.
+    fn text(&self, text: &str) -> Result<Value> {
+        let shown = format!("'{}'", text.escape_debug());
+        match self.range {
+            Range::Name(from, to) => {
+                if !(from..=to).contains(&text.len()) || text.contains('\0') {
+                    return Err(self.refused(&shown));
+                }
+            }
+            Range::Processors => {
+                let found = Processors::parse(text).and_then(|found| found.check().map(|()| found));
+                found.map_err(|why| {
+                    wrong(format!("{} is {shown}: {why}; allowed is {}", self.name, self.allowed()))
+                })?;
+            }
+            _ => return Err(self.refused(&shown)),
+        }
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn parse(&self, text: &str) -> Result<Value> {
+        if self.is_text() {
+            return self.text(text);
+        }
         let text = text.trim();
         let plain = !text.is_empty()
             && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
         match text.parse::<f64>() {
-            Ok(value) if plain => self.check(value, &text),
-            _ => Err(wrong(format!("{} is '{text}'; allowed is {}", self.name, self.allowed()))),
+            Ok(value) if plain => self.number(value, &text),
+            _ => Err(self.refused(&format!("'{text}'"))),
         }
     }
 }
@@ -129,15 +233,24 @@ fn wrong(message: String) -> Error {
 
 /// The values in force; any thread may read them at any time.
 #[derive(Debug)]
-pub struct Settings([AtomicU64; TABLE.len()]);
+pub struct Settings {
+    numbers: [AtomicU64; TABLE.len()],
+    /// Those that are texts; the others are empty.
+    texts: Mutex<[Cow<'static, str>; TABLE.len()]>,
+}
 
 /// Values for all keys, before they are in force.
-pub type Values = [f64; TABLE.len()];
+pub type Values = [Value; TABLE.len()];
 
 impl Settings {
     /// With these values.
     pub fn new(values: &Values) -> Settings {
-        Settings(std::array::from_fn(|at| AtomicU64::new(values[at].to_bits())))
+        let settings = Settings {
+            numbers: std::array::from_fn(|_| AtomicU64::new(0)),
+            texts: Mutex::new(std::array::from_fn(|_| Cow::Borrowed(""))),
+        };
+        settings.set_all(values);
+        settings
     }
 
     /// The value of a key that counts.
@@ -146,10 +259,15 @@ impl Settings {
         self.seconds(key) as usize
     }
 
+    /// The value of a key that may be negative.
+    pub fn level(&self, key: Key) -> i32 {
+        self.seconds(key) as i32
+    }
+
     /// The value of a key that is a time.
     #[inline]
     pub fn seconds(&self, key: Key) -> f64 {
-        f64::from_bits(self.0[key as usize].load(Relaxed))
+        f64::from_bits(self.numbers[key as usize].load(Relaxed))
     }
 
     /// Nanoseconds of a key that is a time.
@@ -157,33 +275,53 @@ impl Settings {
         (self.seconds(key) * 1e9) as u64
     }
 
+    /// The value of a key as text that [`change`] takes.
+    pub fn text(&self, key: Key) -> String {
+        match key.row().is_text() {
+            true => self.texts.lock()[key as usize].clone().into_owned(),
+            false => self.seconds(key).to_string(),
+        }
+    }
+
     /// All values.
     pub fn values(&self) -> Values {
-        std::array::from_fn(|at| f64::from_bits(self.0[at].load(Relaxed)))
+        let texts = self.texts.lock();
+        std::array::from_fn(|at| match TABLE[at].is_text() {
+            true => Value::Text(texts[at].clone()),
+            false => Value::Number(f64::from_bits(self.numbers[at].load(Relaxed))),
+        })
     }
 
     /// Puts all values in force.
     pub fn set_all(&self, values: &Values) {
-        for (to, value) in self.0.iter().zip(values) {
-            to.store(value.to_bits(), Relaxed);
+        let mut texts = self.texts.lock();
+        for (at, value) in values.iter().enumerate() {
+            match value {
+                Value::Number(number) => self.numbers[at].store(number.to_bits(), Relaxed),
+                Value::Text(text) => texts[at] = text.clone(),
+            }
         }
-    }
-
-    /// The value of a key as text that [`change`] takes.
-    pub fn text(&self, key: Key) -> String {
-        self.seconds(key).to_string()
     }
 }
 
 /// The built-in values.
 pub fn defaults() -> Values {
-    std::array::from_fn(|at| TABLE[at].default)
+    std::array::from_fn(|at| TABLE[at].default.clone())
 }
 
 /// Changes one value to what a text says.
 pub fn change(values: &mut Values, key: &str, value: &str) -> Result<()> {
     let key = Key::find(key)?;
     values[key as usize] = key.row().parse(value)?;
+    Ok(())
+}
+
+/// Changes one value.
+pub fn set(values: &mut Values, key: Key, value: &Value) -> Result<()> {
+    values[key as usize] = match value {
+        Value::Number(number) => key.row().number(*number, number)?,
+        Value::Text(text) => key.row().text(text)?,
+    };
     Ok(())
 }
 
@@ -219,7 +357,7 @@ pub fn apply_yaml(values: &mut Values, yaml: &str) -> Result<()> {
             )));
         }
     }
-    let mut changed = *values;
+    let mut changed = values.clone();
     let document = serde_yaml::Deserializer::from_str(yaml);
     let reader = Reader { values: &mut changed, seen: [false; TABLE.len()] };
     document.deserialize_map(reader).map_err(|error| wrong(error.to_string()))?;
@@ -277,76 +415,43 @@ impl Visitor<'_> for KeySeed<'_> {
 struct ValueSeed(&'static Row);
 
 impl<'de> DeserializeSeed<'de> for ValueSeed {
-    type Value = f64;
+    type Value = Value;
 
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<f64, D::Error> {
-        from.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        match self.0.is_text() {
+            // As it is written, also where it could be a number.
+            true => from.deserialize_str(self),
+            false => from.deserialize_any(self),
+        }
     }
 }
 
 impl Visitor<'_> for ValueSeed {
-    type Value = f64;
+    type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} for {}", self.0.allowed(), self.0.name)
     }
 
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<f64, E> {
-        self.0.check(value as f64, &value).map_err(E::custom)
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
+        self.0.number(value as f64, &value).map_err(E::custom)
     }
 
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<f64, E> {
-        self.0.check(value as f64, &value).map_err(E::custom)
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value, E> {
+        self.0.number(value as f64, &value).map_err(E::custom)
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<f64, E> {
-        self.0.check(value, &value).map_err(E::custom)
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        self.0.number(value, &value).map_err(E::custom)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        match self.0.is_text() {
+            true => self.0.text(value).map_err(E::custom),
+            false => Err(E::invalid_type(serde::de::Unexpected::Str(value), &self)),
+        }
     }
 }
-
-/// The commented example file, `docs/task_scheduling.yaml`: it says what is built in.
-pub fn example() -> String {
-    let mut text = String::from("# Every key, with its default. Written by: make docs\n");
-    for row in TABLE {
-        text += &format!("\n# {}:\n# {}.\n{}: {}\n", row.doc, row.allowed(), row.name, row.default);
-    }
-    text
-}
-
-/// The manual's page on the configuration, `docs/configuration.md`.
-pub fn manual() -> String {
-    let mut text = String::from(MANUAL);
-    for row in TABLE {
-        text +=
-            &format!("| `{}` | {} | {} | {} |\n", row.name, row.default, row.allowed(), row.doc);
-    }
-    text
-}
-
-const MANUAL: &str = "\
-# Configuration
-
-<!-- Written by: make docs -->
-
-Every scheduler has a configuration of its own. It comes from, each over the one before:
-
-1. the values that are built in: [task_scheduling.yaml](task_scheduling.yaml);
-2. for the default scheduler, the file that the environment variable `TASK_SCHEDULING_CONFIG` names
-   when the scheduler is first used; for any other, the text that `ts_scheduler_new` is given;
-3. `ts_load_config` with a file, and `ts_update_config` with one key, at any time.
-
-A file is YAML: lines of the form `key: value`, in UTF-8, at most 64 KiB. It names only what it
-changes. An unknown key, a key that stands there twice, a value of another type or out of range is
-an error that names the file, the line and what is allowed; nothing has changed then. While the file
-of `TASK_SCHEDULING_CONFIG` cannot be used, every call on the default scheduler gives that error.
-
-A change takes effect at once: a higher `line_task_max` starts waiting tasks, a lower one lets
-surplus threads go as their tasks end; idle threads count from when they became idle. A task keeps
-the `watch_dog_time` that it started with, and one that was told to stop the `stuck_grace` of then.
-
-| key | default | allowed | what it sets |
-|---|---|---|---|
-";
 
 #[cfg(test)]
 mod tests {
@@ -362,31 +467,18 @@ mod tests {
 
     #[test]
     fn the_example_says_the_defaults() {
-        let mut values = [0.5; TABLE.len()];
+        let mut values = std::array::from_fn(|_| Value::Number(0.5));
         apply_yaml(&mut values, &example()).unwrap();
         assert_eq!(values, defaults());
-    }
-
-    /// `TS_UPDATE=1` writes the files anew.
-    #[test]
-    fn the_files_in_docs_are_what_the_table_says() {
-        for (name, text) in [("task_scheduling.yaml", example()), ("configuration.md", manual())] {
-            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
-            if std::env::var_os("TS_UPDATE").is_some_and(|value| value == "1") {
-                std::fs::write(&path, &text).unwrap();
-            }
-            let written = std::fs::read_to_string(&path).unwrap();
-            assert!(written == text, "docs/{name} is old: make docs writes it anew");
-        }
     }
 
     #[test]
     fn a_file_changes_what_it_names() {
         let mut values = defaults();
         apply_yaml(&mut values, "line_task_max: 18\nstuck_grace: 0.25\n").unwrap();
-        assert_eq!(values[Key::LineTaskMax as usize], 18.0);
-        assert_eq!(values[Key::StuckGrace as usize], 0.25);
-        assert_eq!(values[Key::MaxIdleTime as usize], 60.0);
+        assert_eq!(values[Key::LineTaskMax as usize], Value::Number(18.0));
+        assert_eq!(values[Key::StuckGrace as usize], Value::Number(0.25));
+        assert_eq!(values[Key::MaxIdleTime as usize], Value::Number(60.0));
         for nothing in ["", "\n", "# a comment\n", "---\n", "{}"] {
             apply_yaml(&mut values, nothing).unwrap();
         }
@@ -405,6 +497,14 @@ mod tests {
             ("line_task_max: 1\nline_task_max: 2\n", ["line_task_max", "twice", "line 2"]),
             ("line_task_max: [1]\n", ["line_task_max", "sequence", "whole"]),
             ("line_task_max:\n", ["line_task_max", "whole", "from"]),
+            ("thread_name: \n", ["thread_name", "''", "1 to 11 bytes"]),
+            ("thread_name: twelve bytes\n", ["thread_name", "line 1", "1 to 11 bytes"]),
+            ("thread_name: \"a\\0b\"\n", ["thread_name", "'a\\0b'", "without a NUL"]),
+            ("thread_name: [a]\n", ["thread_name", "sequence", "1 to 11 bytes"]),
+            ("thread_affinity: 0,x\n", ["thread_affinity", "'0,x'", "'x' is no processor"]),
+            ("thread_affinity: 70000\n", ["thread_affinity", "70000", "there is no processor"]),
+            ("thread_nice: 20\n", ["thread_nice", "is 20", "from -20 to 19"]),
+            ("thread_stack_size: 16383\n", ["thread_stack_size", "is 16383", "0, or a whole"]),
             ("- 1\n", ["sequence", "key", "value"]),
             ("line_task_max: 1\n  x: [", ["line", "1", ""]),
         ] {
@@ -433,10 +533,26 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_taken_as_it_is_written() {
+        let mut values = defaults();
+        apply_yaml(&mut values, "thread_name: 007\nthread_affinity: 0\n").unwrap();
+        let settings = Settings::new(&values);
+        assert_eq!(settings.text(Key::ThreadName), "007");
+        assert_eq!(settings.text(Key::ThreadAffinity), "0");
+        assert_eq!(settings.values(), values);
+        for name in ["é", "a b", "null", "1e3"] {
+            apply_yaml(&mut values, &format!("thread_name: {name}\nthread_affinity:\n")).unwrap();
+            settings.set_all(&values);
+            assert_eq!(settings.text(Key::ThreadName), name);
+            assert_eq!(settings.text(Key::ThreadAffinity), "");
+        }
+    }
+
+    #[test]
     fn texts_are_checked_like_files() {
         let mut values = defaults();
         change(&mut values, "line_task_max", " 18 ").unwrap();
-        assert_eq!(values[Key::LineTaskMax as usize], 18.0);
+        assert_eq!(values[Key::LineTaskMax as usize], Value::Number(18.0));
         for text in ["", "x", "0", "4097", "nan", "inf", "1e400", "0x10", "1.5", "-3"] {
             let error = change(&mut values, "line_task_max", text).unwrap_err();
             assert!(error.message().contains("line_task_max"), "{text}");

@@ -12,7 +12,7 @@ use crate::task::Completion;
 use crate::token::Token;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 /// A linear task's function: 0 = completed, any other number = failed with that code.
@@ -21,6 +21,18 @@ pub type TaskFn = unsafe extern "C" fn(token: *mut Token, user_data: *mut c_void
 pub type PollFn = unsafe extern "C" fn(token: *mut Token, user_data: *mut c_void) -> i32;
 /// The host's destructor for `user_data` or a result.
 pub type DropFn = unsafe extern "C" fn(user_data: *mut c_void);
+/// What the host wants to do on each thread of ours; the event is a [`ThreadEvent`] by its number.
+pub type ThreadFn = unsafe extern "C" fn(event: c_int, name: *const c_char, user_data: *mut c_void);
+
+/// What has become of a thread.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadEvent {
+    /// It has started, and has run nothing of the host's.
+    Started = 1,
+    /// It will run nothing of the host's any more.
+    Stopping = 2,
+}
 
 /// Hears how a task ended.
 pub type EndFn = unsafe extern "C" fn(end: *const Completion, user_data: *mut c_void);
@@ -267,6 +279,51 @@ impl Bell {
             bell.data.into_parts();
         }
     }
+}
+
+/// The host's function for each thread, dropped with the last thread that may call it.
+#[derive(Debug)]
+pub struct ThreadHook {
+    function: Option<ThreadFn>,
+    user_data: Owned,
+}
+
+// SAFETY: the host's promise is that the function and its data may be used on any thread.
+unsafe impl Sync for ThreadHook {}
+
+impl ThreadHook {
+    /// Takes `user_data` over, also where there is no function.
+    ///
+    /// # Safety
+    /// The function takes `user_data` and may be called on any thread; so may `drop`.
+    pub unsafe fn new(
+        function: Option<ThreadFn>,
+        user_data: *mut c_void,
+        drop: Option<DropFn>,
+    ) -> ThreadHook {
+        ThreadHook { function, user_data: Owned::new(user_data, drop) }
+    }
+
+    /// Tells the host.
+    pub(crate) fn call(&self, event: ThreadEvent, name: &CStr) {
+        let Some(function) = self.function else { return };
+        let _inside = Inside::enter();
+        let outer = HOOKED.replace(true);
+        // SAFETY: the promise given to `new`.
+        unsafe { function(event as c_int, name.as_ptr(), self.user_data.data()) };
+        HOOKED.set(outer);
+    }
+}
+
+thread_local! {
+    /// This thread is inside the host's function for threads.
+    static HOOKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether what this thread is inside of must not wait for any task: a poll, or a thread's start
+/// and end, since the task may need that thread.
+pub(crate) fn must_not_wait() -> bool {
+    is_polling() || HOOKED.try_with(Cell::get).unwrap_or(false)
 }
 
 /// Whether this thread is inside a task, a drop or another callback.

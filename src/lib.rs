@@ -18,7 +18,8 @@
 //!
 //! From the outside in: `ffi` is the C face; [`scheduler`] puts everything together; `core` decides
 //! when a task may run and knows no threads; `workers` are the threads that run linear tasks, `loops`
-//! those that run async ones, `hosts` how the host runs them without a thread of ours.
+//! those that run async ones, `hosts` how the host runs them without a thread of ours; `threads` makes
+//! every thread.
 //! Beside them: `host` is the one place that calls the host's code, `sync` and `clock` are where
 //! locks and time come from, `platform` is what the system has to be asked for by hand.
 
@@ -42,10 +43,12 @@ pub mod log;
 mod loops;
 mod mailbox;
 mod platform;
+mod processors;
 mod run;
 pub mod scheduler;
 mod sync;
 pub mod task;
+mod threads;
 pub mod token;
 mod wheel;
 mod workers;
@@ -54,6 +57,6 @@ pub use error::{Error, ErrorCode, Result};
 pub use id::TaskId;
 pub use kinds::{Kind, State, flags};
 pub use lane::{Lane, LaneOptions};
-pub use scheduler::Scheduler;
+pub use scheduler::{Scheduler, SchedulerOptions};
 pub use task::{Completion, Function, More, RawTask, Runner, TaskOptions, TaskStatus, Value};
 pub use token::Token;

@@ -34,6 +34,7 @@ const SECTIONS: &[&str] = &[
     "pumps",
     "claims",
     "configuration",
+    "threads",
     "log",
     "version",
 ];

@@ -1,4 +1,4 @@
-//! Time, idleness, configuration and the log, as C programs see them.
+//! Time, idleness, configuration, threads and the log, as C programs see them.
 //!
 //! Each test is one case of a program in `tests/c`, in a process of its own: the cases count the
 //! threads of their process, and have the log to themselves.
@@ -109,6 +109,19 @@ cases! {
         maximum_task_info_storage_takes_effect_at_once = "maximum_task_info_storage";
         maximum_queue_line_takes_effect_at_once = "maximum_queue_line";
         changes_under_load_lose_no_task = "changed_under_load";
+    }
+    "threads" {
+        the_host_hears_of_a_thread_first_and_last = "first_and_last";
+        the_data_of_the_hook_is_dropped_once_and_last = "dropped";
+        threads_that_end_by_themselves_say_so = "hibernates";
+        a_thread_that_is_slow_to_end_is_replaced_and_waited_for = "slow_to_end";
+        a_refused_add_starts_no_thread = "shut_down_while_adding";
+        a_thread_may_call_the_library_at_its_start_and_end = "called_from_inside";
+        threads_have_their_names = "names";
+        threads_have_their_stack = "stack_size";
+        threads_run_where_they_may = "affinity";
+        threads_have_their_nice_level = "nice_level";
+        every_wrong_wish_for_threads_has_its_sentence = "bad_values";
     }
     "logging" {
         the_log_has_its_sentences = "sentences";

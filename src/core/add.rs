@@ -157,6 +157,43 @@ fn check_hosted(outlet: u32, task: &NewTask<'_>) -> Result<()> {
 }
 
 impl Core {
+    /// What an add is refused for that says nothing about room: asked before a thread is made for
+    /// it, since a refused add must not start one.
+    #[cold]
+    pub fn check_welcome(&self, kind: Kind, to: To<'_>) -> Result<()> {
+        if self.is_closed() {
+            return Err(ErrorCode::ShuttingDown.into());
+        }
+        match to {
+            To::Nobody => Ok(()),
+            To::Name(name) => {
+                let text = check_name(name)?;
+                let hash = self.hash(name);
+                match self.inlets[Core::inlet_of(hash)].lock().is_banned(hash, kind, name) {
+                    true => Err(self.banned(text)),
+                    false => Ok(()),
+                }
+            }
+            To::Lane { index, hash } => {
+                let _door = self.inlets[Core::inlet_of(hash)].lock();
+                let lane = self.lanes.at(index);
+                match lane.banned.load(Relaxed) {
+                    true => Err(self.banned(&lane.name())),
+                    false => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// The hash of where a task queues.
+    pub fn hash_to(&self, to: To<'_>) -> u64 {
+        match to {
+            To::Nobody => 0,
+            To::Name(name) => self.hash(name),
+            To::Lane { hash, .. } => hash,
+        }
+    }
+
     /// Adds a task.
     pub fn add(&self, task: &mut NewTask<'_>) -> Result<Added> {
         let (hash, at) = match task.to {

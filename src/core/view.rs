@@ -134,7 +134,7 @@ impl Core {
 
     /// Whether the end of that task has to wait for what this thread is doing.
     fn ends_with_caller(&self, index: u32, record: &Record, word: Snapshot) -> bool {
-        host::is_polling()
+        host::must_not_wait()
             || self.is_pumped_here(record, word)
             || host::has_to_end(|held| {
                 held.core == self.address()

@@ -15,7 +15,13 @@
 //! stuck_grace                     5  told to stop for so long: stuck
 //! status_check_interval         800  how often a stuck task is reported
 //! stuck_task_max                 64  stuck tasks that get a substitute
+//! thread_name                    ts  what names of threads begin with
+//! thread_affinity                    processors for threads, as 0,2-3
+//! thread_stack_size               0  bytes; 0: as the system gives
+//! thread_nice                     0  -20 to 19; 0: of who starts them
 //! ```
+//!
+//! What begins with thread_ concerns threads that start afterwards.
 
 use super::arguments::{self, Out, text};
 use super::errors::ts_error;
@@ -31,7 +37,8 @@ const VALUE_MAX: usize = 65535;
 /// The longest path, in bytes.
 const PATH_MAX: usize = 4095;
 
-/// Changes one key, at once. value is written as in YAML, for example "18".
+/// Changes one key, at once. value is a number, written as in YAML, for example
+/// "18"; or a text as it is, without quotes.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
 /// value out of range. Nothing is then changed.

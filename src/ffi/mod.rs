@@ -30,4 +30,5 @@ pub mod log;
 pub mod pumps;
 pub mod schedulers;
 pub mod tasks;
+pub mod threads;
 pub mod version;

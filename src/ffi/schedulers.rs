@@ -12,7 +12,7 @@ use std::ffi::c_char;
 use std::ptr;
 
 /// The longest configuration text, in bytes.
-const CONFIG_MAX: usize = 1 << 20;
+pub(super) const CONFIG_MAX: usize = 1 << 20;
 
 /// A scheduler.
 pub struct ts_scheduler {
@@ -22,6 +22,7 @@ pub struct ts_scheduler {
 /// Makes a scheduler. config_yaml changes the configuration it starts with,
 /// for example "line_task_max: 4"; NULL or "" changes nothing. The keys stand
 /// under "Configuration". Free the scheduler with ts_scheduler_free.
+/// ts_scheduler_new_with, under "Threads", takes every option.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_CONFIG for an unknown key or a
 /// value out of range; the message names the line. TS_ERROR_OUT_OF_MEMORY.

@@ -280,10 +280,10 @@ const _: () = assert!(OPTIONS_SMALLEST == 72 && size_of::<ts_task_options>() == 
 /// # Safety
 /// NULL, or the options as the header asks for them.
 #[inline]
-pub(super) unsafe fn read_options<'a>(
+pub(super) unsafe fn read_options(
     place: *const ts_task_options,
-    copy: &'a mut MaybeUninit<ts_task_options>,
-) -> Result<&'a ts_task_options> {
+    copy: &mut MaybeUninit<ts_task_options>,
+) -> Result<&ts_task_options> {
     // SAFETY: the caller's promise; zeroes are a value of every field.
     unsafe {
         if let Some(options) = place.as_ref()
@@ -667,16 +667,20 @@ mod tests {
         newer
     }
 
+    /// How options are read: their flags and whether there is a function, or the error.
+    fn read(host: &Newer) -> std::result::Result<(u32, bool), ErrorCode> {
+        let mut copy = MaybeUninit::uninit();
+        // SAFETY: as many bytes as the size says.
+        let options = unsafe { read_options((&raw const *host).cast(), &mut copy) };
+        options.map(|read| (read.flags, read.run.is_some())).map_err(|error| error.code())
+    }
+
     #[test]
     fn options_of_a_newer_host_are_taken_if_they_ask_for_nothing_new() {
         let mut host = newer();
-        // SAFETY: as many bytes as the size says.
-        let options = unsafe { read_options((&raw const host).cast()) }.unwrap();
-        assert_eq!((options.flags, options.run.is_some()), (TS_KEEP, true));
+        assert_eq!(read(&host), Ok((TS_KEEP, true)));
         host.more[1] = 1;
-        // SAFETY: as above.
-        let error = unsafe { read_options((&raw const host).cast()) }.err().unwrap();
-        assert_eq!(error.code(), ErrorCode::InvalidArgument);
+        assert_eq!(read(&host), Err(ErrorCode::InvalidArgument));
     }
 
     #[test]
@@ -684,7 +688,6 @@ mod tests {
         let mut host = newer();
         host.known.size = OPTIONS_SMALLEST;
         host.more = [u64::MAX; 2];
-        // SAFETY: as many bytes as the size says.
-        assert!(unsafe { read_options((&raw const host).cast()) }.is_ok());
+        assert_eq!(read(&host), Ok((TS_KEEP, true)));
     }
 }

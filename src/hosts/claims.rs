@@ -103,9 +103,9 @@ pub struct Claims {
 
 impl Claims {
     /// None are out.
-    pub fn new(core: Arc<Core>, settings: Arc<Settings>, pool: Pool) -> Result<Arc<Claims>> {
+    pub fn new(core: Arc<Core>, settings: Arc<Settings>, pool: Pool, slots: Slots) -> Arc<Claims> {
         let claims = Arc::new(Claims {
-            slots: Slots::new()?,
+            slots,
             out: AtomicUsize::new(0),
             deadlines: Deadlines::new(clock::precise()),
             has_fd: AtomicBool::new(false),
@@ -115,7 +115,7 @@ impl Claims {
         });
         let watched: Arc<dyn Watched> = claims.clone();
         pool.watch_too(Arc::downgrade(&watched));
-        Ok(claims)
+        claims
     }
 
     fn outlet(&self) -> &Outlet {

@@ -11,12 +11,15 @@ pub mod waker;
 
 use crate::config::{Key, Settings};
 use crate::core::Core;
+use crate::core::add::To;
 use crate::core::places::AsyncLimits;
 use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
+use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering::*};
+use crate::threads::{self, Role, Threads};
 use crate::workers::Pool;
 use crate::workers::watchdog::{Timed, Watched};
 use crate::{Error, ErrorCode, Result};
@@ -49,9 +52,10 @@ pub struct Inbox {
     alive: bool,
     /// The thread waits for a notification.
     asleep: bool,
-    /// The thread is to end.
+    /// The thread is to end, and none is made.
     closing: bool,
-    thread: Option<JoinHandle<()>>,
+    /// The one that is alive, and those that have not been waited for.
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Inbox {
@@ -77,10 +81,10 @@ pub struct EventLoop {
 }
 
 impl EventLoop {
-    fn new(number: usize, counts: Arc<CachePadded<Counts>>) -> EventLoop {
+    fn new(number: usize, counts: Arc<CachePadded<Counts>>, closing: bool) -> EventLoop {
         EventLoop {
             number,
-            inbox: Mutex::new(Inbox::default()),
+            inbox: Mutex::new(Inbox { closing, ..Inbox::default() }),
             notify: Notify::new(),
             timed: Timed::new(),
             gone: AtomicBool::new(false),
@@ -145,6 +149,7 @@ pub struct Loops {
     settings: Arc<Settings>,
     pool: Pool,
     loops: Mutex<Known>,
+    threads: Arc<Threads>,
 }
 
 #[derive(Debug, Default)]
@@ -153,12 +158,19 @@ struct Known {
     all: Vec<Arc<EventLoop>>,
     /// So many of them are used, until the next shutdown; 0 before the first use.
     used: usize,
+    /// From a shutdown's end of the threads on, until they are allowed again.
+    closed: bool,
 }
 
 impl Loops {
     /// No loop yet.
-    pub fn new(core: Arc<Core>, settings: Arc<Settings>, pool: Pool) -> Loops {
-        Loops { core, settings, pool, loops: Mutex::default() }
+    pub fn new(
+        core: Arc<Core>,
+        settings: Arc<Settings>,
+        pool: Pool,
+        threads: Arc<Threads>,
+    ) -> Loops {
+        Loops { core, settings, pool, loops: Mutex::default(), threads }
     }
 
     /// The loop of a hash.
@@ -167,7 +179,8 @@ impl Loops {
         if loops.used == 0 {
             loops.used = self.settings.count(Key::EventLoopThreads);
             while loops.all.len() < loops.used {
-                let event_loop = Arc::new(EventLoop::new(loops.all.len(), self.core.new_counts()));
+                let (number, counts) = (loops.all.len(), self.core.new_counts());
+                let event_loop = Arc::new(EventLoop::new(number, counts, loops.closed));
                 let watched: Arc<dyn Watched> = event_loop.clone();
                 self.pool.watch_too(Arc::downgrade(&watched));
                 loops.all.push(event_loop);
@@ -176,9 +189,14 @@ impl Loops {
         loops.all[(hash >> 40) as usize % loops.used].clone()
     }
 
-    /// Makes sure that the loop of a hash has a thread.
-    pub fn ensure(&self, hash: u64) -> Result<()> {
-        self.populate(&self.of(hash))
+    /// Makes sure that the loop of a task that is about to be added has a thread.
+    pub fn ensure(&self, to: To<'_>) -> Result<()> {
+        let event_loop = self.of(self.core.hash_to(to));
+        if event_loop.inbox.lock().alive {
+            return Ok(());
+        }
+        self.core.check_welcome(Kind::Async, to)?;
+        self.populate(&event_loop)
     }
 
     /// A task may start.
@@ -187,8 +205,7 @@ impl Loops {
         if !event_loop.send(|inbox| inbox.start.push_back(start))
             && let Err(error) = self.populate(&event_loop)
         {
-            // It starts with the next task for which a thread can be made.
-            log::line(LogLevel::Error, || error.message().to_owned());
+            say_later(&error);
         }
     }
 
@@ -216,11 +233,9 @@ impl Loops {
 
     fn populate(&self, event_loop: &Arc<EventLoop>) -> Result<()> {
         let mut inbox = event_loop.inbox.lock();
-        if inbox.alive {
+        // While it is closed, what comes waits for `resume`.
+        if inbox.alive || inbox.closing {
             return Ok(());
-        }
-        if let Some(ended) = inbox.thread.take() {
-            let _ = ended.join();
         }
         let failed = |what: &str, error: std::io::Error| {
             Error::new(ErrorCode::System, format!("no {what} could be made: {error}"))
@@ -233,38 +248,61 @@ impl Loops {
             .map_err(|error| failed("event loop", error))?;
         let parts =
             (event_loop.clone(), self.core.clone(), self.settings.clone(), self.pool.clone());
-        let _masked = crate::platform::SignalsBlocked::all();
-        let thread = std::thread::Builder::new()
-            .name(format!("ts-loop-{}", event_loop.number))
-            .spawn(move || {
-                let (event_loop, core, settings, pool) = parts;
-                drive::run(runtime, event_loop, core, settings, pool);
-            })
+        let life = move || {
+            let (event_loop, core, settings, pool) = parts;
+            drive::run(runtime, event_loop, core, settings, pool);
+        };
+        let thread = self
+            .threads
+            .spawn(Role::Loop(event_loop.number), life, || ())
             .map_err(|error| failed("thread", error))?;
-        inbox.thread = Some(thread);
         inbox.alive = true;
+        // The one before may still tell the host of its end; it does not touch the loop any more.
+        let ended = threads::take_ended(&mut inbox.threads);
+        inbox.threads.push(thread);
+        drop(inbox);
+        threads::join(ended);
         Ok(())
     }
 
-    /// Ends all threads and waits until they are gone, after the last task has ended.
+    /// Ends all threads and waits until they are gone, after the last task has ended; there are none
+    /// until [`Loops::reopen`].
     pub fn stop(&self) {
         let loops = {
             let mut loops = self.loops.lock();
             loops.used = 0;
+            loops.closed = true;
             loops.all.clone()
         };
         for event_loop in &loops {
             event_loop.send(|inbox| inbox.closing = true);
         }
         for event_loop in &loops {
-            let thread = event_loop.inbox.lock().thread.take();
-            if let Some(thread) = thread {
-                let _ = thread.join();
-            }
+            let threads = std::mem::take(&mut event_loop.inbox.lock().threads);
+            threads::join(threads);
             let mut inbox = event_loop.inbox.lock();
-            inbox.closing = false;
             inbox.woken.clear();
             inbox.stopped.clear();
+        }
+    }
+
+    /// Threads may be made again.
+    pub fn reopen(&self) {
+        let mut loops = self.loops.lock();
+        loops.closed = false;
+        for event_loop in &loops.all {
+            event_loop.inbox.lock().closing = false;
+        }
+    }
+
+    /// What came between the core's reopening and ours found no thread, and is looked for here.
+    pub fn resume(&self) {
+        let loops = self.loops.lock().all.clone();
+        for event_loop in &loops {
+            let waits = !event_loop.inbox.lock().start.is_empty();
+            if waits && let Err(error) = self.populate(event_loop) {
+                say_later(&error);
+            }
         }
     }
 
@@ -279,6 +317,11 @@ impl Loops {
     pub fn threads(&self) -> usize {
         self.loops.lock().all.iter().filter(|event_loop| event_loop.inbox.lock().alive).count()
     }
+}
+
+/// What was to start does so with the next task for which a thread can be made.
+fn say_later(error: &Error) {
+    log::line(LogLevel::Error, || error.message().to_owned());
 }
 
 /// The limits of async lanes that the settings say.

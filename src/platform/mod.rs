@@ -2,7 +2,9 @@
 
 pub mod signal;
 
+use crate::processors::Processors;
 use std::ffi::{CStr, c_void};
+use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,6 +52,142 @@ impl Drop for SignalsBlocked {
     fn drop(&mut self) {
         // SAFETY: the set was filled by the call that blocked.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+    }
+}
+
+/// The least stack that the system makes a thread with, in bytes.
+pub fn least_stack() -> usize {
+    // SAFETY: no requirements.
+    let asked = unsafe { libc::sysconf(libc::_SC_THREAD_STACK_MIN) };
+    usize::try_from(asked).unwrap_or(0).max(libc::PTHREAD_STACK_MIN)
+}
+
+/// So many bytes in whole pages: a system may round a stack down, and then gives less than asked.
+pub fn whole_pages(size: usize) -> usize {
+    // SAFETY: no requirements.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    size.next_multiple_of(usize::try_from(page).unwrap_or(0).max(4096))
+}
+
+/// The stack of a thread that asks for none, in bytes.
+pub fn usual_stack() -> usize {
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // Should it not say.
+    let mut size = 2 << 20;
+    // SAFETY: the attributes are made before they are asked, and destroyed after.
+    unsafe {
+        if libc::pthread_attr_init(attributes.as_mut_ptr()) == 0 {
+            libc::pthread_attr_getstacksize(attributes.as_ptr(), &mut size);
+            libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        }
+    }
+    size
+}
+
+/// Whether a thread can be bound to processors, and have a nice level of its own.
+pub const PINS_THREADS: bool = cfg!(target_os = "linux");
+
+/// The processors that there are.
+pub fn processors() -> Processors {
+    let listed = std::fs::read_to_string("/sys/devices/system/cpu/present");
+    match listed.ok().and_then(|list| Processors::parse(&list).ok()) {
+        Some(there) if !there.is_empty() => there,
+        // SAFETY: no requirements.
+        _ => {
+            Processors::first(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) }.max(1) as usize)
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub use linux::*;
+#[cfg(not(target_os = "linux"))]
+pub use others::*;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::{MaybeUninit, Processors, io};
+
+    /// Where a thread may run.
+    pub type Affinity = libc::cpu_set_t;
+
+    fn answer(result: libc::c_int) -> io::Result<()> {
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Where this thread may run.
+    pub fn affinity() -> io::Result<Affinity> {
+        let mut set = MaybeUninit::zeroed();
+        // SAFETY: as many writable bytes as the call is told.
+        unsafe {
+            answer(libc::sched_getaffinity(0, size_of::<Affinity>(), set.as_mut_ptr()))?;
+            Ok(set.assume_init())
+        }
+    }
+
+    /// Lets this thread run there alone.
+    pub fn set_affinity(set: &Affinity) -> io::Result<()> {
+        // SAFETY: as many readable bytes as the call is told.
+        answer(unsafe { libc::sched_setaffinity(0, size_of::<Affinity>(), set) })
+    }
+
+    /// These processors, as the system takes them.
+    pub fn affinity_of(processors: &Processors) -> Affinity {
+        // SAFETY: zeroes are the empty set, and no number is larger than the set.
+        unsafe {
+            let mut set = std::mem::zeroed();
+            for processor in 0..libc::CPU_SETSIZE as usize {
+                if processors.contains(processor) {
+                    libc::CPU_SET(processor, &mut set);
+                }
+            }
+            set
+        }
+    }
+
+    fn this_thread() -> libc::id_t {
+        // SAFETY: no requirements.
+        unsafe { libc::gettid() }.unsigned_abs()
+    }
+
+    /// The nice level of this thread.
+    pub fn nice() -> i32 {
+        // -1 is a level as well as a failure, and this thread does exist.
+        // SAFETY: no requirements.
+        unsafe { libc::getpriority(libc::PRIO_PROCESS, this_thread()) }
+    }
+
+    /// Gives this thread, and no other, that nice level.
+    pub fn set_nice(level: i32) -> io::Result<()> {
+        // SAFETY: no requirements.
+        answer(unsafe { libc::setpriority(libc::PRIO_PROCESS, this_thread(), level) })
+    }
+}
+
+/// What cannot be had: the configuration refuses it before it comes here.
+#[cfg(not(target_os = "linux"))]
+mod others {
+    use super::{Processors, io};
+
+    /// Where a thread may run.
+    pub type Affinity = ();
+
+    pub fn affinity() -> io::Result<Affinity> {
+        Ok(())
+    }
+
+    pub fn set_affinity(_: &Affinity) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub fn affinity_of(_: &Processors) -> Affinity {}
+
+    pub fn nice() -> i32 {
+        0
+    }
+
+    pub fn set_nice(_: i32) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 

@@ -7,11 +7,12 @@
 mod closures;
 mod configure;
 mod handles;
+mod options;
 pub(crate) mod shared;
 mod shutdown;
 mod submit;
 
-use crate::config::{self, Key, Settings};
+use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::word::Cause;
 use crate::error::{Error, ErrorCode, Result};
@@ -20,9 +21,9 @@ use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
 use crate::sync::Mutex;
 use crate::task::{RawTask, TaskStatus, Value};
-use crate::workers::Pool;
 use crate::{clock, info, loops, platform};
 use configure::{in_file, read_config};
+pub use options::SchedulerOptions;
 use shared::Shared;
 use std::ptr;
 use std::sync::Arc;
@@ -47,18 +48,25 @@ impl Scheduler {
     /// A scheduler with the built-in configuration changed by this YAML text (empty: unchanged).
     /// Its threads start with the first task.
     pub fn new(config_yaml: &str) -> Result<Scheduler> {
+        let options = SchedulerOptions { config_yaml, ..SchedulerOptions::default() };
+        // SAFETY: there is no function, and nothing to drop.
+        unsafe { Scheduler::with_options(&options) }
+    }
+
+    /// A scheduler with every option.
+    ///
+    /// # Safety
+    /// The function takes `user_data` and may be called on any thread; so may `drop`.
+    pub unsafe fn with_options(options: &SchedulerOptions<'_>) -> Result<Scheduler> {
         platform::count_forks();
-        let mut values = config::defaults();
-        config::apply_yaml(&mut values, config_yaml)?;
-        let settings = Arc::new(Settings::new(&values));
+        let settings = Arc::new(Settings::new(&options.values()?));
         let core = Arc::new(Core::new(
             settings.count(Key::MaximumQueueLine),
             settings.count(Key::MaximumTaskInfoStorage),
         )?);
         core.set_async_limits(loops::limits(&settings));
-        let pool = Pool::new(core.clone(), settings.clone());
         Ok(Scheduler {
-            shared: Shared::new(core, settings, pool)?,
+            shared: Shared::new(core, settings, options)?,
             shutdowns: Mutex::new(0),
             ending: Mutex::new(()),
             changing: Mutex::new(()),

@@ -5,10 +5,14 @@ use crate::core::Core;
 use crate::core::outlet::{CLAIMS, WORKERS};
 use crate::core::report::Ends;
 use crate::core::view::RunningTask;
+use crate::host::ThreadHook;
 use crate::hosts::claims::Claims;
+use crate::hosts::slots::Slots;
 use crate::loops::Loops;
+use crate::scheduler::SchedulerOptions;
 use crate::sync::Mutex;
 use crate::task::Runner;
+use crate::threads::Threads;
 use crate::workers::Pool;
 use crate::{Error, ErrorCode, Result, platform};
 use std::sync::atomic::{AtomicBool, Ordering::*};
@@ -22,6 +26,7 @@ pub struct Shared {
     pub pool: Pool,
     pub loops: Loops,
     pub claims: Arc<Claims>,
+    threads: Arc<Threads>,
     /// [`platform::forks`] when it was made: in a forked child it is no longer ours.
     pub forks: u32,
     /// The scheduler is no more.
@@ -31,11 +36,21 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Puts the parts together.
-    pub fn new(core: Arc<Core>, settings: Arc<Settings>, pool: Pool) -> Result<Arc<Shared>> {
+    /// Puts the parts together. The function and the data of the options are taken over.
+    pub fn new(
+        core: Arc<Core>,
+        settings: Arc<Settings>,
+        options: &SchedulerOptions<'_>,
+    ) -> Result<Arc<Shared>> {
+        let slots = Slots::new()?;
+        // SAFETY: the promise of who made the options. Nothing fails from here on.
+        let hook = unsafe { ThreadHook::new(options.on_thread, options.user_data, options.drop) };
+        let threads = Arc::new(Threads::new(settings.clone(), hook));
+        let pool = Pool::new(core.clone(), settings.clone(), threads.clone());
         Ok(Arc::new(Shared {
-            loops: Loops::new(core.clone(), settings.clone(), pool.clone()),
-            claims: Claims::new(core.clone(), settings.clone(), pool.clone())?,
+            loops: Loops::new(core.clone(), settings.clone(), pool.clone(), threads.clone()),
+            claims: Claims::new(core.clone(), settings.clone(), pool.clone(), slots),
+            threads,
             core,
             settings,
             pool,
@@ -101,6 +116,7 @@ impl Shared {
         for ends in self.ends.lock().iter().filter_map(Weak::upgrade) {
             ends.mailbox.close();
         }
+        self.threads.retire();
     }
 }
 

@@ -28,8 +28,13 @@ impl Scheduler {
         *shutdowns -= 1;
         if *shutdowns == 0 {
             self.shared.core.reopen();
+            // After the core, so that no refused add makes a thread.
+            self.shared.loops.reopen();
+            self.shared.pool.reopen();
         }
         drop(shutdowns);
+        self.shared.loops.resume();
+        self.shared.pool.resume();
         log::line(LogLevel::Info, || "All scheduler has been shut down.".to_owned());
         Ok(())
     }

@@ -102,12 +102,8 @@ impl Shared {
     fn ensure(&self, new: &NewTask<'_>) -> Result<()> {
         match new.kind {
             Kind::Linear if !self.pool.is_deserted() || !self.goes_to_workers(new) => Ok(()),
-            Kind::Linear => self.pool.ensure(),
-            Kind::Async => self.loops.ensure(match new.to {
-                To::Nobody => 0,
-                To::Name(name) => self.core.hash_of(name),
-                To::Lane { hash, .. } => hash,
-            }),
+            Kind::Linear => self.pool.ensure(new.to),
+            Kind::Async => self.loops.ensure(new.to),
         }
     }
 

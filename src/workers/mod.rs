@@ -11,10 +11,13 @@ pub mod worker;
 
 use crate::config::{Key, Settings};
 use crate::core::Core;
+use crate::core::add::To;
 use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
+use crate::kinds::Kind;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::threads::{self, Role, Threads};
 use crate::{Error, ErrorCode, Result};
 use batch::Batch;
 use crossbeam_utils::CachePadded;
@@ -44,6 +47,7 @@ pub struct Slot {
 pub struct Shared {
     core: Arc<Core>,
     settings: Arc<Settings>,
+    maker: Arc<Threads>,
     idle: Idle,
     processors: usize,
     /// Every slot there ever was; they are used again.
@@ -66,12 +70,13 @@ pub struct Pool(Arc<Shared>);
 
 impl Pool {
     /// A pool without a thread.
-    pub fn new(core: Arc<Core>, settings: Arc<Settings>) -> Pool {
+    pub fn new(core: Arc<Core>, settings: Arc<Settings>, maker: Arc<Threads>) -> Pool {
         let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
         let most = settings.count(Key::LineTaskMax);
         Pool(Arc::new(Shared {
             core,
             settings,
+            maker,
             idle: Idle::new(most, processors),
             processors,
             slots: Mutex::new(Vec::new()),
@@ -85,11 +90,9 @@ impl Pool {
     }
 
     /// Makes sure that somebody is there to run a task that is about to be added.
-    #[inline]
-    pub fn ensure(&self) -> Result<()> {
-        if !self.0.idle.is_deserted() {
-            return Ok(());
-        }
+    #[cold]
+    pub fn ensure(&self, to: To<'_>) -> Result<()> {
+        self.0.core.check_welcome(Kind::Linear, to)?;
         let wake = self.0.idle.populate();
         self.0.carry_out(wake)
     }
@@ -164,8 +167,8 @@ impl Pool {
         self.0.idle.alive()
     }
 
-    /// Ends all threads and waits until they are gone; new ones can be made afterwards. No task is
-    /// left but dead ones.
+    /// Ends all threads and waits until they are gone; there are none until [`Pool::reopen`]. No
+    /// task is left but dead ones.
     pub fn stop(&self) {
         let told = self.0.idle.close();
         self.0.surplus.store(true, Release);
@@ -184,13 +187,22 @@ impl Pool {
             if threads.is_empty() {
                 std::thread::yield_now();
             }
-            for thread in threads {
-                let _ = thread.join();
-            }
+            threads::join(threads);
         }
         self.0.stop_watchdog();
-        self.0.idle.reopen();
+    }
+
+    /// Threads may be made again.
+    pub fn reopen(&self) {
         self.0.surplus.store(false, Release);
+        self.0.idle.reopen();
+    }
+
+    /// What came between the core's reopening and ours found nobody, and is looked for here.
+    pub fn resume(&self) {
+        if self.0.core.is_ready() {
+            self.0.notify();
+        }
     }
 }
 
@@ -242,13 +254,11 @@ impl Shared {
 
     fn spawn(self: &Arc<Shared>, part: Part) -> Result<()> {
         let (number, slot) = self.new_slot();
+        let (shared, its_slot) = (self.clone(), slot.clone());
+        let life = move || worker::run(shared, number, its_slot, part);
         let shared = self.clone();
         let mut threads = self.threads.lock();
-        let _masked = crate::platform::SignalsBlocked::all();
-        let made = std::thread::Builder::new()
-            .name(format!("ts-worker-{number}"))
-            .spawn(move || worker::run(shared, number, slot, part));
-        match made {
+        match self.maker.spawn(Role::Worker(number), life, move || shared.part(&slot)) {
             Ok(thread) => {
                 threads.push(thread);
                 Ok(())
@@ -287,18 +297,8 @@ impl Shared {
     /// ended thread is left to be waited for.
     fn part(&self, slot: &Slot) {
         slot.free.store(true, Release);
-        let own = std::thread::current().id();
-        let ended: Vec<_> = {
-            let mut threads = self.threads.lock();
-            let (ended, others) = std::mem::take(&mut *threads)
-                .into_iter()
-                .partition(|thread| thread.is_finished() && thread.thread().id() != own);
-            *threads = others;
-            ended
-        };
-        for thread in ended {
-            let _ = thread.join();
-        }
+        let ended = threads::take_ended(&mut self.threads.lock());
+        threads::join(ended);
     }
 
     fn anything_in_batches(&self) -> bool {

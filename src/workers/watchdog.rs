@@ -7,7 +7,8 @@
 //! The hand-off: a worker stores its deadline and then loads until when the watchdog sleeps; the
 //! watchdog stores until when it sleeps and then looks at the deadlines once more before it does.
 //! All four are SeqCst, so one of the two sees the other, and a deadline earlier than the sleep
-//! wakes it. The last worker to park does the same with deadlines that are gone, so that the
+//! wakes it. A thread that has found nothing says under the lock that it does not run any more, and
+//! the next one may start while it still tells the host of its end. The last worker to park does the same with deadlines that are gone, so that the
 //! watchdog ends when nothing runs.
 //!
 //! Time in which nobody could run does not count. While anything has a deadline, the watchdog reads
@@ -22,7 +23,8 @@ use crate::config::Key;
 use crate::core::view::RunningTask;
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::{AtomicU64, Ordering::*, fence};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::threads::{self, Role};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -96,7 +98,8 @@ struct Told {
 #[derive(Debug, Default)]
 struct State {
     told: Vec<Told>,
-    thread: Option<JoinHandle<()>>,
+    /// The one that runs, and those that have not been waited for.
+    threads: Vec<JoinHandle<()>>,
     running: bool,
     /// Look again, before the sleep is over.
     look: bool,
@@ -147,7 +150,7 @@ impl Shared {
     /// There is a deadline, in counted time.
     pub fn watch_until(self: &Arc<Shared>, deadline: u64) {
         if deadline < self.watchdog.until.load(SeqCst) {
-            self.poke_watchdog();
+            self.poke_watchdog(self.watchdog.state.lock());
         }
     }
 
@@ -174,8 +177,16 @@ impl Shared {
     /// A running task was told to stop: it is stuck if it has not returned in time.
     pub fn told(self: &Arc<Shared>, task: RunningTask) {
         let next = self.watchdog.now() + self.settings.nanoseconds(Key::StuckGrace);
-        self.watchdog.state.lock().told.push(Told { task, next, stuck: false });
-        self.watch_until(next);
+        let mut state = self.watchdog.state.lock();
+        // Looked at under the lock, which a shutdown takes after the last task has ended: so it
+        // finds the thread that is started for this one, or none is started.
+        if !self.core.is_running(task) {
+            return;
+        }
+        state.told.push(Told { task, next, stuck: false });
+        if next < self.watchdog.until.load(SeqCst) {
+            self.poke_watchdog(state);
+        }
     }
 
     /// Nobody is awake: the watchdog need not be either.
@@ -183,34 +194,32 @@ impl Shared {
         // After the deadlines were cleared, which is no SeqCst store.
         fence(SeqCst);
         if self.watchdog.until.load(SeqCst) != NEVER {
-            self.poke_watchdog();
+            let state = self.watchdog.state.lock();
+            // It may have ended just now; then none is needed.
+            if state.running {
+                self.poke_watchdog(state);
+            }
         }
     }
 
     /// Makes the watchdog look now; starts it if it is not there.
     #[cold]
-    fn poke_watchdog(self: &Arc<Shared>) {
-        let mut state = self.watchdog.state.lock();
+    fn poke_watchdog(self: &Arc<Shared>, mut state: MutexGuard<'_, State>) {
         state.look = true;
         if state.running {
             drop(state);
             self.watchdog.news.notify_one();
             return;
         }
-        if let Some(ended) = state.thread.take() {
-            // It says so as the last thing that it does.
-            let _ = ended.join();
-        }
         let shared = self.clone();
         let begin = clock::precise();
-        let _masked = crate::platform::SignalsBlocked::all();
-        let made = std::thread::Builder::new()
-            .name("ts-watchdog".to_owned())
-            .spawn(move || shared.run_watchdog(begin));
-        match made {
+        match self.maker.spawn(Role::Watchdog, move || shared.run_watchdog(begin), || ()) {
             Ok(thread) => {
                 state.running = true;
-                state.thread = Some(thread);
+                let ended = threads::take_ended(&mut state.threads);
+                state.threads.push(thread);
+                drop(state);
+                threads::join(ended);
             }
             Err(error) => {
                 drop(state);
@@ -221,16 +230,14 @@ impl Shared {
 
     /// Waits until the thread is gone, after the last task has ended.
     pub fn stop_watchdog(&self) {
-        let thread = {
+        let threads = {
             let mut state = self.watchdog.state.lock();
             state.told.clear();
             state.look = true;
-            state.thread.take()
+            std::mem::take(&mut state.threads)
         };
         self.watchdog.news.notify_one();
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
+        threads::join(threads);
     }
 
     fn run_watchdog(self: Arc<Shared>, begin: u64) {

@@ -70,7 +70,6 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
         };
     }
     worker.seat.hand_back(&worker.shared.core);
-    worker.shared.part(&worker.slot);
 }
 
 impl Worker {

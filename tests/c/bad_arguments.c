@@ -151,11 +151,108 @@ static void submitting(void)
     newer.more[63] = 1;
     EXPECT_NO_ID(ts_submit(NULL, &newer.known, dirty()),
                  "options asks for something that this version of the library does not have: "
-                 "a field behind its first 72 bytes is not 0");
+                 "a field behind its first 136 bytes is not 0");
     newer.more[63] = 0;
     newer.known.flags = 64;
     EXPECT_NO_ID(ts_submit(NULL, &newer.known, dirty()),
                  "flags has the unknown bits 0x40; known are 0x3f");
+#endif
+}
+
+static void on_thread(ts_thread_event event, const char *name, void *user_data)
+{
+    (void)event;
+    (void)name;
+    (void)user_data;
+}
+
+static ts_scheduler_options good_scheduler(void)
+{
+    ts_scheduler_options options = TS_SCHEDULER_OPTIONS_INIT;
+    options.on_thread = on_thread;
+    options.drop = drop;
+    return options;
+}
+
+#define EXPECT_NO_SCHEDULER(options, words)                         \
+    do {                                                            \
+        ts_scheduler *made = (ts_scheduler *)&id;                   \
+        EXPECT(ts_scheduler_new_with((options), &made), words);     \
+        CHECK(made == NULL);                                        \
+    } while (0)
+
+#define MAKE_WITH(field, value, words)                              \
+    do {                                                            \
+        ts_scheduler_options its_options = good_scheduler();        \
+        its_options.field = (value);                                \
+        EXPECT_NO_SCHEDULER(&its_options, words);                   \
+    } while (0)
+
+static void making(void)
+{
+    static const char name_words[] = "; allowed is a text of 1 to 11 bytes without a NUL";
+    static const char list_words[] =
+        "; allowed is a list of processors such as 0,2-3, or an empty text";
+    static const char size_words[] = "; allowed is 0, or a whole number from 16384 to 1073741824";
+    struct {
+        ts_scheduler_options known;
+        unsigned char more[64];
+    } newer;
+    char words[200];
+    ts_scheduler *scheduler = NULL;
+    ts_scheduler_options options = good_scheduler();
+
+#define JOINED(text, rest) (strcat(strcpy(words, text), rest))
+    EXPECT(ts_scheduler_new_with(&options, NULL), "out is NULL");
+    EXPECT_NO_SCHEDULER(NULL, "options is NULL");
+    MAKE_WITH(config_yaml, "\xff", "config_yaml is not UTF-8 at byte 0");
+    MAKE_WITH(thread_name, "", JOINED("thread_name is ''", name_words));
+    MAKE_WITH(thread_name, "twelve bytes", JOINED("thread_name is 'twelve bytes'", name_words));
+    MAKE_WITH(thread_name, "a\xff", "thread_name is not UTF-8 at byte 1");
+    MAKE_WITH(thread_name, long_name, "thread_name is longer than 65535 bytes");
+    MAKE_WITH(thread_affinity, "one",
+              JOINED("thread_affinity is 'one': 'one' is no processor's number", list_words));
+    MAKE_WITH(thread_affinity, "3-1",
+              JOINED("thread_affinity is '3-1': 3-1 ends before it begins", list_words));
+    MAKE_WITH(thread_affinity, long_name, "thread_affinity is longer than 65535 bytes");
+    MAKE_WITH(thread_stack_size, 16383, JOINED("thread_stack_size is 16383", size_words));
+    MAKE_WITH(thread_stack_size, (size_t)1 << 30 | 1,
+              JOINED("thread_stack_size is 1073741825", size_words));
+    MAKE_WITH(thread_nice, 20, "thread_nice is 20; allowed is a whole number from -20 to 19");
+    MAKE_WITH(thread_nice, -21, "thread_nice is -21; allowed is a whole number from -20 to 19");
+    MAKE_WITH(reserved, 7, "reserved is 7; it is 0");
+#undef JOINED
+
+    options.thread_affinity = "70000";
+    CHECK(ts_scheduler_new_with(&options, &scheduler) == TS_ERROR_INVALID_ARGUMENT);
+    CHECK(strstr(ts_last_error_message(), "there is no processor 70000; there are 0") != NULL);
+    /* The configuration has its own error, in the options too. */
+    options = good_scheduler();
+    options.config_yaml = "thread_nice: 20";
+    CHECK(ts_scheduler_new_with(&options, &scheduler) == TS_ERROR_CONFIG);
+    CHECK(scheduler == NULL);
+
+#if UINTPTR_MAX == UINT64_MAX
+    MAKE_WITH(size, 0,
+              "the size in options is 0; it is 72 to 4096, and TS_SCHEDULER_OPTIONS_INIT sets it");
+    MAKE_WITH(size, 71,
+              "the size in options is 71; it is 72 to 4096, and TS_SCHEDULER_OPTIONS_INIT sets it");
+    MAKE_WITH(size, 4097,
+              "the size in options is 4097; it is 72 to 4096, "
+              "and TS_SCHEDULER_OPTIONS_INIT sets it");
+    memset(&newer, 0, sizeof newer);
+    newer.known = good_scheduler();
+    newer.known.size = sizeof newer;
+    newer.more[63] = 1;
+    EXPECT_NO_SCHEDULER(&newer.known,
+                        "options asks for something that this version of the library does not "
+                        "have: a field behind its first 136 bytes is not 0");
+    CHECK(drops == 0);
+    newer.more[63] = 0;
+    CHECK(ts_scheduler_new_with(&newer.known, &scheduler) == TS_OK && scheduler != NULL);
+    ts_scheduler_free(scheduler);
+    CHECK(drops == 1);
+    drops = 0;
 #endif
 }
 
@@ -280,6 +377,7 @@ int main(void)
     errno = 77;
     adding();
     submitting();
+    making();
     names_and_kinds();
     information();
     the_rest();

@@ -59,6 +59,11 @@ static void all_preset(ts_scheduler *scheduler)
     int at;
     for (at = 0; at < ROWS; at++)
         IS(scheduler, rows[at].key, rows[at].preset);
+    /* Tested in threads.c. */
+    IS(scheduler, "thread_name", "ts");
+    IS(scheduler, "thread_affinity", "");
+    IS(scheduler, "thread_stack_size", "0");
+    IS(scheduler, "thread_nice", "0");
 }
 
 static void new_with_yaml(void)

@@ -14,6 +14,7 @@
 #endif
 
 #define IN_OPTIONS(field, at) HOLDS(offsetof(ts_task_options, field) == (at))
+#define IN_SCHEDULER(field, at) HOLDS(offsetof(ts_scheduler_options, field) == (at))
 #define IN_STATUS(field, at) HOLDS(offsetof(ts_task_status, field) == (at))
 
 HOLDS(sizeof(ts_task_id) == 16);
@@ -22,6 +23,7 @@ HOLDS(sizeof(ts_kind) == 4);
 HOLDS(sizeof(ts_state) == 4);
 HOLDS(sizeof(ts_poll) == 4);
 HOLDS(sizeof(ts_log_level) == 4);
+HOLDS(sizeof(ts_thread_event) == 4);
 
 #if UINTPTR_MAX == UINT64_MAX
 HOLDS(sizeof(ts_value) == 24);
@@ -55,6 +57,18 @@ HOLDS(sizeof(ts_pump_options) == 32);
 HOLDS(sizeof(ts_claim) == 40);
 HOLDS(sizeof(ts_completion) == 32);
 
+HOLDS(sizeof(ts_scheduler_options) == 72);
+IN_SCHEDULER(size, 0);
+IN_SCHEDULER(config_yaml, 8);
+IN_SCHEDULER(on_thread, 16);
+IN_SCHEDULER(user_data, 24);
+IN_SCHEDULER(drop, 32);
+IN_SCHEDULER(thread_name, 40);
+IN_SCHEDULER(thread_affinity, 48);
+IN_SCHEDULER(thread_stack_size, 56);
+IN_SCHEDULER(thread_nice, 64);
+IN_SCHEDULER(reserved, 68);
+
 HOLDS(sizeof(ts_task_status) == 584);
 IN_STATUS(size, 0);
 IN_STATUS(id, 8);
@@ -74,11 +88,13 @@ IN_STATUS(error, 328);
 HOLDS(TS_OK == 0 && TS_ERROR_PANIC == 22 && TS_ERROR_IN_USE == 23);
 HOLDS(TS_LINEAR == 1 && TS_ASYNC == 2);
 HOLDS(TS_PENDING == 1 && TS_CANCELLED == 6);
+HOLDS(TS_THREAD_STARTED == 1 && TS_THREAD_STOPPING == 2);
 HOLDS(TS_POLL_PENDING == 0 && TS_POLL_READY == 1 && TS_POLL_FAILED == 2);
 HOLDS((TS_TIMEOUT_PROCESSING | TS_BAN_ON_FAILURE | TS_KEEP | TS_WAIT_FOR_ROOM
        | TS_INTERRUPT_BLOCKING | TS_RELEASE_LANE_WHEN_STUCK) == 63);
 
 ts_task_options options_at_file_scope = TS_TASK_OPTIONS_INIT;
+ts_scheduler_options scheduler_at_file_scope = TS_SCHEDULER_OPTIONS_INIT;
 ts_task_status status_at_file_scope = TS_TASK_STATUS_INIT;
 double forever_at_file_scope = TS_FOREVER;
 const char *version = "built with " TS_VERSION;

@@ -1,0 +1,155 @@
+//! Every thread of ours is made here, as the configuration and the host's options say.
+//!
+//! What always holds:
+//!
+//! * a thread takes no signal, and has its name, stack, processors and nice level before it runs
+//!   anything of the host's;
+//! * the host's function is told of its start first of all host code, and of its stopping last, each
+//!   once, on the thread and under no lock of ours;
+//! * whoever joins a thread has waited for that too, so a thread that might be in the host's
+//!   function is joined under no lock; one that [`JoinHandle::is_finished`] is not in it any more.
+//!
+//! What a thread inherits (processors, nice level) comes from the thread that makes it. That may be
+//! one of ours, which is bound already: so each remembers what it was before, and passes that on.
+
+use crate::config::{Key, Settings};
+use crate::host::{ThreadEvent, ThreadHook};
+use crate::log::{self, LogLevel};
+use crate::platform::{self, Affinity, SignalsBlocked};
+use crate::processors::Processors;
+use crate::sync::Mutex;
+use std::cell::Cell;
+use std::ffi::CString;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Bytes of stack that a thread needs for itself, beside what the host asked for: some 12 KiB where
+/// nothing is optimised.
+const OWN_STACK: usize = 32 * 1024;
+
+/// What a thread is for.
+#[derive(Clone, Copy, Debug)]
+pub enum Role {
+    /// Runs linear tasks.
+    Worker(usize),
+    /// Runs async tasks.
+    Loop(usize),
+    /// Looks after time-outs.
+    Watchdog,
+}
+
+/// Makes the threads of a scheduler; see the module.
+#[derive(Debug)]
+pub struct Threads {
+    settings: Arc<Settings>,
+    /// None when the scheduler is no more.
+    hook: Mutex<Option<Arc<ThreadHook>>>,
+}
+
+/// What a thread was given by the one that made it, where ours have changed that.
+#[derive(Clone, Copy, Default)]
+struct Inherited {
+    affinity: Option<Affinity>,
+    nice: Option<i32>,
+}
+
+thread_local! {
+    /// What this thread, if it is one of ours, was before it was configured.
+    static INHERITED: Cell<Inherited> = const { Cell::new(Inherited { affinity: None, nice: None }) };
+}
+
+impl Threads {
+    /// Threads that this configuration, and this function of the host's, are for.
+    pub fn new(settings: Arc<Settings>, hook: ThreadHook) -> Threads {
+        Threads { settings, hook: Mutex::new(Some(Arc::new(hook))) }
+    }
+
+    /// The last thread is gone: the host's data is dropped, here.
+    pub fn retire(&self) {
+        let hook = self.hook.lock().take();
+        drop(hook);
+    }
+
+    /// Starts a thread that runs `life`, and then `after`, in which nothing of the host's runs.
+    pub fn spawn(
+        self: &Arc<Threads>,
+        role: Role,
+        life: impl FnOnce() + Send + 'static,
+        after: impl FnOnce() + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        let threads = self.clone();
+        let name = self.name(role);
+        let hook = self.hook.lock().clone();
+        let inherited = INHERITED.get();
+        let stack = match self.settings.count(Key::ThreadStackSize) {
+            0 => platform::usual_stack(),
+            size => platform::whole_pages(size + OWN_STACK),
+        };
+        let _masked = SignalsBlocked::all();
+        std::thread::Builder::new().name(name.clone()).stack_size(stack).spawn(move || {
+            let troubles = threads.configure(inherited);
+            let c_name = CString::new(&*name).unwrap_or_default();
+            let tell = |event| hook.iter().for_each(|hook| hook.call(event, &c_name));
+            tell(ThreadEvent::Started);
+            for (what, error) in troubles {
+                log::line(LogLevel::Warning, || format!("{name} runs without {what}: {error}"));
+            }
+            life();
+            tell(ThreadEvent::Stopping);
+            after();
+        })
+    }
+
+    fn name(&self, role: Role) -> String {
+        let name = self.settings.text(Key::ThreadName);
+        match role {
+            Role::Worker(number) => format!("{name}-worker-{number}"),
+            Role::Loop(number) => format!("{name}-loop-{number}"),
+            Role::Watchdog => format!("{name}-watchdog"),
+        }
+    }
+
+    /// Gives this new thread what it is to have; says what it could not get.
+    fn configure(&self, from: Inherited) -> Vec<(&'static str, io::Error)> {
+        let mut troubles = Vec::new();
+        let wanted = self.settings.text(Key::ThreadAffinity);
+        let wanted = Processors::parse(&wanted).unwrap_or_default();
+        let wanted = (!wanted.is_empty()).then(|| platform::affinity_of(&wanted));
+        let mut own = from;
+        if wanted.is_some() && own.affinity.is_none() {
+            own.affinity = platform::affinity().ok();
+        }
+        if let Some(set) = wanted.or(from.affinity)
+            && let Err(error) = platform::set_affinity(&set)
+        {
+            troubles.push(("its thread_affinity", error));
+        }
+        let wanted = Some(self.settings.level(Key::ThreadNice)).filter(|level| *level != 0);
+        if wanted.is_some() && own.nice.is_none() {
+            own.nice = Some(platform::nice());
+        }
+        if let Some(level) = wanted.or(from.nice)
+            && let Err(error) = platform::set_nice(level)
+        {
+            troubles.push(("its thread_nice", error));
+        }
+        INHERITED.set(own);
+        troubles
+    }
+}
+
+/// Takes those out of the list that have ended, to be joined without a lock: they are in no host
+/// code any more.
+pub fn take_ended(threads: &mut Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
+    let (ended, others) = std::mem::take(threads).into_iter().partition(JoinHandle::is_finished);
+    *threads = others;
+    ended
+}
+
+/// Waits until these are gone.
+pub fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
