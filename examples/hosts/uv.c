@@ -284,6 +284,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static void start(void)
 {
     int fd;
+    /* More records than tasks that can end between an end and the look at its status. */
     must(ts_scheduler_new("line_task_max: 4\nmaximum_queue_line: 64\nmaximum_task_info_storage: 256",
                           &app.scheduler), "scheduler");
     must(ts_completions_new(app.scheduler, &app.completions), "completions");
