@@ -1,7 +1,7 @@
 //! `examples/hosts/server.c`: HTTP on epoll, loaded by wrk and by clients that look at each promise.
 
-use crate::host;
 use crate::support::{Ended, Running, need, output, root, scratch, start, start_command};
+use crate::{build_host, host};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,6 +63,11 @@ fn scenario(name: &str) -> Option<String> {
 fn tools(tool: &str) -> Option<PathBuf> {
     let program = host("server", &[])?;
     need(tool).then_some(program)
+}
+
+#[test]
+fn it_compiles() {
+    build_host("server", &[]);
 }
 
 #[test]
