@@ -138,10 +138,10 @@ pub(crate) struct Holding {
     pub lane: u32,
 }
 
-/// Says what this thread runs and has to end from now on.
+/// Says what this thread runs and has to end from now on; what that was before.
 #[inline]
-pub(crate) fn hold(holding: Holding) {
-    let _ = HOLDING.try_with(|held| held.set(holding));
+pub(crate) fn hold(holding: Holding) -> Holding {
+    HOLDING.try_with(|held| held.replace(holding)).unwrap_or(holding)
 }
 
 /// While it lives, the thread is ending this cancelled task.

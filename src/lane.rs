@@ -3,7 +3,7 @@
 
 use crate::core::handles::Wishes;
 use crate::core::inlet::Item;
-use crate::core::outlet::{CLAIMS, WORKERS};
+use crate::core::outlet::WORKERS;
 use crate::kinds::Kind;
 use crate::loops::Start;
 use crate::scheduler::shared::Shared;
@@ -51,10 +51,6 @@ impl Lane {
             return invalid("width and capacity are at most 2147483648");
         }
         let outlet = if linear { outlet } else { None };
-        let wide = !linear || outlet.unwrap_or_else(|| shared.core.default_outlet()) == CLAIMS;
-        if options.width > 1 && !wide {
-            return invalid("only async tasks and those that are run by claims run side by side");
-        }
         let (width, capacity) = (options.width as u32, options.capacity as u32);
         let wishes = Wishes { kind: options.kind, outlet, width, capacity };
         let (index, hash) = shared.core.open_lane(options.name, &wishes)?;

@@ -6,7 +6,8 @@
 //! lets go; who waits looks under the lock and lets go of it only by sleeping. So no news falls
 //! between the look and the sleep.
 //!
-//! No other lock of ours is taken under this one.
+//! Under its lock no other is taken, but an inlet's by who looks whether the first may be taken; and
+//! nobody who holds an inlet's takes this one.
 
 use crate::Result;
 use crate::clock;
@@ -15,12 +16,17 @@ use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::{Error, ErrorCode};
 use std::collections::VecDeque;
+use std::fmt;
 use std::os::fd::RawFd;
 
+/// Whether the first thing there is may be taken now.
+pub type Gate<T> = Box<dyn Fn(&T) -> bool + Send + Sync>;
+
 /// See the module.
-#[derive(Debug)]
 pub struct Mailbox<T> {
     inner: Mutex<Inner<T>>,
+    /// None: it always may. It takes no lock.
+    gate: Option<Gate<T>>,
     news: Condvar,
     /// How much is in it: a hint for who looks without the lock.
     len: AtomicUsize,
@@ -29,7 +35,7 @@ pub struct Mailbox<T> {
 #[derive(Debug)]
 struct Inner<T> {
     items: VecDeque<T>,
-    /// What is there may not be taken for now.
+    /// The gate does not let the first one out for now.
     held: bool,
     /// Nothing comes any more.
     closed: bool,
@@ -65,15 +71,30 @@ impl<T> Inner<T> {
     }
 }
 
+impl<T> fmt::Debug for Mailbox<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
 impl<T> Mailbox<T> {
     /// An empty one.
     pub fn new() -> Mailbox<T> {
         let inner =
             Inner { items: VecDeque::new(), held: false, closed: false, alarm: None, signal: None };
-        Mailbox { inner: Mutex::new(inner), news: Condvar::new(), len: AtomicUsize::new(0) }
+        let (inner, news, len) = (Mutex::new(inner), Condvar::new(), AtomicUsize::new(0));
+        Mailbox { inner, gate: None, news, len }
+    }
+
+    /// An empty one, with a gate: when it may open, [`Mailbox::let_go`] is to be called.
+    pub fn with_gate(gate: Gate<T>) -> Mailbox<T> {
+        Mailbox { gate: Some(gate), ..Mailbox::new() }
     }
 
     fn changed(&self, inner: &mut MutexGuard<'_, Inner<T>>) {
+        if let Some(gate) = &self.gate {
+            inner.held = inner.items.front().is_some_and(|first| !gate(first));
+        }
         self.len.store(inner.items.len(), SeqCst);
         inner.show();
         if inner.has_some() || inner.closed {
@@ -95,11 +116,10 @@ impl<T> Mailbox<T> {
         inner.items.len() == 1
     }
 
-    /// Puts something before all else, whether that may be taken or not.
+    /// Puts something before all else.
     pub fn push_first(&self, item: T) {
         let mut inner = self.inner.lock();
         inner.items.push_front(item);
-        inner.held = false;
         self.changed(&mut inner);
     }
 
@@ -110,12 +130,10 @@ impl<T> Mailbox<T> {
         inner.items.try_reserve(more).map_err(|_| ErrorCode::OutOfMemory.into())
     }
 
-    /// Takes the first, if `may` it be taken; if not, the rest is held until [`Mailbox::let_go`].
+    /// Takes the first, if `may` it be taken.
     pub fn pop_if(&self, may: impl FnOnce(&T) -> bool) -> Option<T> {
         let mut inner = self.inner.lock();
-        let first = inner.items.front()?;
-        inner.held = !may(first);
-        let item = if inner.held { None } else { inner.items.pop_front() };
+        let item = if may(inner.items.front()?) { inner.items.pop_front() } else { None };
         self.changed(&mut inner);
         item
     }
@@ -150,10 +168,9 @@ impl<T> Mailbox<T> {
         self.changed(&mut inner);
     }
 
-    /// What is there may be taken, or may be looked at again.
+    /// What the gate looks at has changed.
     pub fn let_go(&self) {
         let mut inner = self.inner.lock();
-        inner.held = false;
         self.changed(&mut inner);
     }
 

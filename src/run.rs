@@ -43,7 +43,8 @@ impl Bench<'_> {
         watch: impl FnOnce(&Timed, RunningTask, u64),
     ) -> Snapshot {
         let core = self.core;
-        host::hold(Holding { core: core.address(), index: claim.index, lane });
+        // A pump may be run inside a task of another.
+        let outer = host::hold(Holding { core: core.address(), index: claim.index, lane });
         let token = Token::new(core, claim.index);
         let limit = limit(core, self.settings, &claim);
         if let Some(limit) = limit {
@@ -57,7 +58,7 @@ impl Bench<'_> {
             self.timed.clear();
         }
         let last = core.end(claim, code, seat);
-        host::hold(Holding { core: 0, index: 0, lane: 0 });
+        host::hold(outer);
         last
     }
 }

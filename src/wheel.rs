@@ -98,6 +98,31 @@ impl Wheel {
         })
     }
 
+    /// When the timer expires that is the next to do so, if there is any.
+    pub fn earliest(&self) -> Option<u64> {
+        (0..LEVELS).find_map(|level| {
+            let here = (self.now >> (SLOT_BITS * level as u32)) as usize % SLOTS;
+            let ahead = self.used[level].rotate_right(here as u32);
+            if ahead == 0 {
+                return None;
+            }
+            // All of this slot expire before any in another one.
+            let slot = (here + ahead.trailing_zeros() as usize) % SLOTS;
+            let mut number = self.slots[level * SLOTS + slot];
+            let mut earliest = u64::MAX;
+            while number != NIL {
+                earliest = earliest.min(self.timers[number as usize].tick);
+                number = self.timers[number as usize].next;
+            }
+            Some(earliest << TICK_BITS)
+        })
+    }
+
+    /// When a timer expires.
+    pub fn due(&self, number: u32) -> u64 {
+        self.timers[number as usize].tick << TICK_BITS
+    }
+
     /// Lets time go on to `now` (nanoseconds); the keys of what expired go to `expired`.
     pub fn advance(&mut self, now: u64, mut expired: impl FnMut(u32)) {
         let to = now >> TICK_BITS;

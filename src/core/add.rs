@@ -383,8 +383,12 @@ impl Core {
             0 => (general, "maximum_queue_async"),
             own => (own, "the capacity of its lane"),
         };
-        let pending = if lane.has_places() { lane.waiting() } else { lane.counted() };
-        let starts = lane.has_places() && lane.running() < self.width_of(lane);
+        // An async one that has a place is as good as started.
+        let (pending, starts) = match (is_async, lane.has_places()) {
+            (true, _) => (lane.waiting(), lane.running() < self.width_of(lane)),
+            (false, true) => (lane.alive(), false),
+            (false, false) => (lane.counted(), false),
+        };
         if limit == 0 || starts || pending < limit {
             return Ok(());
         }

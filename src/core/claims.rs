@@ -64,16 +64,22 @@ impl Core {
         is: impl Fn(u32, u32, u64) -> bool,
     ) -> Result<(u32, u64, &Record, u32)> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
-        let word = record.word.load();
-        if !word.is_held(generation) {
-            return Err(no_such(id));
-        }
-        if word.is_final() || word.has_returned() {
-            return Err(ErrorCode::AlreadyFinished.into());
-        }
+        let check = || {
+            let word = record.word.load();
+            if !word.is_held(generation) {
+                return Err(no_such(id));
+            }
+            if word.is_final() || word.has_returned() {
+                return Err(ErrorCode::AlreadyFinished.into());
+            }
+            Ok(word)
+        };
+        let word = check()?;
         let slot = record.slot();
         let out = word.state() == Some(State::Running) || word.is_handed();
         if !word.has(word::CLAIMS) || !out || !is(slot, index, generation) {
+            // It may just have been given back.
+            check()?;
             let text = format!("the task {id} was not handed out as a claim");
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
@@ -104,20 +110,9 @@ impl Core {
             false => self.end_returned(claim.index, claim.word, code, seat),
         };
         if last.is_stuck() {
-            self.stuck_claims.fetch_sub(1, SeqCst);
+            self.uncount_stuck_claim();
         }
         claim.lane != NIL && !last.is_released()
-    }
-
-    /// How many of the claims that are out are stuck.
-    pub fn stuck_claims(&self) -> usize {
-        self.stuck_claims.load(SeqCst)
-    }
-
-    pub(super) fn count_stuck_claim(&self) {
-        self.stuck_claims.fetch_add(1, SeqCst);
-        // Another one may be out in its place.
-        self.claims_outlet().mailbox.let_go();
     }
 
     /// What the next entry of the claims' outlet is: a lane or a task to be started, if `may` it,

@@ -12,7 +12,8 @@
 //! So who has waited for a task may free what it used, and sees what its end evicted gone.
 
 use super::Core;
-use super::record::Record;
+use super::outlet::WORKERS;
+use super::record::{Outcome, Record};
 use super::seat::Seat;
 use super::slab::NIL;
 use super::take::Claim;
@@ -82,11 +83,7 @@ impl Core {
         let state = word.cause().map_or(state, |cause| cause.state());
         self.log_end(index, word, state, code);
         if state != State::Completed {
-            let result = {
-                let _room = self.rooms.lock(index);
-                record.see_extra(|extra| extra.result.take())
-            };
-            drop(result);
+            drop(self.take_result(index));
         }
         drop(record.take_user_data());
         if state == State::Failed {
@@ -142,11 +139,14 @@ impl Core {
             self.visitor().left(true);
             self.bound.made_room();
         }
-        match (lane, word.has(word::HOSTED)) {
-            (NIL, true) if word.has(word::CLAIMS) => {}
-            (NIL, true) => self.count_dead_out(record.link.load(Relaxed)),
-            (NIL, false) if word.has(word::ASYNC) => {}
+        let outlet = self.outlet_of(record, word);
+        match lane {
+            NIL if word.has(word::HOSTED) => self.count_dead_out(outlet),
+            NIL if word.has(word::ASYNC) => {}
             _ => self.count_dead(record),
+        }
+        if outlet != WORKERS {
+            self.purge(outlet);
         }
         if word.has(word::CLAIMS) {
             return self.put_stopped(index);
@@ -167,6 +167,7 @@ impl Core {
         let state = word.cause().map_or(State::Cancelled, |cause| cause.state());
         self.log_end(index, word, state, 0);
         let ending = Ending::enter(Holding { core: self.address(), index, lane: NIL });
+        drop(self.take_result(index));
         drop(record.take_user_data());
         for evicted in self.history.enter(&self.records, &self.lanes, index).each() {
             self.free_evicted(evicted, &mut seat);
@@ -193,11 +194,15 @@ impl Core {
             if word.has(word::ASYNC | word::HOSTED) && !word.is_linked() {
                 return;
             }
+            let mut dead = Vec::new();
             if its.count_dead() {
-                let dead = its.take_dead(&self.records);
-                drop(_door);
-                self.unlink_all(dead);
+                dead = its.take_dead(&self.records);
             }
+            if its.has_places() {
+                self.settle_if_empty(its, &mut dead);
+            }
+            drop(_door);
+            self.unlink_all(dead);
             return;
         }
         let inlet = &self.inlets[record.link.load(Relaxed) as usize];
@@ -226,6 +231,12 @@ impl Core {
                 self.bury(index, &mut seat);
             }
         }
+    }
+
+    /// The result of a task that has not ended, if it has one.
+    fn take_result(&self, index: u32) -> Option<Outcome> {
+        let _room = self.rooms.lock(index);
+        self.records.at(index).see_extra(|extra| extra.result.take()).flatten()
     }
 
     fn note_failure(&self, index: u32, word: Snapshot, code: i32) {

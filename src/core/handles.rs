@@ -6,7 +6,7 @@
 //! own limits hold again, and who runs the lane is chosen anew as soon as it is empty.
 
 use super::Core;
-use super::outlet::WORKERS;
+use super::outlet::{CLAIMS, WORKERS};
 use crate::kinds::Kind;
 use crate::{Error, ErrorCode, Result};
 
@@ -42,6 +42,12 @@ impl Core {
         if wishes.outlet.is_some() || free {
             self.check_outlet(outlet)?;
         }
+        if wishes.width > 1 && wishes.kind == Kind::Linear && outlet != CLAIMS {
+            return Err(Error::new(
+                ErrorCode::InvalidArgument,
+                "only async tasks and those that are run by claims run side by side",
+            ));
+        }
         if free {
             its.set_outlet(outlet);
             its.set_width(wishes.width);
@@ -72,14 +78,19 @@ impl Core {
     /// on their way.
     pub fn close_lane(&self, lane: u32) -> usize {
         let its = self.lanes.at(lane);
-        let _door = self.inlets[its.inlet()].lock();
-        its.set_handles(its.handles() - 1);
-        if its.handles() > 0 {
-            return 0;
-        }
-        its.set_width(0);
-        its.set_capacity(0);
-        if its.has_places() { self.free_places(its) } else { 0 }
+        let places = {
+            let _door = self.inlets[its.inlet()].lock();
+            its.set_handles(its.handles() - 1);
+            if its.handles() > 0 {
+                return 0;
+            }
+            its.set_width(0);
+            its.set_capacity(0);
+            if its.has_places() { self.free_places(its) } else { 0 }
+        };
+        // Who waits for room may have waited because of the capacity.
+        self.bound.made_room();
+        places
     }
 
     /// Who runs a lane of which a handle is open.

@@ -206,13 +206,12 @@ impl Lane {
 
     /// Of a lane with places: how many wait for one, dead ones not counted. Under the inlet's lock.
     pub fn waiting(&self) -> usize {
-        let alive = self.len.load(Relaxed).saturating_sub(self.dead.load(Relaxed));
-        (alive as usize).saturating_sub(self.coming())
+        self.alive().saturating_sub(self.coming())
     }
 
-    /// Of a lane with places: how many hang here, dead ones counted. Under the inlet's lock.
-    pub fn hanging(&self) -> usize {
-        self.len.load(Relaxed) as usize
+    /// Of a lane with places: how many hang here and are not dead. Under the inlet's lock.
+    pub fn alive(&self) -> usize {
+        self.len.load(Relaxed).saturating_sub(self.dead.load(Relaxed)) as usize
     }
 
     /// Of a lane with places: takes the first of those that wait. Under the inlet's lock.

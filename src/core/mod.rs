@@ -70,8 +70,6 @@ pub struct Core {
     seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
     outlets: CachePadded<Outlets>,
-    /// Stuck tasks there are that are run by claims.
-    stuck_claims: AtomicUsize,
     /// Limits of async lanes.
     async_width: AtomicUsize,
     async_pending: AtomicUsize,
@@ -100,7 +98,6 @@ impl Core {
             seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
             outlets: CachePadded::new(Outlets::new()),
-            stuck_claims: AtomicUsize::new(0),
             async_width: AtomicUsize::new(1),
             async_pending: AtomicUsize::new(0),
             closed: AtomicBool::new(false),

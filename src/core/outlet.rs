@@ -55,10 +55,10 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    fn new(number: u32, bell: Option<Bell>) -> Arc<Outlet> {
+    fn new(number: u32, bell: Option<Bell>, mailbox: Mailbox<Ready>) -> Arc<Outlet> {
         Arc::new(Outlet {
             number,
-            mailbox: Mailbox::new(),
+            mailbox,
             dead: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             owner: AtomicU32::new(0),
@@ -84,10 +84,58 @@ impl Outlet {
     }
 }
 
+/// How many claims are out, and how many may be.
+#[derive(Debug)]
+pub struct ClaimLimit {
+    out: AtomicUsize,
+    most: AtomicUsize,
+    /// Stuck ones, of which so many may be replaced.
+    stuck: AtomicUsize,
+    replaced: AtomicUsize,
+}
+
+impl ClaimLimit {
+    fn new() -> ClaimLimit {
+        let (out, most) = (AtomicUsize::new(0), AtomicUsize::new(1));
+        ClaimLimit { out, most, stuck: AtomicUsize::new(0), replaced: AtomicUsize::new(0) }
+    }
+
+    fn most(&self) -> usize {
+        let stuck = self.stuck.load(SeqCst);
+        let replaced = if stuck == 0 { 0 } else { stuck.min(self.replaced.load(SeqCst)) };
+        self.most.load(SeqCst) + replaced
+    }
+
+    /// Whether one more may be out.
+    pub fn has_room(&self) -> bool {
+        self.out.load(SeqCst) < self.most()
+    }
+
+    /// Whether more are out than may be: the limit was lowered, or a stuck one came back.
+    pub fn is_exceeded(&self) -> bool {
+        self.out.load(SeqCst) > self.most()
+    }
+
+    /// The right to have one more out, if that may be.
+    pub fn reserve(&self) -> bool {
+        let most = self.most();
+        let mut out = self.out.load(SeqCst);
+        while out < most {
+            match self.out.compare_exchange_weak(out, out + 1, SeqCst, SeqCst) {
+                Ok(_) => return true,
+                Err(now) => out = now,
+            }
+        }
+        false
+    }
+}
+
 /// The outlets of a core.
 #[derive(Debug)]
 pub struct Outlets {
     claims: Arc<Outlet>,
+    /// The gate of that one.
+    limit: Arc<ClaimLimit>,
     pumps: Mutex<HashMap<u32, Arc<Outlet>>>,
     /// The number of the next pump.
     next: AtomicU32,
@@ -100,8 +148,15 @@ pub struct Outlets {
 impl Outlets {
     /// With the one for claims.
     pub fn new() -> Outlets {
+        let limit = Arc::new(ClaimLimit::new());
+        let gate = limit.clone();
+        let mailbox = Mailbox::with_gate(Box::new(move |ready| match ready {
+            Ready::Stopped(_) => true,
+            Ready::Item(_) => gate.has_room(),
+        }));
         Outlets {
-            claims: Outlet::new(CLAIMS, None),
+            claims: Outlet::new(CLAIMS, None, mailbox),
+            limit,
             pumps: Mutex::new(HashMap::new()),
             next: AtomicU32::new(CLAIMS + 1),
             default: AtomicU32::new(WORKERS),
@@ -156,6 +211,39 @@ impl Core {
         number > CLAIMS && self.outlets.find(number).map(owner) == Some(host::thread_number())
     }
 
+    /// How many claims are out.
+    pub fn claim_limit(&self) -> &ClaimLimit {
+        &self.outlets.limit
+    }
+
+    /// Changes how many claims may be out, and how many stuck ones are replaced.
+    pub fn set_claim_limit(&self, most: usize, replaced: usize) {
+        self.outlets.limit.most.store(most, SeqCst);
+        self.outlets.limit.replaced.store(replaced, SeqCst);
+        self.outlets.claims.mailbox.let_go();
+    }
+
+    /// Gives the right up to have one out.
+    pub fn unreserve_claim(&self) {
+        let limit = &self.outlets.limit;
+        let before = limit.out.fetch_sub(1, SeqCst);
+        if before >= limit.most() {
+            self.outlets.claims.mailbox.let_go();
+        }
+    }
+
+    /// A claim that is out was found to be stuck: another one may be out in its place.
+    pub(super) fn count_stuck_claim(&self) {
+        self.outlets.limit.stuck.fetch_add(1, SeqCst);
+        self.outlets.claims.mailbox.let_go();
+    }
+
+    /// It was given back after all.
+    pub(super) fn uncount_stuck_claim(&self) {
+        self.outlets.limit.stuck.fetch_sub(1, SeqCst);
+        self.outlets.claims.mailbox.let_go();
+    }
+
     /// Makes an outlet for a pump; the bell is rung, with no lock held, when something has come into
     /// an empty one.
     pub fn new_outlet(&self, bell: Option<Bell>) -> Result<Arc<Outlet>> {
@@ -166,7 +254,7 @@ impl Core {
             Bell::refuse(bell);
             return Err(ErrorCode::OutOfMemory.into());
         }
-        let outlet = Outlet::new(number, bell);
+        let outlet = Outlet::new(number, bell, Mailbox::new());
         pumps.insert(number, outlet.clone());
         Ok(outlet)
     }
@@ -182,11 +270,11 @@ impl Core {
         self.outlets.used.store(true, SeqCst);
     }
 
-    /// Its pump is no more: refuses what comes and cancels what is pending.
+    /// Its pump is no more: refuses what comes and cancels what is pending. Where it was to run what
+    /// nobody else does, that is refused too, until somebody else is.
     pub fn close_outlet(self: &Arc<Self>, outlet: &Outlet) {
         outlet.closed.store(true, SeqCst);
         self.outlets.pumps.lock().remove(&outlet.number);
-        let _ = self.outlets.default.compare_exchange(outlet.number, WORKERS, SeqCst, Relaxed);
         // Whoever found it before has come in when each lock was taken once.
         self.inlets.iter().for_each(|inlet| drop(inlet.lock()));
         for (index, record) in self.each_record() {
@@ -219,10 +307,10 @@ impl Core {
     }
 
     /// Puts something into an outlet. Not under a lock of ours: its owner may be told.
-    pub fn put_out(&self, number: u32, item: Item) {
+    pub fn put_out(self: &Arc<Self>, number: u32, item: Item) {
         match self.outlets.find(number) {
             Some(outlet) => outlet.put(item),
-            // The pump was freed meanwhile: what is left are dead tasks.
+            // The pump was freed meanwhile, and what it would have run is cancelled.
             None => self.discard(item),
         }
     }
@@ -232,8 +320,31 @@ impl Core {
         self.outlets.claims.mailbox.push_first(Ready::Stopped(index));
     }
 
-    /// A pump's task without a name was cancelled: it lies there until it is taken, or until too
-    /// many do.
+    /// A task was cancelled before it started: what lies in front and is dead now is taken out, so
+    /// that nobody wakes for it.
+    pub(super) fn purge(self: &Arc<Self>, number: u32) {
+        let Some(outlet) = self.outlets.find(number) else { return };
+        while let Some(Ready::Item(item)) = outlet.mailbox.pop_if(|ready| self.is_hollow(ready)) {
+            self.discard(item);
+        }
+    }
+
+    /// Whether nothing alive is behind an entry. Under the outlet's lock, and takes an inlet's.
+    fn is_hollow(&self, ready: &Ready) -> bool {
+        match ready {
+            Ready::Stopped(_) => false,
+            Ready::Item(item) => match item.split() {
+                Err(task) => !self.records.at(task).word.load().is_startable(),
+                Ok(lane) => {
+                    let its = self.lanes.at(lane);
+                    let _door = self.inlets[its.inlet()].lock();
+                    its.alive() < its.coming()
+                }
+            },
+        }
+    }
+
+    /// A task without a name was cancelled: it lies there until it is taken, or until too many do.
     pub(super) fn count_dead_out(&self, number: u32) {
         let Some(outlet) = self.outlets.find(number) else { return };
         let dead = outlet.dead.fetch_add(1, SeqCst) + 1;
@@ -255,23 +366,26 @@ impl Core {
         self.unlink_all(found);
     }
 
-    /// Takes an entry away of which nothing is left but dead tasks.
-    fn discard(&self, item: Item) {
-        let mut seat = self.visitor();
-        let started = match item.split() {
-            Ok(lane) => self.take_place(lane, &mut seat),
-            Err(task) => self.start(task, &mut seat),
-        };
-        debug_assert!(started.is_none(), "a task was alive in an outlet that nobody takes from");
+    /// Takes an entry away that nobody will run: its place is free, and a task without a name, if it
+    /// is still alive, is cancelled. Those of a lane are left to who closes the outlet.
+    fn discard(self: &Arc<Self>, item: Item) {
+        match item.split() {
+            Ok(lane) => self.drop_place(lane),
+            Err(task) => {
+                let word = self.records.at(task).word.load();
+                self.cancel_if_still(task, word);
+                self.unlink(task, &mut self.visitor());
+            }
+        }
     }
 
     /// Takes everything away that lies in an outlet, when only dead tasks are left.
-    fn clear_outlet(&self, outlet: &Outlet) {
+    fn clear_outlet(self: &Arc<Self>, outlet: &Outlet) {
         self.discard_all(&mut outlet.mailbox.take(usize::MAX).into());
     }
 
     /// Takes entries away of which nothing is left but dead tasks.
-    pub fn discard_all(&self, entries: &mut VecDeque<Ready>) {
+    pub fn discard_all(self: &Arc<Self>, entries: &mut VecDeque<Ready>) {
         for ready in entries.drain(..) {
             if let Ready::Item(item) = ready {
                 self.discard(item);
@@ -280,7 +394,7 @@ impl Core {
     }
 
     /// Takes everything away that lies in any outlet, when only dead tasks are left.
-    pub fn clear_outlets(&self) {
+    pub fn clear_outlets(self: &Arc<Self>) {
         let pumps: Vec<_> = self.outlets.pumps.lock().values().cloned().collect();
         self.clear_outlet(&self.outlets.claims);
         pumps.iter().for_each(|outlet| self.clear_outlet(outlet));

@@ -20,6 +20,7 @@ use crate::host::PollFn;
 use crate::kinds::Kind;
 use crate::sync::atomic::Ordering::*;
 use std::ffi::c_void;
+use std::sync::Arc;
 
 /// Limits of async lanes.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +62,7 @@ impl Core {
     /// Sends places on their way to tasks that wait for them, as many as are free: how many. Under
     /// the inlet's lock.
     pub(super) fn free_places(&self, lane: &Lane) -> usize {
-        let more = lane.hanging().saturating_sub(lane.coming());
-        let free = self.width_of(lane).saturating_sub(lane.running()).min(more);
+        let free = self.width_of(lane).saturating_sub(lane.running()).min(lane.waiting());
         lane.set_running(lane.running() + free);
         lane.set_coming(lane.coming() + free);
         free
@@ -75,19 +75,50 @@ impl Core {
             return false;
         }
         let its = self.lanes.at(lane);
-        let _door = self.inlets[its.inlet()].lock();
-        let next = its.hanging() > 0 && its.running() <= self.width_of(its);
-        if next {
-            its.set_coming(its.coming() + 1);
-        } else {
-            its.set_running(its.running() - 1);
-            its.rest_if_empty();
-        }
+        let mut dead = Vec::new();
+        let next = {
+            let _door = self.inlets[its.inlet()].lock();
+            let next = its.waiting() > 0 && its.running() <= self.width_of(its);
+            if next {
+                its.set_coming(its.coming() + 1);
+            } else {
+                self.free_place(its, &mut dead);
+            }
+            next
+        };
+        self.unlink_all(dead);
         next
     }
 
+    /// A place of a lane is on its way to nobody: it is free.
+    pub(super) fn drop_place(&self, lane: u32) {
+        let its = self.lanes.at(lane);
+        let mut dead = Vec::new();
+        {
+            let _door = self.inlets[its.inlet()].lock();
+            its.set_coming(its.coming() - 1);
+            self.free_place(its, &mut dead);
+        }
+        self.unlink_all(dead);
+    }
+
+    /// Under the inlet's lock; the dead are to be unlinked after it.
+    fn free_place(&self, its: &Lane, dead: &mut Vec<u32>) {
+        its.set_running(its.running() - 1);
+        self.settle_if_empty(its, dead);
+    }
+
+    /// A lane in which nothing is alive comes to rest; the dead that hang in it are to be unlinked
+    /// by the caller, after the inlet's lock, under which this is.
+    pub(super) fn settle_if_empty(&self, its: &Lane, dead: &mut Vec<u32>) {
+        if its.running() == 0 && its.alive() == 0 {
+            dead.append(&mut its.take_dead(&self.records));
+            its.rest_if_empty();
+        }
+    }
+
     /// A task that had a place of this lane has ended, or lost it: its outlet hears of the next one.
-    pub fn send_place_on(&self, lane: u32) {
+    pub fn send_place_on(self: &Arc<Self>, lane: u32) {
         if self.pass_place_on(lane) {
             self.put_out(self.lanes.at(lane).outlet(), Item::lane(lane));
         }
@@ -106,12 +137,12 @@ impl Core {
 
     fn next_in(&self, lane: u32, coming: bool, seat: &mut impl Seat) -> Option<Claim> {
         let its = self.lanes.at(lane);
-        let mut garbage = Vec::new();
+        let mut dead = Vec::new();
         let claim = {
             let _door = self.inlets[its.inlet()].lock();
-            self.next_under(its, coming, &mut garbage)
+            self.next_under(its, coming, &mut dead)
         };
-        self.started_next(&claim, garbage, seat);
+        self.started_next(&claim, dead, seat);
         claim
     }
 
@@ -125,12 +156,12 @@ impl Core {
         seat: &mut HostSeat,
     ) -> std::result::Result<Claim, Option<u32>> {
         let its = self.lanes.at(lane);
-        let mut garbage = Vec::new();
+        let mut dead = Vec::new();
         let mut left_over = Some(slot);
         let claim = {
             let inlet = &self.inlets[its.inlet()];
             let mut door = inlet.lock();
-            let claim = self.next_under(its, false, &mut garbage);
+            let claim = self.next_under(its, false, &mut dead);
             if claim.is_none() && !door.slots.is_full() {
                 door.slots.push(slot);
                 left_over = None;
@@ -138,50 +169,48 @@ impl Core {
             seat.settle(inlet, &mut door);
             claim
         };
-        self.started_next(&claim, garbage, seat);
+        self.started_next(&claim, dead, seat);
         claim.ok_or(left_over)
     }
 
     /// Under the inlet's lock.
-    fn next_under(&self, its: &Lane, coming: bool, garbage: &mut Vec<u32>) -> Option<Claim> {
+    fn next_under(&self, its: &Lane, coming: bool, dead: &mut Vec<u32>) -> Option<Claim> {
         if coming {
             its.set_coming(its.coming() - 1);
         }
         // Those that hang in front belong to places that are on their way.
-        let ours = coming || its.hanging() > its.coming();
+        let ours = coming || its.waiting() > 0;
         let claim = match ours && its.running() <= self.width_of(its) {
-            true => self.start_first(its, garbage),
+            true => self.start_first(its, dead),
             false => None,
         };
         if claim.is_none() {
-            its.set_running(its.running() - 1);
-            its.rest_if_empty();
+            self.free_place(its, dead);
         }
         claim
     }
 
-    fn started_next(&self, claim: &Option<Claim>, garbage: Vec<u32>, seat: &mut impl Seat) {
-        garbage.into_iter().for_each(|index| self.bury(index, seat));
+    fn started_next(&self, claim: &Option<Claim>, dead: Vec<u32>, seat: &mut impl Seat) {
+        self.unlink_all(dead);
         if let Some(claim) = claim {
-            match claim.word.has(word::ASYNC) {
-                true => self.bound.made_room(),
-                false => self.leave_queue(seat),
+            if !claim.word.has(word::ASYNC) {
+                self.leave_queue(seat);
             }
+            // Its lane may have a bound of its own.
+            self.bound.made_room();
         }
     }
 
     /// Starts the first live task of a lane with places. Under the inlet's lock, so a cancel of all
     /// that hangs there misses none.
-    fn start_first(&self, lane: &Lane, garbage: &mut Vec<u32>) -> Option<Claim> {
+    fn start_first(&self, lane: &Lane, dead: &mut Vec<u32>) -> Option<Claim> {
         loop {
             let index = lane.pop(&self.records)?;
             if let Some(claim) = self.try_start(index) {
                 return Some(claim);
             }
             lane.uncount_dead();
-            if self.records.at(index).word.unlink().is_garbage() {
-                garbage.push(index);
-            }
+            dead.push(index);
         }
     }
 

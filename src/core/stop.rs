@@ -325,7 +325,7 @@ impl Core {
     /// Marks a task that was told to stop and still runs as stuck, and lets its lane go on if it
     /// asked for that; none when it has returned after all. Again: the same answer, for another
     /// report.
-    pub fn mark_stuck(&self, task: RunningTask) -> Option<Stuck> {
+    pub fn mark_stuck(self: &Arc<Self>, task: RunningTask) -> Option<Stuck> {
         let seen = self.still_running(task)?;
         let (record, generation) = (self.records.at(task.index), seen.generation());
         let first = record.word.mark_stuck(generation);

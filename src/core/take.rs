@@ -12,6 +12,7 @@ use crate::host::TaskFn;
 use crate::log;
 use crate::sync::atomic::Ordering::*;
 use std::ffi::c_void;
+use std::sync::Arc;
 
 /// A task that is to be run now by who holds this; it must be ended.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl Core {
     }
 
     /// Takes everything that is ready away when only dead tasks are left.
-    pub fn clear_ready(&self) {
+    pub fn clear_ready(self: &Arc<Self>) {
         self.clear_outlets();
         let mut seat = self.visitor();
         let mut item = [Item::task(NIL)];
@@ -165,7 +166,7 @@ impl Core {
     }
 
     /// A lane whose task is stuck, and asked for that, goes on without it.
-    pub(super) fn go_on(&self, lane: u32) {
+    pub(super) fn go_on(self: &Arc<Self>, lane: u32) {
         match self.lanes.at(lane).has_places() {
             true => self.send_place_on(lane),
             // The worker left what it had taken in the lane before it started the task.

@@ -3,9 +3,9 @@
 //! The way of a claim: an add that finds the task free to start, the finish of the one before, or a
 //! look into the outlet starts a task in the core; it gets a [`slots`](super::slots) slot and goes
 //! to the host. At most `line_task_max` are out at once, each by a reservation that a finish passes
-//! on or gives up. Who gives one up at the limit lets the outlet go, where the rest is held: a look
-//! that found no reservation holds it under the outlet's lock, so one of the two comes after the
-//! other and finds what is left.
+//! on or gives up. Who gives one up at the limit has the outlet's gate looked at again: that is looked
+//! at under the outlet's lock by whoever puts something in or takes something out, so one of the two
+//! comes after the other and finds what is left.
 
 use super::deadlines::{Deadlines, What};
 use super::slots::Slots;
@@ -19,7 +19,7 @@ use crate::core::take::Claim;
 use crate::core::view::RunningTask;
 use crate::host::DropFn;
 use crate::mailbox::News;
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::token::{self, Token};
 use crate::workers::Pool;
 use crate::workers::watchdog::{NEVER, Watched};
@@ -94,8 +94,6 @@ pub struct Claims {
     settings: Arc<Settings>,
     pool: Pool,
     slots: Slots,
-    /// Reservations.
-    out: AtomicUsize,
     deadlines: Deadlines,
     /// The host polls a descriptor.
     has_fd: AtomicBool,
@@ -106,13 +104,13 @@ impl Claims {
     pub fn new(core: Arc<Core>, settings: Arc<Settings>, pool: Pool, slots: Slots) -> Arc<Claims> {
         let claims = Arc::new(Claims {
             slots,
-            out: AtomicUsize::new(0),
             deadlines: Deadlines::new(clock::precise()),
             has_fd: AtomicBool::new(false),
             core,
             settings,
             pool: pool.clone(),
         });
+        claims.reconfigure();
         let watched: Arc<dyn Watched> = claims.clone();
         pool.watch_too(Arc::downgrade(&watched));
         claims
@@ -122,40 +120,20 @@ impl Claims {
         self.core.claims_outlet()
     }
 
-    /// How many may be out: the limit on linear tasks, and one for each that is stuck.
-    fn most(&self) -> usize {
-        let stuck = self.core.stuck_claims();
-        let replaced = match stuck {
-            0 => 0,
-            stuck => stuck.min(self.settings.count(Key::StuckTaskMax)),
-        };
-        self.settings.count(Key::LineTaskMax) + replaced
-    }
-
     /// The right to have one more out, if that is allowed now.
     pub fn reserve(&self) -> bool {
-        let most = self.most();
-        let mut out = self.out.load(SeqCst);
-        while out < most {
-            match self.out.compare_exchange_weak(out, out + 1, SeqCst, SeqCst) {
-                Ok(_) => return true,
-                Err(now) => out = now,
-            }
-        }
-        false
+        self.core.claim_limit().reserve()
     }
 
     /// Gives a reservation up.
     pub fn unreserve(&self) {
-        let before = self.out.fetch_sub(1, SeqCst);
-        if before >= self.most() || self.outlet().mailbox.seems_filled() {
-            self.outlet().mailbox.let_go();
-        }
+        self.core.unreserve_claim();
     }
 
-    /// The limit may have changed.
+    /// The limit on linear tasks holds for claims, and one more for each that is stuck.
     pub fn reconfigure(&self) {
-        self.outlet().mailbox.let_go();
+        let most = self.settings.count(Key::LineTaskMax);
+        self.core.set_claim_limit(most, self.settings.count(Key::StuckTaskMax));
     }
 
     /// A slot for a claim.
@@ -299,7 +277,7 @@ impl Claims {
         let mut spare = Some(slot);
         let mut next = None;
         if self.core.end_claim(&back, end.code, &mut seat) {
-            match wants_next {
+            match wants_next && !self.core.claim_limit().is_exceeded() {
                 false => self.core.send_place_on(back.lane),
                 true => match self.core.hand_on(back.lane, slot, &mut seat) {
                     Ok(claim) => next = Some(self.hand(slot, &claim, seat.now())),

@@ -27,12 +27,26 @@ pub enum What {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Deadlines(Mutex<Wheel>);
+pub struct Deadlines(Mutex<Timers>);
+
+#[derive(Debug)]
+struct Timers {
+    wheel: Wheel,
+    /// The earliest, as the outlet knows it.
+    alarm: Option<u64>,
+}
+
+impl Timers {
+    fn set_alarm<T>(&mut self, alarm: Option<u64>, outlet: &Mailbox<T>) {
+        self.alarm = alarm;
+        outlet.set_alarm(alarm);
+    }
+}
 
 impl Deadlines {
     /// None.
     pub fn new(now: u64) -> Deadlines {
-        Deadlines(Mutex::new(Wheel::new(now)))
+        Deadlines(Mutex::new(Timers { wheel: Wheel::new(now), alarm: None }))
     }
 
     /// Sets a timer of the slot of that number, if it is still that task's.
@@ -45,7 +59,7 @@ impl Deadlines {
         due: u64,
         outlet: &Mailbox<T>,
     ) {
-        let mut wheel = self.0.lock();
+        let mut timers = self.0.lock();
         let its = slots.at(slot);
         if its.task() != task || its.timers[what as usize].load(Relaxed) != 0 {
             return;
@@ -53,23 +67,30 @@ impl Deadlines {
         if what == What::TimeOut {
             its.due.store(due, Relaxed);
         }
-        let timer = wheel.set(due, slot << 1 | what as u32);
+        let timer = timers.wheel.set(due, slot << 1 | what as u32);
         its.timers[what as usize].store(timer + 1, Relaxed);
-        outlet.set_alarm(wheel.next());
+        if timers.alarm.is_none_or(|alarm| due < alarm) {
+            let earliest = timers.wheel.earliest();
+            timers.set_alarm(earliest, outlet);
+        }
     }
 
     /// Clears the timers of a slot, whose claim is finished.
     pub fn clear<T>(&self, slots: &Slots, slot: u32, outlet: &Mailbox<T>) {
-        let mut wheel = self.0.lock();
-        let its = slots.at(slot);
-        for timer in &its.timers {
+        let mut timers = self.0.lock();
+        let mut earliest = false;
+        for timer in &slots.at(slot).timers {
             let number = timer.swap(0, Relaxed);
             if number != 0 {
-                wheel.clear(number - 1);
+                earliest |= timers.alarm.is_none_or(|alarm| timers.wheel.due(number - 1) <= alarm);
+                timers.wheel.clear(number - 1);
             }
         }
         slots.empty(slot);
-        outlet.set_alarm(wheel.next());
+        if earliest {
+            let earliest = timers.wheel.earliest();
+            timers.set_alarm(earliest, outlet);
+        }
     }
 
     /// What is due at `now`.
@@ -79,9 +100,12 @@ impl Deadlines {
         now: u64,
         outlet: &Mailbox<T>,
     ) -> Vec<(u32, RunningTask, What)> {
-        let mut wheel = self.0.lock();
+        let mut timers = self.0.lock();
+        if timers.alarm.is_none_or(|alarm| alarm > now) {
+            return Vec::new();
+        }
         let mut keys = Vec::new();
-        wheel.advance(now, |key| keys.push(key));
+        timers.wheel.advance(now, |key| keys.push(key));
         let mut due = Vec::new();
         for key in keys {
             let (slot, what) = (key >> 1, if key & 1 == 0 { What::TimeOut } else { What::Stuck });
@@ -92,18 +116,19 @@ impl Deadlines {
                 true => {
                     let late = now - its.due.load(Relaxed);
                     its.due.store(now + late, Relaxed);
-                    let timer = wheel.set(now + late, key);
+                    let timer = timers.wheel.set(now + late, key);
                     its.timers[what as usize].store(timer + 1, Relaxed);
                 }
             }
         }
-        outlet.set_alarm(wheel.next());
+        let earliest = timers.wheel.earliest();
+        timers.set_alarm(earliest, outlet);
         due
     }
 
-    /// When to look again, if there is any.
+    /// The earliest, if there is any.
     pub fn earliest(&self) -> Option<u64> {
-        self.0.lock().next()
+        self.0.lock().alarm
     }
 }
 

@@ -28,7 +28,7 @@ impl Shared {
     #[inline(always)]
     pub unsafe fn submit(&self, task: &RawTask<'_>) -> Result<TaskId> {
         let mut new = self.check_task(task)?;
-        let added = self.hand_in(&mut new, task)?;
+        let added = self.hand_in(&mut new, task, |_| ())?;
         self.tell(added.then);
         self.say_added(&new, added.id);
         Ok(added.id)
@@ -40,9 +40,15 @@ impl Shared {
     /// As for [`crate::Scheduler::submit_raw`].
     pub unsafe fn submit_claim(&self, task: &RawTask<'_>) -> Result<(TaskId, Option<Handed>)> {
         let mut new = self.check_task(task)?;
-        let reserved = self.claims.reserve();
+        let mut reserved = self.claims.reserve();
         new.claim = reserved;
-        let added = self.hand_in(&mut new, task);
+        // Who waits for room holds up nobody: his task is queued, when there is some.
+        let added = self.hand_in(&mut new, task, |new| {
+            if std::mem::take(&mut reserved) {
+                self.claims.unreserve();
+            }
+            new.claim = false;
+        });
         let mut handed = None;
         match &added {
             Ok(Added { then: Then::Claim { claim, slot }, .. }) => {
@@ -63,9 +69,14 @@ impl Shared {
         Ok((added.id, handed))
     }
 
-    /// Gives the task to the core.
+    /// Gives the task to the core; `before_waiting` for room, if that is to be done.
     #[inline(always)]
-    fn hand_in(&self, new: &mut NewTask<'_>, task: &RawTask<'_>) -> Result<Added> {
+    fn hand_in<'a>(
+        &self,
+        new: &mut NewTask<'a>,
+        task: &RawTask<'_>,
+        before_waiting: impl FnOnce(&mut NewTask<'a>),
+    ) -> Result<Added> {
         let added = match new.function.is_null() && self.goes_to_workers(new) {
             false => self.ensure(new).and_then(|()| self.add(new)),
             true => Err(Error::new(ErrorCode::InvalidArgument, NO_FUNCTION)),
@@ -75,6 +86,7 @@ impl Shared {
                 if full.code() == ErrorCode::QueueFull
                     && task.flags & flags::WAIT_FOR_ROOM != 0 =>
             {
+                before_waiting(new);
                 self.add_when_room(new, task.wait_seconds)
             }
             other => other,
