@@ -91,6 +91,7 @@ cases! {
         a_claim_that_timed_out_and_does_not_come_back_is_stuck = "timed_out_and_stuck";
         a_stuck_claim_is_replaced_and_holds_its_lane = "replaced";
         a_stuck_claim_that_asked_for_it_lets_its_lane_go_on = "lane_released";
+        a_claim_that_lost_its_lane_does_not_hold_it_up = "lane_lost";
         a_lane_that_a_timeout_freed_is_taken = "freed_by_a_timeout";
         who_waits_for_claims_sleeps = "asleep";
     }

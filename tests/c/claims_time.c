@@ -351,6 +351,49 @@ static void lane_released(void)
     ts_scheduler_free(scheduler);
 }
 
+typedef struct {
+    ts_scheduler *scheduler;
+    ts_claim claim;
+    atomic_int step;
+} errand;
+
+static void *take_and_hold(void *argument)
+{
+    errand *its = argument;
+    its->claim = take(its->scheduler, 60.0);
+    its->step = 1;
+    SOON(60.0, its->step == 2);
+    finish(its->scheduler, &its->claim);
+    return NULL;
+}
+
+/* Who lost the lane does not hold it up: a wait for its next ones is a wait. */
+static void lane_lost(void)
+{
+    ts_scheduler *scheduler = scheduler_with("stuck_grace: 0.3\nstatus_check_interval: 0.4\n");
+    ts_claim claim = started(scheduler, "name", TS_RELEASE_LANE_WHEN_STUCK, 0.0), last;
+    ts_task_id second = queued(scheduler, "name"), third = queued(scheduler, "name");
+    errand its;
+    pthread_t other;
+    its.scheduler = scheduler;
+    its.step = 0;
+    FAILS(ts_wait(scheduler, second, 0.01, NULL), TS_ERROR_WOULD_DEADLOCK);
+    OK(ts_force_stop(scheduler, claim.id));
+    pthread_create(&other, NULL, take_and_hold, &its);
+    SOON(60.0, its.step == 1);
+    CHECK(is_same(its.claim.id, second));
+    FAILS(ts_wait(scheduler, second, 0.01, NULL), TS_ERROR_TIMED_OUT);
+    FAILS(ts_wait(scheduler, third, 0.01, NULL), TS_ERROR_TIMED_OUT);
+    FAILS(ts_wait(scheduler, claim.id, 0.01, NULL), TS_ERROR_WOULD_DEADLOCK);
+    its.step = 2;
+    pthread_join(other, NULL);
+    last = take(scheduler, 60.0);
+    CHECK(is_same(last.id, third));
+    finish(scheduler, &last);
+    finish(scheduler, &claim);
+    ts_scheduler_free(scheduler);
+}
+
 static void *take_for_long(void *argument)
 {
     ts_claim *claim = argument;
@@ -406,6 +449,7 @@ static const test_case cases[] = {
     { "timed_out_and_stuck", timed_out_and_stuck },
     { "replaced", replaced },
     { "lane_released", lane_released },
+    { "lane_lost", lane_lost },
     { "freed_by_a_timeout", freed_by_a_timeout },
     { "asleep", asleep },
 };

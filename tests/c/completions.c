@@ -706,6 +706,41 @@ static void who_hears_of_an_end_may_call_everything(void)
         }
 }
 
+static void drop_and_wait(void *user_data)
+{
+    listener *its = user_data;
+    its->error = ts_wait(its->scheduler, its->other, 2, NULL);
+    count(&its->dropped);
+}
+
+/* The drop of user_data is part of the end, so the lane is still held up. */
+static void a_drop_may_not_wait_for_the_next_of_its_name(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    int how;
+    for (how = 0; how < 2; how++) {
+        listener its = fresh(scheduler);
+        plug first = { 0, 0 };
+        ts_claim one, two;
+        if (how == 0) {
+            add(scheduler, "name", run_plug, &first, NULL);
+            await(&first.started, 1);
+            add(scheduler, "name", run_nothing, &its, drop_and_wait);
+            its.other = add(scheduler, "name", run_nothing, NULL, NULL);
+            pull(&first);
+        } else {
+            one = start_one(scheduler, "claims", &its, drop_and_wait, 0);
+            its.other = queue_up(scheduler, "claims", NULL, NULL, 0);
+            two = finish_for_next(scheduler, &one);
+            finish(scheduler, &two);
+        }
+        await(&its.dropped, 1);
+        check_error(__FILE__, __LINE__, "ts_wait in a drop", its.error, TS_ERROR_WOULD_DEADLOCK);
+        ended(scheduler, its.other);
+    }
+    ts_scheduler_free(scheduler);
+}
+
 static void act_on_loop(const ts_completion *end, void *user_data)
 {
     listener *its = user_data;
@@ -836,6 +871,7 @@ static const check_test tests[] = {
     TEST(every_end_is_heard_once_and_last),
     TEST(nothing_is_heard_after_a_shutdown),
     TEST(who_hears_of_an_end_may_call_everything),
+    TEST(a_drop_may_not_wait_for_the_next_of_its_name),
     TEST(who_hears_of_an_async_end_holds_up_no_loop),
     TEST(cancelled_ones_report_too),
     TEST(a_refused_add_reports_nothing),
