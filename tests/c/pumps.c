@@ -174,6 +174,55 @@ static void it_is_heard_when_there_is_something_and_was_nothing(void)
     CHECK(counted(&ran) == 5);
 }
 
+typedef struct {
+    ts_scheduler *scheduler;
+    ts_pump *pump;
+    int heard, before, ran, fd, last;
+} inside;
+
+static int32_t run_adds(ts_token *token, void *user_data)
+{
+    inside *its = user_data;
+    (void)token;
+    if (its->last) {
+        /* It was the only one: now there is something. */
+        CHECK(!is_readable(its->fd));
+        pumped(its->scheduler, its->pump, NULL, run_count, &its->ran, NULL, 0);
+        CHECK(counted(&its->heard) == its->before + 1);
+    } else {
+        /* Others wait all the same. */
+        CHECK(is_readable(its->fd));
+        pumped(its->scheduler, its->pump, NULL, run_count, &its->ran, NULL, 0);
+        CHECK(counted(&its->heard) == its->before);
+    }
+    CHECK(is_readable(its->fd));
+    return 0;
+}
+
+static void it_is_heard_in_its_own_tasks_too(void)
+{
+    ts_pump_options wanted = TS_PUMP_OPTIONS_INIT;
+    inside its;
+    memset(&its, 0, sizeof its);
+    its.scheduler = scheduler_with("maximum_queue_line: 0");
+    wanted.ready = drop_count;
+    wanted.user_data = &its.heard;
+    MUST(ts_pump_new(its.scheduler, &wanted, &its.pump));
+    MUST(ts_pump_fd(its.pump, &its.fd));
+    for (its.last = 0; its.last < 2; its.last++) {
+        pumped(its.scheduler, its.pump, "one", run_adds, &its, NULL, 0);
+        if (!its.last) {
+            pumped(its.scheduler, its.pump, "two", run_count, &its.ran, NULL, 0);
+            pumped(its.scheduler, its.pump, NULL, run_count, &its.ran, NULL, 0);
+        }
+        its.before = counted(&its.heard);
+        CHECK(run(its.pump, 0) == (its.last ? 2 : 4));
+        CHECK(!is_readable(its.fd));
+    }
+    ts_pump_free(its.pump);
+    ts_scheduler_free(its.scheduler);
+}
+
 /* The level: what was cancelled is nothing to run. */
 static void what_was_cancelled_is_not_readable(void)
 {
@@ -578,6 +627,7 @@ static const check_test tests[] = {
     TEST(names_take_turns_and_keep_their_order),
     TEST(a_budget_is_overrun_by_one_task_at_most),
     TEST(it_is_heard_when_there_is_something_and_was_nothing),
+    TEST(it_is_heard_in_its_own_tasks_too),
     TEST(what_was_cancelled_is_not_readable),
     TEST(it_belongs_to_the_thread_of_its_first_run),
     TEST(another_thread_may_not_run_it),
