@@ -485,6 +485,7 @@ static void every_end_is_heard_once_and_last(void)
 
     /* One that never starts: heard before the call returns. */
     add(scheduler, "name", run_plug, &first, NULL);
+    await(&first.started, 1);
     for (at = 0; at < 3; at++) {
         its = fresh(scheduler);
         options = heard(&its, "name", run_nothing);
