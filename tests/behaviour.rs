@@ -118,6 +118,11 @@ fn completions() {
 }
 
 #[test]
+fn ends() {
+    theme("ends");
+}
+
+#[test]
 fn handles() {
     theme("handles");
 }
