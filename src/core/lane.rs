@@ -191,6 +191,11 @@ impl Lane {
         self.gate.is_idle()
     }
 
+    /// Whether nothing is pending in it, though it may be worked. Under the inlet's lock.
+    pub fn seems_empty(&self) -> bool {
+        self.head.load(Relaxed) == NIL && self.owners.taken.load(Relaxed) == NIL
+    }
+
     /// Whether its pending tasks are counted: without places that takes a count.
     #[inline]
     pub fn is_counted(&self) -> bool {
