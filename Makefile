@@ -32,9 +32,9 @@ test: setup-test
 	scripts/check-sanitizers
 	@echo "make test: all passed"
 
-# Against a server as the world has them.
+# In and against what the world runs. One after the other: they print figures.
 test-hosts: setup-hosts
-	TS_HOSTS=1 cargo test --test hosts -- --nocapture
+	TS_HOSTS=1 cargo test --test hosts -- --nocapture --test-threads=1
 
 check-sanitizers: setup-test
 	scripts/check-sanitizers
@@ -65,7 +65,7 @@ help:
 	@echo "make                  the release library: $(LIBRARY) and .so"
 	@echo "make demo [DIR=...]   checksums of the files below DIR ($(DIR)), by examples/treesum.c"
 	@echo "make test             formatting, lints, and every test"
-	@echo "make test-hosts       the suite that needs a real server: fetch against nginx"
+	@echo "make test-hosts       in real hosts: libuv, SDL2, epoll under wrk, a module of nginx; fetch against nginx"
 	@echo "make check-sanitizers random calls on a library built with sanitizers; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs"

@@ -8,16 +8,26 @@
 
 #[path = "../src/clock.rs"]
 mod clock;
+#[path = "../src/error.rs"]
+mod error;
 #[path = "../src/kinds.rs"]
 mod kinds;
+#[path = "../src/mailbox.rs"]
+mod mailbox;
 #[path = "../src/sync.rs"]
 mod sync;
 
 #[path = "../src/core"]
 mod core {
     pub mod gate;
+    pub mod limit;
     pub mod room;
     pub mod word;
+}
+
+#[path = "../src/platform"]
+mod platform {
+    pub mod signal;
 }
 
 #[path = "../src/workers"]
@@ -28,10 +38,14 @@ mod workers {
     pub mod parker;
 }
 
+use error::{Error, ErrorCode, Result};
+
 #[path = "models/batches.rs"]
 mod batches;
 #[path = "models/breaking.rs"]
 mod breaking;
+#[path = "models/hosts.rs"]
+mod hosts;
 #[path = "models/lanes.rs"]
 mod lanes;
 #[path = "models/workers.rs"]

@@ -12,6 +12,7 @@ use super::seat::Seat;
 use super::slab::NIL;
 use super::stop::no_such;
 use super::word::{self, Snapshot};
+use crate::host::{self, Holding};
 use crate::kinds::State;
 use crate::sync::atomic::Ordering::*;
 use crate::{Error, ErrorCode, Result, TaskId};
@@ -107,7 +108,16 @@ impl Core {
         }
         let last = match code == 0 && self.ends_plainly(claim.index, claim.word) {
             true => self.end_plain(claim.index, seat),
-            false => self.end_returned(claim.index, claim.word, code, seat),
+            false => {
+                // What the host does in a drop or when it hears of the end must not wait for a task
+                // that this one still holds up.
+                let lane = if self.is_alone_in(claim.lane) { claim.lane } else { NIL };
+                let holding = Holding { core: self.address(), index: claim.index, lane };
+                let outer = host::hold(holding);
+                let last = self.end_returned(claim.index, claim.word, code, seat);
+                host::hold(outer);
+                last
+            }
         };
         if last.is_stuck() {
             self.uncount_stuck_claim();
@@ -145,6 +155,10 @@ impl Core {
         let its = self.lanes.at(lane);
         let _door = self.inlets[its.inlet()].lock();
         its.running()
+    }
+
+    fn is_alone_in(&self, lane: u32) -> bool {
+        lane != NIL && self.running_in(lane) <= 1
     }
 
     /// Of a task that is run by claims and has not ended: its record, its lane, and whether it waits

@@ -15,6 +15,7 @@ pub mod handles;
 pub mod history;
 pub mod inlet;
 pub mod lane;
+pub mod limit;
 pub mod outlet;
 pub mod places;
 pub mod record;

@@ -13,6 +13,7 @@
 use super::Core;
 use super::add::{NewTask, To};
 use super::inlet::Item;
+use super::limit::ClaimLimit;
 use super::record::Record;
 use super::slab::NIL;
 use super::word::{self, Snapshot};
@@ -81,52 +82,6 @@ impl Outlet {
         if first && let Some(bell) = &self.bell {
             bell.ring();
         }
-    }
-}
-
-/// How many claims are out, and how many may be.
-#[derive(Debug)]
-pub struct ClaimLimit {
-    out: AtomicUsize,
-    most: AtomicUsize,
-    /// Stuck ones, of which so many may be replaced.
-    stuck: AtomicUsize,
-    replaced: AtomicUsize,
-}
-
-impl ClaimLimit {
-    fn new() -> ClaimLimit {
-        let (out, most) = (AtomicUsize::new(0), AtomicUsize::new(1));
-        ClaimLimit { out, most, stuck: AtomicUsize::new(0), replaced: AtomicUsize::new(0) }
-    }
-
-    fn most(&self) -> usize {
-        let stuck = self.stuck.load(SeqCst);
-        let replaced = if stuck == 0 { 0 } else { stuck.min(self.replaced.load(SeqCst)) };
-        self.most.load(SeqCst) + replaced
-    }
-
-    /// Whether one more may be out.
-    pub fn has_room(&self) -> bool {
-        self.out.load(SeqCst) < self.most()
-    }
-
-    /// Whether more are out than may be: the limit was lowered, or a stuck one came back.
-    pub fn is_exceeded(&self) -> bool {
-        self.out.load(SeqCst) > self.most()
-    }
-
-    /// The right to have one more out, if that may be.
-    pub fn reserve(&self) -> bool {
-        let most = self.most();
-        let mut out = self.out.load(SeqCst);
-        while out < most {
-            match self.out.compare_exchange_weak(out, out + 1, SeqCst, SeqCst) {
-                Ok(_) => return true,
-                Err(now) => out = now,
-            }
-        }
-        false
     }
 }
 
@@ -218,29 +173,26 @@ impl Core {
 
     /// Changes how many claims may be out, and how many stuck ones are replaced.
     pub fn set_claim_limit(&self, most: usize, replaced: usize) {
-        self.outlets.limit.most.store(most, SeqCst);
-        self.outlets.limit.replaced.store(replaced, SeqCst);
+        self.outlets.limit.set(most, replaced);
         self.outlets.claims.mailbox.let_go();
     }
 
     /// Gives the right up to have one out.
     pub fn unreserve_claim(&self) {
-        let limit = &self.outlets.limit;
-        let before = limit.out.fetch_sub(1, SeqCst);
-        if before >= limit.most() {
+        if self.outlets.limit.give_up() {
             self.outlets.claims.mailbox.let_go();
         }
     }
 
     /// A claim that is out was found to be stuck: another one may be out in its place.
     pub(super) fn count_stuck_claim(&self) {
-        self.outlets.limit.stuck.fetch_add(1, SeqCst);
+        self.outlets.limit.count_stuck();
         self.outlets.claims.mailbox.let_go();
     }
 
     /// It was given back after all.
     pub(super) fn uncount_stuck_claim(&self) {
-        self.outlets.limit.stuck.fetch_sub(1, SeqCst);
+        self.outlets.limit.uncount_stuck();
         self.outlets.claims.mailbox.let_go();
     }
 

@@ -283,7 +283,8 @@ pub unsafe extern "C" fn ts_claims_submit(
         let mut added = 0;
         let outcome = (0..count).try_for_each(|at| {
             let options = tasks.cast::<u8>().add(at * size).cast::<ts_task_options>();
-            if (*options).size != size {
+            // Such a distance may be odd.
+            if options.cast::<usize>().read_unaligned() != size {
                 return Err(invalid(format!("the size in tasks[{at}] differs from tasks[0]'s")));
             }
             let (id, handed) = submit(scheduler, options)?;

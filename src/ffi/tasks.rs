@@ -153,8 +153,8 @@ pub const TS_WAIT_FOR_ROOM: u32 = 8;
 /// Flag: when the task is told to stop, break the system call that it blocks
 /// in: it ends with EINTR, and so do later ones, until the function has
 /// returned. Look at ts_should_stop then. For that a signal is sent to the
-/// task's thread, by default the real-time signal 50 (interrupt_signal, under
-/// "Configuration"); its handler is installed at the first such stop, and passes
+/// task's thread: by default the real-time signal 50 (interrupt_signal under
+/// "Configuration"). Its handler is installed at the first such stop and passes
 /// on what is not ours. Reads and writes of regular files, and code that calls
 /// again after EINTR, are not broken. Without effect for async tasks, and where
 /// the system is not Linux.

@@ -381,7 +381,8 @@ impl Claims {
             if its == index {
                 return Err(would_deadlock(id));
             }
-            of_lane += usize::from(lane != NIL && its_lane == lane);
+            let holds = its_lane == lane && !self.core.word(its).is_released();
+            of_lane += usize::from(lane != NIL && holds);
         }
         if pending && of_lane > 0 && self.core.running_in(lane) <= of_lane {
             return Err(would_deadlock(id));

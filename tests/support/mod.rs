@@ -82,13 +82,23 @@ pub fn scratch(name: &str) -> PathBuf {
 /// Compiles a C program (a path from the top of the repository) with these flags and [`STRICT`], and
 /// links it to the library. `None` when there is no compiler; see [`need`].
 pub fn build_c(source: &str, flags: &[&str], link: Link) -> Option<PathBuf> {
+    build_c_with(source, flags, &[], link)
+}
+
+/// [`build_c`] of a program that needs other libraries too (`-l…`).
+pub fn build_c_with(
+    source: &str,
+    flags: &[&str],
+    libraries: &[&str],
+    link: Link,
+) -> Option<PathBuf> {
     if !need("cc") {
         return None;
     }
     let folder = program_folder();
     let library = library(link);
     let mut hasher = DefaultHasher::new();
-    (source, flags, link).hash(&mut hasher);
+    (source, flags, libraries, link).hash(&mut hasher);
     let stem = Path::new(source).file_stem().expect("a file's name").to_string_lossy();
     let program = folder.join(format!("{stem}-{link:?}-{:016x}", hasher.finish()));
     let fresh = unique(&program);
@@ -101,7 +111,8 @@ pub fn build_c(source: &str, flags: &[&str], link: Link) -> Option<PathBuf> {
         .arg(source)
         .arg("-o")
         .arg(&fresh)
-        .arg(&library);
+        .arg(&library)
+        .args(libraries);
     match link {
         Link::Static => cc.args(NATIVE_LIBRARIES),
         Link::Shared => {

@@ -1,0 +1,78 @@
+//! How many claims are out: the gate of their outlet.
+//!
+//! Each is out by a right that was reserved here, and is passed on or given up when it is given back.
+//! The hand-off: who gives one up at the limit has the gate looked at again, under the outlet's lock;
+//! who puts something into the outlet looks at the gate under that lock too. So whichever comes
+//! second finds the room, or what is there, and nobody sleeps beside both.
+
+use crate::sync::atomic::{AtomicUsize, Ordering::*};
+
+/// See the module.
+#[derive(Debug)]
+pub struct ClaimLimit {
+    out: AtomicUsize,
+    most: AtomicUsize,
+    /// Stuck ones, of which so many may be replaced.
+    stuck: AtomicUsize,
+    replaced: AtomicUsize,
+}
+
+impl ClaimLimit {
+    /// None are out; one may be.
+    pub fn new() -> ClaimLimit {
+        let (out, most) = (AtomicUsize::new(0), AtomicUsize::new(1));
+        ClaimLimit { out, most, stuck: AtomicUsize::new(0), replaced: AtomicUsize::new(0) }
+    }
+
+    fn most(&self) -> usize {
+        let stuck = self.stuck.load(SeqCst);
+        let replaced = if stuck == 0 { 0 } else { stuck.min(self.replaced.load(SeqCst)) };
+        self.most.load(SeqCst) + replaced
+    }
+
+    /// Whether one more may be out.
+    pub fn has_room(&self) -> bool {
+        self.out.load(SeqCst) < self.most()
+    }
+
+    /// Whether more are out than may be: the limit was lowered, or a stuck one came back.
+    pub fn is_exceeded(&self) -> bool {
+        self.out.load(SeqCst) > self.most()
+    }
+
+    /// The right to have one more out, if that may be.
+    pub fn reserve(&self) -> bool {
+        let most = self.most();
+        let mut out = self.out.load(SeqCst);
+        while out < most {
+            match self.out.compare_exchange_weak(out, out + 1, SeqCst, SeqCst) {
+                Ok(_) => return true,
+                Err(now) => out = now,
+            }
+        }
+        false
+    }
+
+    /// Gives a right up; true when others may have waited for it: then the gate is to be looked at
+    /// again.
+    pub fn give_up(&self) -> bool {
+        self.out.fetch_sub(1, SeqCst) >= self.most()
+    }
+
+    /// So many may be out, and so many more in place of stuck ones. The gate is to be looked at
+    /// again.
+    pub fn set(&self, most: usize, replaced: usize) {
+        self.most.store(most, SeqCst);
+        self.replaced.store(replaced, SeqCst);
+    }
+
+    /// One that is out is stuck. The gate is to be looked at again.
+    pub fn count_stuck(&self) {
+        self.stuck.fetch_add(1, SeqCst);
+    }
+
+    /// It was given back after all. The gate is to be looked at again.
+    pub fn uncount_stuck(&self) {
+        self.stuck.fetch_sub(1, SeqCst);
+    }
+}
