@@ -73,7 +73,7 @@ fn ladder() {
 #[test]
 fn manners() {
     theme_as("manners", "-std=c11", Link::Static);
-    theme_as("manners", "-std=c17", Link::Shared);
+    theme_with("manners", &["-std=c17", "-g", "-Wl,--no-as-needed,-lm"], Link::Shared);
 }
 
 #[test]
