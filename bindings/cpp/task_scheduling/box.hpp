@@ -78,7 +78,7 @@ public:
                 if constexpr (Unwrapped<Returned>::is_result) {
                     auto returned = code();
                     if (!returned)
-                        outcome_.set(returned.error());
+                        failure = fail(token, returned.error());
                     else if constexpr (std::is_void_v<T>)
                         outcome_.set([] {});
                     else
@@ -90,15 +90,18 @@ public:
             [&](std::exception_ptr exception, const char *words, Errc code) {
                 failure = fail(token, std::move(exception), words, code);
             });
-        if (const Error *error = outcome_.error())
-            failure = tell(token, error->what(), error->code());
         if constexpr (Outcome<T>::is_noticed)
             if (outcome_.has_value() && holders_.load(std::memory_order_relaxed) & handle)
                 show(token);
         return failure;
     }
 
-    /// Keeps an exception. The code of the failure.
+    /// Keeps an error, or an exception. The code of the failure.
+    std::int32_t fail(ts_token *token, const Error &error) noexcept
+    {
+        outcome_.set(error);
+        return tell(token, error.what(), error.code());
+    }
     std::int32_t fail(ts_token *token, std::exception_ptr exception, const char *words, Errc code) noexcept
     {
         outcome_.set(std::move(exception));

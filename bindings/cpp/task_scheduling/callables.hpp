@@ -3,7 +3,7 @@
 //
 // A source says how a callable becomes a task: Value is what the task gives,
 // Memory its box, and set() puts the function into the options. That of
-// coroutines is in coroutine_task.hpp.
+// coroutines is in coroutine_tasks.hpp.
 #ifndef TASK_SCHEDULING_CALLABLES_HPP
 #define TASK_SCHEDULING_CALLABLES_HPP
 
@@ -104,10 +104,10 @@ private:
 template <class T>
 inline constexpr bool is_async = false;
 
-template <class Source, bool = std::is_invocable_v<Source>>
+template <class Source, bool = std::is_invocable_v<Source &>>
 inline constexpr bool makes_async = false;
 template <class Source>
-inline constexpr bool makes_async<Source, true> = is_async<std::decay_t<std::invoke_result_t<Source>>>;
+inline constexpr bool makes_async<Source, true> = is_async<std::decay_t<std::invoke_result_t<Source &>>>;
 
 /// A coroutine, or a callable that makes one.
 template <class Source>
