@@ -38,7 +38,8 @@ public:
     Waker(Waker &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
     Waker &operator=(Waker &&other) noexcept
     {
-        Waker(std::move(other)).swap(*this);
+        Waker old(std::move(other));
+        swap(old);
         return *this;
     }
     ~Waker() { ts_waker_free(raw_); }

@@ -68,15 +68,15 @@ public:
 
     /// Runs the task's code, and keeps what comes of it. 0 for a value, else
     /// the code of the failure.
-    template <class Code>
-    std::int32_t fill(ts_token *token, Code &&code) noexcept
+    template <class Work>
+    std::int32_t fill(ts_token *token, Work &&work) noexcept
     {
-        using Returned = std::remove_cv_t<decltype(code())>;
+        using Returned = std::remove_cv_t<decltype(work())>;
         std::int32_t failure = 0;
         caught(
             [&] {
                 if constexpr (Unwrapped<Returned>::is_result) {
-                    auto returned = code();
+                    auto returned = work();
                     if (!returned)
                         failure = fail(token, returned.error());
                     else if constexpr (std::is_void_v<T>)
@@ -84,7 +84,7 @@ public:
                     else
                         outcome_.set([&]() -> T { return *std::move(returned); });
                 } else {
-                    outcome_.set(code);
+                    outcome_.set(work);
                 }
             },
             [&](std::exception_ptr exception, const char *words, Errc code) {

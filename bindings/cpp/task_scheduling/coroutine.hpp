@@ -74,11 +74,10 @@ struct Promise {
         std::coroutine_handle<> await_suspend(std::coroutine_handle<P> ended) const noexcept
         {
             Promise &promise = ended.promise();
-            Promise *parent = promise.parent;
-            promise.root->innermost = parent;
-            if (!parent)
-                return std::noop_coroutine();
-            return promise.root->transfer_to(*parent);
+            if (promise.parent)
+                return promise.root->transfer_to(*promise.parent);
+            promise.root->innermost = nullptr;
+            return std::noop_coroutine();
         }
         void await_resume() const noexcept {}
     };

@@ -55,10 +55,10 @@ public:
     /// Such as "already banned".
     std::string message(int code) const override
     {
-        switch (static_cast<Errc>(code)) {
-        case Errc::task_failed: return "task failed";
-        case Errc::task_cancelled: return "task cancelled";
-        case Errc::task_timed_out: return "task timed out";
+        switch (code) {
+        case static_cast<int>(Errc::task_failed): return "task failed";
+        case static_cast<int>(Errc::task_cancelled): return "task cancelled";
+        case static_cast<int>(Errc::task_timed_out): return "task timed out";
         default: break;
         }
         std::string text = ts_error_name(static_cast<ts_error>(code));

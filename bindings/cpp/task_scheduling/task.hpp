@@ -125,7 +125,8 @@ public:
     }
     Task &operator=(Task &&other) noexcept
     {
-        Task(std::move(other)).swap(*this);
+        Task old(std::move(other));
+        swap(old);
         return *this;
     }
     ~Task() { detach(); }

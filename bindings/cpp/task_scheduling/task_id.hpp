@@ -90,10 +90,13 @@ template <>
 struct std::hash<ts::TaskId> {
     std::size_t operator()(const ts::TaskId &id) const noexcept
     {
-        // Each half alone is like that of another task's id; together they are not.
-        std::uint64_t halves[2];
-        std::memcpy(halves, id.raw_.bytes, sizeof halves);
-        return static_cast<std::size_t>(halves[0] ^ (halves[1] * 0x9E3779B97F4A7C15U));
+        // Each part alone is like that of another task's id; together they are not.
+        std::size_t parts[sizeof(ts::TaskId) / sizeof(std::size_t)];
+        std::memcpy(parts, id.raw_.bytes, sizeof parts);
+        std::size_t mixed = 0;
+        for (const std::size_t part : parts)
+            mixed = mixed * std::size_t{0x9E3779B1U} + part;
+        return mixed;
     }
 };
 

@@ -55,7 +55,7 @@ inline TimePoint time_point(double seconds) noexcept
 /// 0 says that it has not been.
 inline std::optional<TimePoint> time_point_if(double seconds) noexcept
 {
-    if (seconds == 0)
+    if (!(seconds > 0))
         return std::nullopt;
     return time_point(seconds);
 }
