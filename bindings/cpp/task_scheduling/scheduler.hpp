@@ -298,7 +298,7 @@ private:
 /// The default scheduler of the process, which is made when it is first used
 /// and never destroyed: what this gives only stands for it, and destroying it
 /// does nothing.
-inline Scheduler default_scheduler() noexcept { return Scheduler(&detail::default_core); }
+inline Scheduler default_scheduler() noexcept { return Scheduler(const_cast<detail::Core *>(&detail::default_core)); }
 
 } // namespace TASK_SCHEDULING_ABI
 } // namespace ts

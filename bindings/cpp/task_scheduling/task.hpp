@@ -35,7 +35,8 @@ private:
     std::atomic<std::size_t> owners_{1};
 };
 
-inline Core default_core;
+/// Never changed: one without a scheduler of the C face does not count.
+inline constexpr Core default_core;
 
 inline Result<void> wait(const Core &core, const TaskId &id, Duration time)
 {
