@@ -169,6 +169,9 @@ fn the_headers_compile_twice_at_every_standard() {
         for compiler in CPP_COMPILERS.into_iter().filter(|compiler| need(compiler)) {
             for (_, standard) in STANDARDS.into_iter().filter(|(number, _)| *number >= first) {
                 for flags in [&[][..], &["-fno-exceptions", "-fno-rtti"]] {
+                    if !flags.is_empty() && standard != "-std=c++20" {
+                        continue; // that much of the matrix is enough
+                    }
                     check(compiler, &source, &[&[standard], flags, careful(compiler)].concat());
                 }
             }
@@ -233,7 +236,7 @@ fn each_example_of_the_comments_compiles_and_the_programs_run() {
             fs::write(&source, whole).expect("a file");
             if !is_program {
                 snippets += 1;
-                for compiler in CPP_COMPILERS.into_iter().filter(|compiler| need(compiler)) {
+                for compiler in ["g++"].into_iter().filter(|compiler| need(compiler)) {
                     check(
                         compiler,
                         &source,
