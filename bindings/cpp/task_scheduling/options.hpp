@@ -26,7 +26,7 @@ public:
     {
         // The scheduler says of what is cut here that it is too long.
         const std::size_t size = text.size() < sizeof copy_ ? text.size() : sizeof copy_ - 1;
-        std::memcpy(copy_, text.data(), size);
+        text.copy(copy_, size); // which may be of nothing, at NULL
         copy_[size] = '\0';
         *this = Name(copy_, size);
     }
