@@ -48,7 +48,8 @@
 //
 // A stop, a time-out and a forced shutdown end the task at the co_await where
 // it is: its coroutines are destroyed there, the innermost first, on the
-// loop's thread. What must be tidied up belongs into destructors.
+// loop's thread. What must be tidied up belongs into destructors. Those must not
+// throw there: what one throws is lost, and with it the memory of its coroutine.
 //
 // The usual care with coroutines: one refers to its reference parameters, and
 // that of a lambda to the lambda. A lambda that is handed to add_async lives
