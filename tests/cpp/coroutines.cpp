@@ -4,6 +4,7 @@
 
 #include "check.hpp"
 
+#include <fcntl.h>
 #include <memory>
 #include <optional>
 
@@ -33,7 +34,7 @@ struct Pipe {
 
     Pipe()
     {
-        if (pipe(ends) != 0)
+        if (pipe2(ends, O_NONBLOCK) != 0)
             std::abort();
     }
     Pipe(const Pipe &) = delete;
@@ -334,6 +335,39 @@ TEST(spurious_polls_wake_nobody_early)
     EQUAL(rounds, 1);
     waker.wake(); // it has ended
     CHECK(waker.try_wake().has_value());
+}
+
+TEST(a_clock_that_is_set_ends_a_sleep_until_then_and_no_other)
+{
+    struct Wall {
+        using duration = std::chrono::seconds;
+        using rep = duration::rep;
+        using period = duration::period;
+        using time_point = std::chrono::time_point<Wall>;
+        static constexpr bool is_steady = false;
+        static time_point now() { return time_point(duration(hand())); }
+        static std::atomic<long> &hand()
+        {
+            static std::atomic<long> seconds{0};
+            return seconds;
+        }
+    };
+    ts::Scheduler scheduler;
+    Event armed;
+    ts::Waker waker;
+    auto task = scheduler.add_async("a", [&]() -> ts::Async<int> {
+        waker = co_await ts::this_waker();
+        armed.set();
+        co_await ts::sleep_until(Wall::time_point(1h));
+        co_await ts::sleep_for(1us); // not what is left of the hour
+        co_return 1;
+    });
+    armed.wait();
+    waker.wake();
+    CHECK(!task.wait_for(0s));
+    Wall::hand() = 7200;
+    waker.wake();
+    EQUAL(task.get(), 1);
 }
 
 TEST(a_task_of_either_kind_can_be_awaited)

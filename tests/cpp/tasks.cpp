@@ -263,7 +263,8 @@ TEST(a_handle_keeps_the_record_and_dropping_it_detaches)
     kept->wait();
     const ts::TaskId id = kept->id();
     for (int at = 0; at < 20; at++)
-        scheduler.add("b", [] {}).get();
+        scheduler.wait(scheduler.post("b", [] {}));
+    EQUAL(scheduler.tasks(ts::Kind::linear).size(), 3U);
     EQUAL(kept->status().name, "a");
     EQUAL(kept->get(), 5);
     EQUAL(scheduler.status(id).state, ts::State::completed);
