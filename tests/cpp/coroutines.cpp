@@ -80,6 +80,17 @@ struct Place {
     Pipe pipe;
 };
 
+/// A clock whose hand the test sets.
+struct Wall {
+    using duration = std::chrono::seconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<Wall>;
+    static constexpr bool is_steady = false;
+    static time_point now() { return time_point(duration(hand)); }
+    static inline std::atomic<long> hand{0};
+};
+
 enum class Waits { asleep, until_a_time, for_a_file, for_a_task, for_an_id, for_a_waker, nested };
 
 ts::Async<> innermost(Place &place, Waits waits, ts::Scheduler &scheduler)
@@ -339,19 +350,6 @@ TEST(spurious_polls_wake_nobody_early)
 
 TEST(a_clock_that_is_set_ends_a_sleep_until_then_and_no_other)
 {
-    struct Wall {
-        using duration = std::chrono::seconds;
-        using rep = duration::rep;
-        using period = duration::period;
-        using time_point = std::chrono::time_point<Wall>;
-        static constexpr bool is_steady = false;
-        static time_point now() { return time_point(duration(hand())); }
-        static std::atomic<long> &hand()
-        {
-            static std::atomic<long> seconds{0};
-            return seconds;
-        }
-    };
     ts::Scheduler scheduler;
     Event armed;
     ts::Waker waker;
@@ -365,7 +363,7 @@ TEST(a_clock_that_is_set_ends_a_sleep_until_then_and_no_other)
     armed.wait();
     waker.wake();
     CHECK(!task.wait_for(0s));
-    Wall::hand() = 7200;
+    Wall::hand = 7200;
     waker.wake();
     EQUAL(task.get(), 1);
 }
