@@ -86,7 +86,7 @@ struct Wall {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<Wall>;
-    static constexpr bool is_steady = false;
+    [[maybe_unused]] static constexpr bool is_steady = false;
     static time_point now() { return time_point(duration(hand)); }
     static inline std::atomic<long> hand{0};
 };
