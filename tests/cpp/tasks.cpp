@@ -135,6 +135,9 @@ TEST(a_result_that_is_an_error_fails_the_task)
     THROWS(ts::Error, odd.get(), error.code() == ts::Errc::task_failed && std::string(error.what()) == "an odd number");
     EQUAL(odd.status().error, "an odd number");
     EQUAL(odd.status().code, 1);
+    auto only = scheduler.add("a", [] { return ts::Error("in any case"); });
+    static_assert(std::is_same_v<decltype(only), ts::Task<void>>);
+    THROWS(ts::Error, only.get(), std::string(error.what()) == "in any case");
     auto nothing = scheduler.add("a", []() -> ts::Result<void> { return {}; });
     static_assert(std::is_same_v<decltype(nothing), ts::Task<void>>);
     nothing.get();

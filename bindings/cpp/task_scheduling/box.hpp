@@ -76,7 +76,7 @@ public:
         caught(
             [&] {
                 if constexpr (Unwrapped<Returned>::is_result) {
-                    auto returned = work();
+                    typename Unwrapped<Returned>::Result returned = work();
                     if (!returned)
                         failure = fail(token, returned.error());
                     else if constexpr (std::is_void_v<T>)
@@ -149,7 +149,9 @@ private:
     void let_go(Role own) noexcept
     {
         const auto rest = static_cast<unsigned char>(~own);
-        if (holders_.fetch_and(rest, std::memory_order_acq_rel) == own)
+        // One that is alone stays so, and need not ask the others.
+        if (holders_.load(std::memory_order_acquire) == own ||
+            holders_.fetch_and(rest, std::memory_order_acq_rel) == own)
             free_(this);
     }
 

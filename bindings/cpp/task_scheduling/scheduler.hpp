@@ -72,8 +72,8 @@ public:
     /// different names side by side. The callable may be move-only; it is
     /// destroyed on the task's thread before the task's end can be seen.
     ///
-    /// What it returns is the task's value; a Result is unwrapped, and its
-    /// error fails the task. So does what it throws. Neither it nor its
+    /// What it returns is the task's value; a Result is unwrapped, and an
+    /// Error fails the task. So does what it throws. Neither it nor its
     /// destructor may end by pthread_exit.
     ///
     /// Blocks only with wait_for_room.
@@ -252,6 +252,14 @@ private:
         return detail::done(function(raw(), detail::raw(kind), name.c_str()));
     }
 
+    /// What needs no options has the shorter way.
+    ts_error submit(const ts_task_options &options, ts_task_id &id) const noexcept
+    {
+        if (options.flags == 0 && options.run)
+            return ts_add_task(raw(), false, options.name, options.run, options.user_data, options.drop, &id);
+        return ts_submit(raw(), &options, &id);
+    }
+
     /// Hands a task in. With a handle it has one on `made`, and its record is
     /// kept.
     template <class Source, class Callable>
@@ -273,7 +281,7 @@ private:
             *made = box;
         }
         TaskId id;
-        const ts_error error = ts_submit(raw(), &raw_options, &detail::Access::raw(id));
+        const ts_error error = submit(raw_options, detail::Access::raw(id));
         if (error != TS_OK) {
             Error said = detail::last_error(error);
             box->refuse();
