@@ -114,7 +114,9 @@ impl Core {
                 let lane = if self.is_alone_in(claim.lane) { claim.lane } else { NIL };
                 let holding = Holding { core: self.address(), index: claim.index, lane };
                 let outer = host::hold(holding);
-                let last = self.end_returned(claim.index, claim.word, code, seat);
+                // Counted at once: what the host does here may take its time.
+                let mut seat = self.visitor();
+                let last = self.end_returned(claim.index, claim.word, code, &mut seat);
                 host::hold(outer);
                 last
             }
