@@ -5,6 +5,7 @@
 //! from the Unix epoch by an offset that is taken once per process, so that a jump of the wall
 //! clock never makes a duration negative.
 
+use crate::platform::floats::calculate;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,11 +31,13 @@ pub fn precise() -> u64 {
 /// What a monotonic reading is in seconds since the Unix epoch.
 pub fn since_epoch(nanoseconds: u64) -> f64 {
     static OFFSET: OnceLock<f64> = OnceLock::new();
-    let offset = OFFSET.get_or_init(|| {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        wall.as_secs_f64() - precise() as f64 / 1e9
-    });
-    offset + nanoseconds as f64 / 1e9
+    calculate(|| {
+        let offset = OFFSET.get_or_init(|| {
+            let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+            wall.as_secs_f64() - precise() as f64 / 1e9
+        });
+        offset + nanoseconds as f64 / 1e9
+    })
 }
 
 /// The longest time that is ever waited for at once; more is as good as for ever.
@@ -42,7 +45,7 @@ const LONGEST: f64 = 1e9;
 
 /// Seconds as a duration; what is too long for one is cut to some thirty years.
 pub fn duration(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.min(LONGEST)).unwrap_or(Duration::ZERO)
+    calculate(|| Duration::try_from_secs_f64(seconds.min(LONGEST)).unwrap_or(Duration::ZERO))
 }
 
 /// The moment that lies this many seconds ahead; none for infinity.

@@ -4,6 +4,7 @@
 //! A value is a number or a text. Numbers are read often, each by one load; texts are read when a
 //! thread is made, and lie behind a lock that is taken alone.
 
+use crate::platform::floats::calculate;
 use crate::processors::Processors;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::*};
@@ -278,12 +279,12 @@ impl Settings {
     /// The value of a key that counts.
     #[inline]
     pub fn count(&self, key: Key) -> usize {
-        self.seconds(key) as usize
+        calculate(|| self.seconds(key) as usize)
     }
 
     /// The value of a key that may be negative.
     pub fn level(&self, key: Key) -> i32 {
-        self.seconds(key) as i32
+        calculate(|| self.seconds(key) as i32)
     }
 
     /// The value of a key that is a time.
@@ -294,14 +295,14 @@ impl Settings {
 
     /// Nanoseconds of a key that is a time.
     pub fn nanoseconds(&self, key: Key) -> u64 {
-        (self.seconds(key) * 1e9) as u64
+        calculate(|| (self.seconds(key) * 1e9) as u64)
     }
 
     /// The value of a key as text that [`change`] takes.
     pub fn text(&self, key: Key) -> String {
         match key.row().is_text() {
             true => self.texts.lock()[key as usize].clone().into_owned(),
-            false => self.seconds(key).to_string(),
+            false => calculate(|| self.seconds(key).to_string()),
         }
     }
 
@@ -334,14 +335,14 @@ pub fn defaults() -> Values {
 /// Changes one value to what a text says.
 pub fn change(values: &mut Values, key: &str, value: &str) -> Result<()> {
     let key = Key::find(key)?;
-    values[key as usize] = key.row().parse(value)?;
+    values[key as usize] = calculate(|| key.row().parse(value))?;
     Ok(())
 }
 
 /// Changes one value.
 pub fn set(values: &mut Values, key: Key, value: &Value) -> Result<()> {
     values[key as usize] = match value {
-        Value::Number(number) => key.row().number(*number, number)?,
+        Value::Number(number) => calculate(|| key.row().number(*number, number))?,
         Value::Text(text) => key.row().text(text)?,
     };
     Ok(())
@@ -382,7 +383,7 @@ pub fn apply_yaml(values: &mut Values, yaml: &str) -> Result<()> {
     let mut changed = values.clone();
     let document = serde_yaml::Deserializer::from_str(yaml);
     let reader = Reader { values: &mut changed, seen: [false; TABLE.len()] };
-    document.deserialize_map(reader).map_err(|error| wrong(error.to_string()))?;
+    calculate(|| document.deserialize_map(reader)).map_err(|error| wrong(error.to_string()))?;
     *values = changed;
     Ok(())
 }

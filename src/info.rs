@@ -2,6 +2,7 @@
 
 use crate::core::view::Failure;
 use crate::kinds::{Kind, State};
+use crate::platform::floats::calculate;
 use crate::task::{STATUS_STUCK, TaskStatus};
 use std::fmt::Write;
 
@@ -65,5 +66,5 @@ fn elapsed(task: &TaskStatus, now: f64) -> String {
         return "NaN".to_owned();
     }
     let end = if task.state.is_final() { task.ended_at } else { now };
-    format!("{:.2}", (end - task.started_at).max(0.0))
+    format!("{:.2}", calculate(|| (end - task.started_at).max(0.0)))
 }

@@ -7,7 +7,7 @@ use crate::core::take::Claim;
 use crate::core::view::RunningTask;
 use crate::core::word::{self, Snapshot};
 use crate::host::{self, Holding};
-use crate::platform::floats::{Calculating, Floats};
+use crate::platform::floats::Floats;
 use crate::platform::signals::{self, Unblocked};
 use crate::token::Token;
 use crate::workers::interrupt::{Breaker, Target};
@@ -32,7 +32,6 @@ pub struct Bench<'a> {
 /// How long a claimed task may run (nanoseconds), if that is limited.
 pub fn limit(core: &Core, settings: &Settings, claim: &Claim) -> Option<u64> {
     claim.word.has(word::TIMED).then(|| {
-        let _calculating = Calculating::new();
         let own = core.own_timeout(claim);
         own.unwrap_or_else(|| settings.nanoseconds(Key::WatchDogTime))
     })

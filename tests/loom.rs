@@ -17,6 +17,11 @@ mod mailbox;
 #[path = "../src/sync.rs"]
 mod sync;
 
+#[path = "../src/platform"]
+mod platform {
+    pub mod floats;
+}
+
 #[path = "../src/core"]
 mod core {
     pub mod gate;

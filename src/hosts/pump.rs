@@ -11,7 +11,7 @@ use crate::core::slab::NIL;
 use crate::core::take::Claim;
 use crate::core::view::RunningTask;
 use crate::host::{self, Bell};
-use crate::platform::floats::{Calculating, Floats};
+use crate::platform::floats::Floats;
 use crate::run::Bench;
 use crate::scheduler::shared::Shared;
 use crate::sync::Mutex;
@@ -119,11 +119,7 @@ impl Pump {
     }
 
     fn run_batches(&self, run: &mut Run, most: usize, budget_seconds: f64) -> usize {
-        let deadline = (budget_seconds > 0.0).then(|| {
-            let _calculating = Calculating::new();
-            clock::deadline_in(budget_seconds)
-        });
-        let deadline = deadline.flatten();
+        let deadline = (budget_seconds > 0.0).then(|| clock::deadline_in(budget_seconds)).flatten();
         // Each task is to find this thread as it is now.
         let floats = Floats::of_this_thread();
         let mut ran = 0;

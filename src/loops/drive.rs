@@ -103,6 +103,7 @@ async fn drive(local: Rc<Local>) {
         }
         // Once for a number of polls, since it is a system call.
         local.mask.restore();
+        local.floats.settle_all();
         let Some(until) = local.lie_down() else { continue };
         let Some(until) = until else { return };
         let notified = local.event_loop.notify.notified();

@@ -1,7 +1,8 @@
 //! The floating-point environment of a thread: rounding, what is trapped, what has been flagged.
 //!
 //! Two registers of x86-64: MXCSR, and the control and status words of the x87, which `long double`
-//! uses. Our own code touches the first alone, and only its flags. Elsewhere nothing is kept.
+//! uses. Our own code touches the first alone, and where it calculates it puts that back
+//! ([`calculate`]). Elsewhere nothing is kept.
 
 /// What a thread's arithmetic does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl Floats {
     /// A new thread inherits the environment of the one that made it: this one is as a process
     /// starts.
     pub fn make_plain() {
-        Floats::PLAIN.settle();
+        Floats::PLAIN.settle_all();
     }
 
     /// A task may have left something behind: this thread is as this was taken.
@@ -91,7 +92,15 @@ impl Floats {
         if registers::sse() != self.sse {
             registers::set_sse(self.sse);
         }
-        if registers::x87() != self.x87 || registers::x87_flags() != self.x87_flags {
+        if registers::x87() != self.x87 {
+            registers::set_x87(self.x87, self.x87_flags);
+        }
+    }
+
+    /// As [`Floats::settle`], with the flags of the x87, which take longer to read than all else.
+    pub fn settle_all(&self) {
+        self.settle();
+        if registers::x87_flags() != self.x87_flags {
             registers::set_x87(self.x87, self.x87_flags);
         }
     }
@@ -107,52 +116,43 @@ impl Floats {
 
     #[inline]
     pub fn settle(&self) {}
+
+    pub fn settle_all(&self) {}
 }
 
-/// While it lives, our code calculates on a thread of the host's: afterwards nothing is flagged
-/// that was not before.
-#[derive(Debug)]
-pub struct Calculating {
-    #[cfg(target_arch = "x86_64")]
-    before: u32,
-}
-
+/// Calculates for the library, on a thread that may be the host's: nothing is trapped meanwhile,
+/// whatever the host traps, and afterwards nothing is flagged that was not before.
 #[cfg(target_arch = "x86_64")]
-impl Calculating {
-    /// Begins; nothing is trapped meanwhile, whatever the host traps.
-    #[inline]
-    pub fn new() -> Calculating {
-        let before = registers::sse();
-        if before & Floats::MASKS != Floats::MASKS {
-            registers::set_sse(before | Floats::MASKS);
-        }
-        Calculating { before }
-    }
-
-    /// Begins; what the host traps is trapped, since it is the host's code that runs.
-    pub fn for_host_code() -> Calculating {
-        Calculating { before: registers::sse() }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Drop for Calculating {
-    #[inline]
-    fn drop(&mut self) {
-        if registers::sse() != self.before {
-            registers::set_sse(self.before);
+#[inline]
+pub fn calculate<T>(work: impl FnOnce() -> T) -> T {
+    struct Back(u32);
+    impl Drop for Back {
+        #[inline]
+        fn drop(&mut self) {
+            if registers::sse() != self.0 {
+                registers::set_sse(self.0);
+            }
         }
     }
+    let before = registers::sse();
+    if before & Floats::MASKS != Floats::MASKS {
+        registers::set_sse(before | Floats::MASKS);
+    }
+    let _back = Back(before);
+    apart(work)
 }
 
+/// Elsewhere nothing is kept.
 #[cfg(not(target_arch = "x86_64"))]
-impl Calculating {
-    #[inline]
-    pub fn new() -> Calculating {
-        Calculating {}
-    }
+#[inline]
+pub fn calculate<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
 
-    pub fn for_host_code() -> Calculating {
-        Calculating {}
-    }
+/// So that the compiler, which does not know what the register has to do with it, moves nothing
+/// out.
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    work()
 }

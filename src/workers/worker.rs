@@ -250,6 +250,7 @@ impl Worker {
         self.seat.hand_back(&self.shared.core);
         // Once for a number of tasks, since it is a system call.
         self.mask.restore();
+        self.floats.settle_all();
         self.shared.retry_watchdog();
         match self.shared.idle.park(self.number, searcher, || self.look()) {
             Parting::Parked { last } => {
