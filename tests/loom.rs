@@ -17,11 +17,6 @@ mod mailbox;
 #[path = "../src/sync.rs"]
 mod sync;
 
-#[path = "../src/platform"]
-mod platform {
-    pub mod floats;
-}
-
 #[path = "../src/core"]
 mod core {
     pub mod gate;
@@ -32,6 +27,7 @@ mod core {
 
 #[path = "../src/platform"]
 mod platform {
+    pub mod floats;
     pub mod signal;
 }
 

@@ -48,13 +48,14 @@ static void drop(void *user_data)
 
 static int32_t run_blocked(ts_token *token, void *user_data)
 {
-    volatile int spin = 20000;
+    volatile int spin = 200000;
     *(atomic_int *)user_data = 1;
-    /* What comes first is lost. */
+    /* The first signal comes with the stop, and is lost: it blocks later. */
+    while (!ts_should_stop(token))
+        sched_yield();
     while (spin-- > 0)
         ;
-    while (block_in_poll() == EINTR && !ts_should_stop(token))
-        ;
+    CHECK(block_in_poll() == EINTR);
     return 0;
 }
 
