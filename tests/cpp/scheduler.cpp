@@ -105,6 +105,18 @@ TEST(errors_have_codes_and_words)
     CHECK(of_error == ts::Errc::invalid_argument);
 }
 
+TEST(words_of_any_bytes_and_length_are_kept)
+{
+    ts::Scheduler scheduler;
+    const std::string words(1000, 'x');
+    auto wordy = scheduler.add("a", [&words] { throw std::runtime_error(words); });
+    EQUAL(wordy.try_get().error().what(), words);
+    EQUAL(wordy.status().error, words.substr(0, 255));
+    auto binary = scheduler.add("a", [] { throw std::runtime_error("caf\xE9!"); });
+    EQUAL(binary.try_get().error().what(), "caf\xE9!");
+    EQUAL(binary.status().error, "caf?!");
+}
+
 TEST(a_result_is_a_value_or_an_error)
 {
     ts::Result<std::string> good = "text";
