@@ -298,7 +298,13 @@ typedef void (*ts_drop_fn)(void *user_data);
 /// Flag: when the queue is full, wait up to wait_seconds for room.
 #define TS_WAIT_FOR_ROOM 8
 /// Flag: when the task is told to stop, break the system call that it blocks
-/// in. Accepted, and without effect in this version.
+/// in: it ends with EINTR, and so do later ones, until the function has
+/// returned. Look at ts_should_stop then. For that a signal is sent to the
+/// task's thread: by default the real-time signal 50 (interrupt_signal under
+/// "Configuration"). Its handler is installed at the first such stop and passes
+/// on what is not ours. Reads and writes of regular files, and code that calls
+/// again after EINTR, are not broken. Without effect for async tasks, and where
+/// the system is not Linux.
 #define TS_INTERRUPT_BLOCKING 16
 /// Flag: when the task still runs stuck_grace seconds after it was told to
 /// stop, let the next of its name start beside it.
@@ -1202,6 +1208,7 @@ ts_error ts_claims_fd(ts_scheduler *scheduler, int *out_fd);
  *     stuck_grace                     5  told to stop for so long: stuck
  *     status_check_interval         800  how often a stuck task is reported
  *     stuck_task_max                 64  stuck tasks that get a substitute
+ *     interrupt_signal               50  breaks blocking calls; 0: none does
  *     thread_name                    ts  what names of threads begin with
  *     thread_affinity                    processors for threads, as 0,2-3
  *     thread_stack_size               0  bytes; 0: as the system gives
@@ -1246,10 +1253,11 @@ ts_error ts_get_config(ts_scheduler *scheduler,
  * A scheduler has worker threads for linear tasks, a thread for each event
  * loop, and a watchdog while something can time out. They start when there
  * is something to do, and end after max_idle_time and in a shutdown. They
- * take no signals. The configuration, or ts_scheduler_options, says their
- * names, stacks, processors and nice level; and a function of yours can be
- * called on each, for a profiler or a virtual machine that must know of
- * threads.
+ * take no signals, but for the one that breaks a blocking call of a task with
+ * TS_INTERRUPT_BLOCKING, while that task runs. The configuration, or
+ * ts_scheduler_options, says their names, stacks, processors and nice level;
+ * and a function of yours can be called on each, for a profiler or a virtual
+ * machine that must know of threads.
  *
  * Names are ts-worker-0, ts-loop-0 and ts-watchdog, with another beginning if
  * you like. The system may cut them: Linux does at 15 bytes.

@@ -31,6 +31,8 @@ enum Range {
     Name(usize, usize),
     /// A list of processors, which may be empty.
     Processors,
+    /// The number of a real-time signal, or 0.
+    Signal,
 }
 
 /// What a key is set to.
@@ -118,6 +120,8 @@ keys! {
         "Seconds that a task told to stop may run on before it is stuck";
     StuckTaskMax = "stuck_task_max", 64.0, Range::Count(0, 4096),
         "Stuck tasks whose place another worker takes";
+    InterruptSignal = "interrupt_signal", 50.0, Range::Signal,
+        "Signal that breaks blocking calls of tasks with TS_INTERRUPT_BLOCKING: one that nobody else uses; 0: none is broken";
     ThreadName = "thread_name", text "ts", Range::Name(1, 11),
         "What the names of threads begin with: ts-worker-0, ts-loop-0, ts-watchdog";
     ThreadAffinity = "thread_affinity", text "", Range::Processors,
@@ -154,6 +158,9 @@ impl Row {
             Range::Nice(from, to) => format!("a whole number from {from} to {to}"),
             Range::Stack(from, to) => format!("0, or a whole number from {from} to {to}"),
             Range::Name(from, to) => format!("a text of {from} to {to} bytes without a NUL"),
+            Range::Signal => {
+                "0, or the number of a real-time signal, from SIGRTMIN to SIGRTMAX".to_owned()
+            }
             Range::Processors => "a list of processors such as 0,2-3, or an empty text".to_owned(),
         }
     }
@@ -175,6 +182,7 @@ impl Row {
             Range::Nice(from, to) => (f64::from(from), f64::from(to), true),
             Range::Stack(..) if value == 0.0 => (0.0, 0.0, true),
             Range::Stack(from, to) => (from as f64, to as f64, true),
+            Range::Signal => (0.0, f64::MAX, true),
             Range::Name(..) | Range::Processors => return Err(self.refused(shown)),
         };
         // A NaN is in no range.
@@ -182,6 +190,20 @@ impl Row {
             return Err(self.refused(shown));
         }
         let cannot = match self.range {
+            Range::Signal if value != 0.0 => match platform::signals::realtime() {
+                Some((from, to)) if (f64::from(from)..=f64::from(to)).contains(&value) => {
+                    return Ok(Value::Number(value));
+                }
+                Some((from, to)) => {
+                    format!(
+                        "allowed is {}: those of this system are {from} to {to}",
+                        self.allowed()
+                    )
+                }
+                None => {
+                    "blocking calls cannot be broken on this system: 0 is all there is".to_owned()
+                }
+            },
             Range::Nice(..) if value != 0.0 && !platform::PINS_THREADS => {
                 "threads of this system have no nice level of their own".to_owned()
             }
@@ -504,6 +526,7 @@ mod tests {
             ("thread_affinity: 0,x\n", ["thread_affinity", "'0,x'", "'x' is no processor"]),
             ("thread_affinity: 70000\n", ["thread_affinity", "70000", "there is no processor"]),
             ("thread_nice: 20\n", ["thread_nice", "is 20", "from -20 to 19"]),
+            ("interrupt_signal: 23\n", ["interrupt_signal", "is 23", "SIGRTMIN to SIGRTMAX"]),
             ("thread_stack_size: 16383\n", ["thread_stack_size", "is 16383", "0, or a whole"]),
             ("- 1\n", ["sequence", "key", "value"]),
             ("line_task_max: 1\n  x: [", ["line", "1", ""]),

@@ -7,7 +7,10 @@ use crate::core::take::Claim;
 use crate::core::view::RunningTask;
 use crate::core::word::{self, Snapshot};
 use crate::host::{self, Holding};
+use crate::platform::floats::{Calculating, Floats};
+use crate::platform::signals::{self, Unblocked};
 use crate::token::Token;
+use crate::workers::interrupt::{Breaker, Target};
 use crate::workers::watchdog::Timed;
 use std::sync::Arc;
 
@@ -20,11 +23,16 @@ pub struct Bench<'a> {
     pub settings: &'a Settings,
     /// The deadline of the one that runs.
     pub timed: &'a Timed,
+    /// What it is in, if its blocking calls may be broken.
+    pub breaker: &'a Breaker,
+    /// How its arithmetic is when a task starts.
+    pub floats: &'a Floats,
 }
 
 /// How long a claimed task may run (nanoseconds), if that is limited.
 pub fn limit(core: &Core, settings: &Settings, claim: &Claim) -> Option<u64> {
     claim.word.has(word::TIMED).then(|| {
+        let _calculating = Calculating::new();
         let own = core.own_timeout(claim);
         own.unwrap_or_else(|| settings.nanoseconds(Key::WatchDogTime))
     })
@@ -52,13 +60,35 @@ impl Bench<'_> {
             watch(self.timed, task, limit);
         }
         let (function, user_data) = core.begin(&claim, now);
+        let breakable = match claim.word.has(word::INTERRUPT) {
+            true => self.let_break(RunningTask::new(claim.index, claim.word.generation())),
+            false => None,
+        };
         // SAFETY: the host's promise when it submitted the task.
         let code = unsafe { host::call_task(function, &token, user_data) };
+        // Before anything else of the host's runs here.
+        if let Some(unblocked) = breakable {
+            unblocked.end(self.breaker.leave());
+        }
+        self.floats.settle();
         if limit.is_some() {
             self.timed.clear();
         }
         let last = core.end(claim, code, seat);
         host::hold(outer);
         last
+    }
+
+    /// From now on blocking calls of this thread can be broken, on behalf of this task.
+    #[cold]
+    fn let_break(&self, task: RunningTask) -> Option<Unblocked> {
+        let signal = self.settings.level(Key::InterruptSignal);
+        if signal == 0 {
+            return None;
+        }
+        let unblocked = Unblocked::new(signal);
+        signals::reset_mark(self.breaker.mark());
+        self.breaker.enter(task.bits(), Target { thread: signals::thread_id(), signal });
+        Some(unblocked)
     }
 }

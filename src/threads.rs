@@ -2,8 +2,8 @@
 //!
 //! What always holds:
 //!
-//! * a thread takes no signal, and has its name, stack, processors and nice level before it runs
-//!   anything of the host's;
+//! * a thread takes no signal, calculates as a process does that has just started, and has its name,
+//!   stack, processors and nice level before it runs anything of the host's;
 //! * the host's function is told of its start first of all host code, and of its stopping last, each
 //!   once, on the thread and under no lock of ours;
 //! * whoever joins a thread has waited for that too, so a thread that might be in the host's
@@ -15,7 +15,9 @@
 use crate::config::{Key, Settings};
 use crate::host::{ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
-use crate::platform::{self, Affinity, SignalsBlocked};
+use crate::platform::floats::Floats;
+use crate::platform::signals::SignalsBlocked;
+use crate::platform::{self, Affinity};
 use crate::processors::Processors;
 use crate::sync::Mutex;
 use std::cell::Cell;
@@ -88,6 +90,7 @@ impl Threads {
         };
         let _masked = SignalsBlocked::all();
         std::thread::Builder::new().name(name.clone()).stack_size(stack).spawn(move || {
+            Floats::make_plain();
             let troubles = threads.configure(inherited);
             let c_name = CString::new(&*name).unwrap_or_default();
             let tell = |event| hook.iter().for_each(|hook| hook.call(event, &c_name));

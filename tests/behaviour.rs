@@ -16,9 +16,14 @@ fn theme(name: &str) {
 }
 
 fn theme_as(name: &str, standard: &str, link: Link) {
-    let Some(program) = build_c(&format!("tests/c/{name}.c"), &[standard, "-g"], link) else {
+    theme_with(name, &[standard, "-g"], link);
+}
+
+fn theme_with(name: &str, flags: &[&str], link: Link) {
+    let Some(program) = build_c(&format!("tests/c/{name}.c"), flags, link) else {
         return;
     };
+    let standard = flags[0];
     run_tests(&format!("{name} {standard} {link:?}"), program, Duration::from_secs(300));
 }
 
@@ -41,6 +46,31 @@ fn limits() {
 #[test]
 fn stopping() {
     theme("stopping");
+}
+
+#[test]
+fn breaking() {
+    // It takes its time, and C11's atomics.
+    theme_as("breaking", "-std=c11", Link::Static);
+    theme_as("breaking", "-std=c17", Link::Shared);
+}
+
+#[test]
+fn ladder() {
+    theme_as("ladder", "-std=c11", Link::Static);
+    theme_as("ladder", "-std=c17", Link::Shared);
+}
+
+#[test]
+fn manners() {
+    theme_as("manners", "-std=c11", Link::Static);
+    theme_with("manners", &["-std=c17", "-g", "-Wl,--no-as-needed,-lm"], Link::Shared);
+}
+
+#[test]
+fn no_threads() {
+    // Only what is linked in can be made to fail.
+    theme_with("no_threads", &["-std=c11", "-g", "-Wl,--wrap=pthread_create"], Link::Static);
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod platform {
 mod workers {
     pub mod batch;
     pub mod idle;
+    pub mod interrupt;
     pub mod parker;
 }
 
@@ -41,6 +42,8 @@ use error::{Error, ErrorCode, Result};
 
 #[path = "models/batches.rs"]
 mod batches;
+#[path = "models/breaking.rs"]
+mod breaking;
 #[path = "models/hosts.rs"]
 mod hosts;
 #[path = "models/lanes.rs"]

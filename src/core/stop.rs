@@ -296,6 +296,13 @@ impl Core {
         self.records.at(task.index).word.load().has(word::ASYNC)
     }
 
+    /// Whether a task that was seen to run asked for its blocking calls to be broken, and is of the
+    /// kind that has some.
+    pub fn is_breakable(&self, task: RunningTask) -> bool {
+        let word = self.records.at(task.index).word.load();
+        word.has(word::INTERRUPT) && !word.has(word::ASYNC | word::CLAIMS)
+    }
+
     /// Whether a task that was seen to run is run by claims.
     pub fn is_claimed(&self, task: RunningTask) -> bool {
         self.records.at(task.index).word.load().has(word::CLAIMS)

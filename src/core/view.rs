@@ -24,6 +24,11 @@ impl RunningTask {
     pub fn new(index: u32, generation: u64) -> RunningTask {
         RunningTask { index, generation_low: generation as u32 }
     }
+
+    /// As one number, which is never 0.
+    pub fn bits(self) -> u64 {
+        u64::from(self.index) << 32 | u64::from(self.generation_low)
+    }
 }
 
 /// A task that was found to be stuck.

@@ -1,12 +1,13 @@
 //! The one call that every export's body is.
 //!
-//! No panic passes it, `errno` is the same after it as before, and the words of an error are left
-//! for `ts_last_error_message`. Those words lie in a fixed buffer of the thread that has no
+//! No panic passes it, `errno` and the flags of floating-point arithmetic are the same after it as
+//! before, and the words of an error are left for `ts_last_error_message`. Those words lie in a fixed buffer of the thread that has no
 //! destructor, so that they can be written and read without memory to spare, and as late in a
 //! thread's life as its last destructors.
 
 use super::errors::ts_error;
 use crate::error::{Error, ErrorCode, Result};
+use crate::platform::floats::Calculating;
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int};
@@ -22,6 +23,17 @@ thread_local! {
 /// Runs the body of an export that returns a `ts_error`.
 #[inline]
 pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> ts_error {
+    guard_with(Calculating::new, body)
+}
+
+/// As [`guard`], of an export that does little but call tasks: what the host traps is trapped in them.
+pub(super) fn guard_tasks(body: impl FnOnce() -> Result<()>) -> ts_error {
+    guard_with(Calculating::for_host_code, body)
+}
+
+#[inline]
+fn guard_with(floats: impl FnOnce() -> Calculating, body: impl FnOnce() -> Result<()>) -> ts_error {
+    let _floats = floats();
     let errno = errno();
     let error = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => ts_error::TS_OK,
@@ -35,6 +47,7 @@ pub(super) fn guard(body: impl FnOnce() -> Result<()>) -> ts_error {
 /// Runs the body of an export that cannot fail; `otherwise` is what a panic gives.
 #[inline]
 pub(super) fn guard_or<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    let _floats = Calculating::new();
     let errno = errno();
     let value = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         failed(&panicked(panic));

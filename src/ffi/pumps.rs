@@ -11,7 +11,7 @@
 
 use super::arguments::{self, Out, null, seconds};
 use super::errors::ts_error;
-use super::guard::{guard, guard_or};
+use super::guard::{guard, guard_or, guard_tasks};
 use super::schedulers::ts_scheduler;
 use super::tasks::{ts_drop_fn, ts_pump};
 use crate::error::Result;
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn ts_pump_run(
     out_ran: *mut usize,
 ) -> ts_error {
     // SAFETY: the caller's pointers, as the header asks for them.
-    guard(|| unsafe {
+    guard_tasks(|| unsafe {
         let budget = seconds(budget_seconds, "budget_seconds")?;
         // A task of it may free it.
         self::pump(pump)?;

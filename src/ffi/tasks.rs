@@ -151,7 +151,13 @@ pub const TS_KEEP: u32 = 4;
 /// Flag: when the queue is full, wait up to wait_seconds for room.
 pub const TS_WAIT_FOR_ROOM: u32 = 8;
 /// Flag: when the task is told to stop, break the system call that it blocks
-/// in. Accepted, and without effect in this version.
+/// in: it ends with EINTR, and so do later ones, until the function has
+/// returned. Look at ts_should_stop then. For that a signal is sent to the
+/// task's thread: by default the real-time signal 50 (interrupt_signal under
+/// "Configuration"). Its handler is installed at the first such stop and passes
+/// on what is not ours. Reads and writes of regular files, and code that calls
+/// again after EINTR, are not broken. Without effect for async tasks, and where
+/// the system is not Linux.
 pub const TS_INTERRUPT_BLOCKING: u32 = 16;
 /// Flag: when the task still runs stuck_grace seconds after it was told to
 /// stop, let the next of its name start beside it.

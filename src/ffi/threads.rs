@@ -3,10 +3,11 @@
 //! A scheduler has worker threads for linear tasks, a thread for each event
 //! loop, and a watchdog while something can time out. They start when there
 //! is something to do, and end after max_idle_time and in a shutdown. They
-//! take no signals. The configuration, or ts_scheduler_options, says their
-//! names, stacks, processors and nice level; and a function of yours can be
-//! called on each, for a profiler or a virtual machine that must know of
-//! threads.
+//! take no signals, but for the one that breaks a blocking call of a task with
+//! TS_INTERRUPT_BLOCKING, while that task runs. The configuration, or
+//! ts_scheduler_options, says their names, stacks, processors and nice level;
+//! and a function of yours can be called on each, for a profiler or a virtual
+//! machine that must know of threads.
 //!
 //! Names are ts-worker-0, ts-loop-0 and ts-watchdog, with another beginning if
 //! you like. The system may cut them: Linux does at 15 bytes.

@@ -11,10 +11,13 @@ use crate::core::slab::NIL;
 use crate::core::take::Claim;
 use crate::core::view::RunningTask;
 use crate::host::{self, Bell};
+use crate::platform::floats::{Calculating, Floats};
 use crate::run::Bench;
 use crate::scheduler::shared::Shared;
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::*;
+use crate::workers::interrupt::Breaker;
+use crate::workers::new_breaker;
 use crate::workers::watchdog::{Timed, Watched};
 use crate::{Error, ErrorCode, Result, clock};
 use crossbeam_utils::CachePadded;
@@ -27,7 +30,7 @@ use std::sync::Arc;
 pub struct Pump {
     shared: Arc<Shared>,
     outlet: Arc<Outlet>,
-    timed: Arc<PumpTimed>,
+    current: Arc<Current>,
     counts: Arc<CachePadded<Counts>>,
     /// Taken while it runs.
     runs: Mutex<Option<Run>>,
@@ -43,17 +46,26 @@ struct Run {
     was_batch: bool,
 }
 
-/// The deadline of the task that a pump runs.
+/// What others may touch of the task that a pump runs.
 #[derive(Debug)]
-struct PumpTimed(Timed);
+struct Current {
+    /// Its deadline.
+    timed: Timed,
+    /// What breaks its blocking calls.
+    breaker: Breaker,
+}
 
-impl Watched for PumpTimed {
+impl Watched for Current {
     fn expired(&self, now: u64) -> Vec<RunningTask> {
-        self.0.expired(now).into_iter().collect()
+        self.timed.expired(now).into_iter().collect()
     }
 
     fn earliest(&self) -> u64 {
-        self.0.deadline()
+        self.timed.deadline()
+    }
+
+    fn breaker(&self) -> Option<&Breaker> {
+        Some(&self.breaker)
     }
 }
 
@@ -66,14 +78,14 @@ impl Pump {
             return Err(error);
         }
         let outlet = shared.core.new_outlet(ready)?;
-        let timed = Arc::new(PumpTimed(Timed::new()));
-        let watched: Arc<dyn Watched> = timed.clone();
+        let current = Arc::new(Current { timed: Timed::new(), breaker: new_breaker() });
+        let watched: Arc<dyn Watched> = current.clone();
         shared.pool.watch_too(Arc::downgrade(&watched));
         shared.core.use_outlets();
         let counts = shared.core.new_counts();
         let run =
             Run { seat: WorkerSeat::new(counts.clone()), batch: VecDeque::new(), was_batch: false };
-        Ok(Pump { shared: shared.clone(), outlet, timed, counts, runs: Mutex::new(Some(run)) })
+        Ok(Pump { shared: shared.clone(), outlet, current, counts, runs: Mutex::new(Some(run)) })
     }
 
     /// The number of its outlet, for who runs what.
@@ -107,7 +119,13 @@ impl Pump {
     }
 
     fn run_batches(&self, run: &mut Run, most: usize, budget_seconds: f64) -> usize {
-        let deadline = (budget_seconds > 0.0).then(|| clock::deadline_in(budget_seconds)).flatten();
+        let deadline = (budget_seconds > 0.0).then(|| {
+            let _calculating = Calculating::new();
+            clock::deadline_in(budget_seconds)
+        });
+        let deadline = deadline.flatten();
+        // Each task is to find this thread as it is now.
+        let floats = Floats::of_this_thread();
         let mut ran = 0;
         // A lane whose task has just run goes behind what is ready; with nothing, it goes on.
         let mut lane = NIL;
@@ -126,7 +144,7 @@ impl Pump {
                 }
                 continue;
             };
-            lane = if self.run_claim(claim, its, &mut run.seat) { its } else { NIL };
+            lane = if self.run_claim(claim, its, &mut run.seat, &floats) { its } else { NIL };
             ran += 1;
             if deadline.is_some_and(|deadline| clock::until(deadline).is_none()) {
                 break;
@@ -172,9 +190,10 @@ impl Pump {
     }
 
     /// Runs a task; true while its lane's place is ours.
-    fn run_claim(&self, claim: Claim, lane: u32, seat: &mut WorkerSeat) -> bool {
+    fn run_claim(&self, claim: Claim, lane: u32, seat: &mut WorkerSeat, floats: &Floats) -> bool {
         let (core, settings) = (&self.shared.core, &self.shared.settings);
-        let bench = Bench { core, settings, timed: &self.timed.0 };
+        let (timed, breaker) = (&self.current.timed, &self.current.breaker);
+        let bench = Bench { core, settings, timed, breaker, floats };
         seat.refresh();
         let now = seat.last_time();
         let last = bench.run(claim, lane, now, seat, |timed, task, limit| {

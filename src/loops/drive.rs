@@ -12,6 +12,8 @@ use crate::core::view::RunningTask;
 use crate::core::word;
 use crate::host::{self, Holding};
 use crate::log::{self, LogLevel};
+use crate::platform::floats::Floats;
+use crate::platform::signals::Mask;
 use crate::token::Token;
 use crate::wheel::{self, Wheel};
 use crate::workers::Pool;
@@ -43,6 +45,9 @@ pub struct Local {
     settings: Arc<Settings>,
     pool: Pool,
     seat: RefCell<WorkerSeat>,
+    /// What the thread was when it started, and is to be for each task.
+    floats: Floats,
+    mask: Mask,
     fibers: RefCell<Fibers>,
     wheel: RefCell<Wheel>,
     ready: RefCell<VecDeque<u32>>,
@@ -67,6 +72,8 @@ pub fn run(
 ) {
     let local = Rc::new(Local {
         seat: RefCell::new(WorkerSeat::new(event_loop.counts.clone())),
+        floats: Floats::of_this_thread(),
+        mask: Mask::of_this_thread(),
         fibers: RefCell::default(),
         wheel: RefCell::new(Wheel::new(clock::precise())),
         ready: RefCell::default(),
@@ -94,6 +101,8 @@ async fn drive(local: Rc<Local>) {
             tokio::task::yield_now().await;
             continue;
         }
+        // Once for a number of polls, since it is a system call.
+        local.mask.restore();
         let Some(until) = local.lie_down() else { continue };
         let Some(until) = until else { return };
         let notified = local.event_loop.notify.notified();
@@ -265,6 +274,7 @@ impl Local {
         let (function, user_data) = self.core.callee(index);
         // SAFETY: the host's promise when it submitted the task.
         let poll = unsafe { host::call_poll(function, &token, user_data) };
+        self.floats.settle();
         if limit_at != 0 {
             self.event_loop.timed.clear();
         }

@@ -1,6 +1,8 @@
 //! What the operating system has to be asked for by hand.
 
+pub mod floats;
 pub mod signal;
+pub mod signals;
 
 use crate::processors::Processors;
 use std::ffi::{CStr, c_void};
@@ -28,31 +30,6 @@ pub fn count_forks() {
         // SAFETY: the handler touches an atomic and nothing else.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
-}
-
-/// While this lives, its thread takes no signal, and threads that it makes never will.
-#[derive(Debug)]
-pub struct SignalsBlocked(libc::sigset_t);
-
-impl SignalsBlocked {
-    /// Blocks every signal of this thread.
-    pub fn all() -> SignalsBlocked {
-        let mut all = MaybeUninit::uninit();
-        let mut before = MaybeUninit::uninit();
-        // SAFETY: both sets are filled by the calls before they are used.
-        unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-            SignalsBlocked(before.assume_init())
-        }
-    }
-}
-
-impl Drop for SignalsBlocked {
-    fn drop(&mut self) {
-        // SAFETY: the set was filled by the call that blocked.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
-    }
 }
 
 /// The least stack that the system makes a thread with, in bytes.

@@ -188,6 +188,7 @@ impl Shared {
         let mut extra = None;
         if task.flags != 0 || task.timeout_seconds != 0.0 {
             let (wished, timeout) = wishes(task)?;
+            self.pool.retry_watchdog();
             bits = wished;
             extra = timeout
                 .map(|timeout| Box::new(Extra { timeout: Some(timeout), ..Extra::default() }));

@@ -1,10 +1,12 @@
 //! Our own threads, which run linear tasks: the first customer of the core.
 //!
 //! [`idle`] decides who is awake, [`batch`] is what a worker has taken, [`worker`] is the life of
-//! one thread, and the [`Pool`] makes threads and ends them.
+//! one thread, [`watchdog`] looks after time-outs and [`interrupt`] after what blocks, and the [`Pool`]
+//! makes threads and ends them.
 
 pub mod batch;
 pub mod idle;
+pub mod interrupt;
 pub mod parker;
 pub mod watchdog;
 pub mod worker;
@@ -15,6 +17,7 @@ use crate::core::add::To;
 use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
 use crate::kinds::Kind;
+use crate::platform::signals::MARKS;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::threads::{self, Role, Threads};
@@ -22,6 +25,7 @@ use crate::{Error, ErrorCode, Result};
 use batch::Batch;
 use crossbeam_utils::CachePadded;
 use idle::{Idle, Part, Wake};
+use interrupt::Breaker;
 use parker::Parker;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -38,6 +42,8 @@ pub struct Slot {
     pub counts: Arc<CachePadded<Counts>>,
     /// The task that it runs, if that has a deadline.
     pub timed: CachePadded<Timed>,
+    /// The task that it runs, if that asked for its blocking calls to be broken.
+    pub breaker: Breaker,
     /// No thread uses it.
     free: AtomicBool,
 }
@@ -136,7 +142,7 @@ impl Pool {
 
     /// A running task that no thread of ours runs was told to stop.
     pub fn told_elsewhere(&self, task: RunningTask) {
-        self.0.told(task);
+        self.0.told(task, None);
     }
 
     /// Marks and reports a task that was told to stop long ago, if it still runs.
@@ -155,10 +161,17 @@ impl Pool {
         self.0.rest_watchdog();
     }
 
+    /// A watchdog that could not be started is tried again.
+    #[cold]
+    pub fn retry_watchdog(&self) {
+        self.0.retry_watchdog();
+    }
+
     /// A running task was told to stop.
     pub fn told(&self, task: RunningTask) {
+        let breaks = self.0.break_first(task);
         if !self.0.returns_at_once(task) {
-            self.0.told(task);
+            self.0.told(task, breaks);
         }
     }
 
@@ -204,6 +217,12 @@ impl Pool {
             self.0.notify();
         }
     }
+}
+
+/// A breaker with a mark that no other has, unless there are very many.
+pub fn new_breaker() -> Breaker {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    Breaker::new(NEXT.fetch_add(1, Relaxed) % MARKS)
 }
 
 impl Shared {
@@ -286,6 +305,7 @@ impl Shared {
             parker: Parker::new(),
             counts: self.core.new_counts(),
             timed: CachePadded::new(Timed::new()),
+            breaker: new_breaker(),
             free: AtomicBool::new(false),
         });
         slots.push(slot.clone());

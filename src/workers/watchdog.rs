@@ -1,7 +1,8 @@
 //! Time-outs and stuck tasks: one thread, there only while something has a deadline.
 //!
 //! A running task's deadline is a word in its worker's slot ([`Timed`]); a task that was told to
-//! stop has an entry in a list, with the moment at which it counts as stuck. The thread sleeps to
+//! stop has an entry in a list, with the moment at which it counts as stuck and, if it asked for its
+//! blocking calls to be broken, that of the next signal ([`super::interrupt`]). The thread sleeps to
 //! the earliest of these and ends when there is none.
 //!
 //! The hand-off: a worker stores its deadline and then loads until when the watchdog sleeps; the
@@ -18,11 +19,13 @@
 //! late, once.
 
 use super::Shared;
+use super::interrupt::{Breaker, Pause, Target};
 use crate::clock;
 use crate::config::Key;
 use crate::core::view::RunningTask;
 use crate::log::{self, LogLevel};
-use crate::sync::atomic::{AtomicU64, Ordering::*, fence};
+use crate::platform::signals::{self, Sent};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::*, fence};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::threads::{self, Role};
 use std::sync::Arc;
@@ -84,6 +87,10 @@ pub trait Watched: Send + Sync + std::fmt::Debug {
     fn expired(&self, now: u64) -> Vec<RunningTask>;
     /// The earliest deadline there is, in counted time, or [`NEVER`].
     fn earliest(&self) -> u64;
+    /// What he is in, if blocking calls of his may be broken.
+    fn breaker(&self) -> Option<&Breaker> {
+        None
+    }
 }
 
 /// A task that was told to stop and has not returned.
@@ -93,6 +100,15 @@ struct Told {
     /// When it counts as stuck, or is reported again. Counted time.
     next: u64,
     stuck: bool,
+    /// Its blocking calls are to be broken, again at that moment.
+    breaks: Option<Pause>,
+}
+
+impl Told {
+    /// When to look at it again.
+    fn due(&self) -> u64 {
+        self.breaks.map_or(self.next, |breaks| self.next.min(breaks.due))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -114,6 +130,8 @@ pub struct Watchdog {
     until: AtomicU64,
     /// Time that does not count, in all.
     lost: AtomicU64,
+    /// It was needed and no thread could be made: a worker tries again.
+    missing: AtomicBool,
 }
 
 impl Watchdog {
@@ -124,6 +142,7 @@ impl Watchdog {
             news: Condvar::new(),
             until: AtomicU64::new(NEVER),
             lost: AtomicU64::new(0),
+            missing: AtomicBool::new(false),
         }
     }
 
@@ -142,7 +161,7 @@ impl Shared {
     /// A task with a deadline starts on the worker of that slot.
     pub fn watch(self: &Arc<Shared>, timed: &Timed, task: RunningTask, nanoseconds: u64) {
         let deadline = self.watchdog.now().saturating_add(nanoseconds).min(NEVER - 1);
-        timed.task.store(u64::from(task.index) << 32 | u64::from(task.generation_low), Release);
+        timed.task.store(task.bits(), Release);
         timed.deadline.store(deadline, SeqCst);
         self.watch_until(deadline);
     }
@@ -174,8 +193,9 @@ impl Shared {
         false
     }
 
-    /// A running task was told to stop: it is stuck if it has not returned in time.
-    pub fn told(self: &Arc<Shared>, task: RunningTask) {
+    /// A running task was told to stop: it is stuck if it has not returned in time. `breaks`: what
+    /// [`Shared::break_first`] said.
+    pub fn told(self: &Arc<Shared>, task: RunningTask, breaks: Option<Pause>) {
         let next = self.watchdog.now() + self.settings.nanoseconds(Key::StuckGrace);
         let mut state = self.watchdog.state.lock();
         // Looked at under the lock, which a shutdown takes after the last task has ended: so it
@@ -183,9 +203,78 @@ impl Shared {
         if !self.core.is_running(task) {
             return;
         }
-        state.told.push(Told { task, next, stuck: false });
-        if next < self.watchdog.until.load(SeqCst) {
-            self.poke_watchdog(state);
+        let told = Told { task, next, stuck: false, breaks };
+        let due = told.due();
+        state.told.push(told);
+        let poked = due >= self.watchdog.until.load(SeqCst) || self.poke_watchdog(state);
+        if let (false, Some(breaks)) = (poked, breaks) {
+            self.break_alone(task, breaks);
+        }
+    }
+
+    /// Breaks the blocking call of a task that was just told to stop, if it asked for that: then it
+    /// says when to do so again.
+    pub fn break_first(&self, task: RunningTask) -> Option<Pause> {
+        if !self.core.is_breakable(task) || self.settings.level(Key::InterruptSignal) == 0 {
+            return None;
+        }
+        let why = match self.break_call(task) {
+            Sent::Yes => None,
+            Sent::NoHandler => Some("its handler was taken away".to_owned()),
+            Sent::Failed(error) => Some(error.to_string()),
+        };
+        if let Some(why) = why {
+            log::line(LogLevel::Warning, || {
+                format!("blocking calls are not broken: interrupt_signal cannot be sent: {why}")
+            });
+        }
+        Some(Pause::after_first(self.watchdog.now()))
+    }
+
+    /// Breaks the blocking call of a task, if its thread has come as far as its function.
+    fn break_call(&self, task: RunningTask) -> Sent {
+        let bits = task.bits();
+        let send = |breaker: &Breaker| {
+            let interrupt = |to: Target| signals::interrupt(to.thread, to.signal, breaker.mark());
+            breaker.send(bits, interrupt)
+        };
+        let slots = self.slots.lock();
+        let slot = slots.iter().find(|slot| slot.breaker.seems_in(bits)).cloned();
+        drop(slots);
+        let sent = match slot {
+            Some(slot) => send(&slot.breaker),
+            None => {
+                let others = self.others();
+                let mut breakers = others.iter().filter_map(|other| other.breaker());
+                breakers.find(|breaker| breaker.seems_in(bits)).and_then(send)
+            }
+        };
+        sent.unwrap_or(Sent::Yes)
+    }
+
+    /// Does the watchdog's work for a task whose blocking call is to be broken, on this thread and
+    /// for about a second, since no other could be made.
+    #[cold]
+    fn break_alone(&self, task: RunningTask, mut breaks: Pause) {
+        const PAUSES: u32 = 16;
+        for _ in 0..PAUSES {
+            std::thread::sleep(std::time::Duration::from_nanos(breaks.length()));
+            if !self.core.is_running(task) {
+                return;
+            }
+            self.break_call(task);
+            breaks.after_another(self.watchdog.now());
+        }
+    }
+
+    /// There should be a watchdog, and could not be one: tries again.
+    pub fn retry_watchdog(self: &Arc<Shared>) {
+        if self.watchdog.missing.load(Relaxed) && self.watchdog.missing.swap(false, Relaxed) {
+            let state = self.watchdog.state.lock();
+            // As in `told`: a shutdown takes the lock after the last task has ended.
+            if self.core.unfinished() > 0 {
+                self.poke_watchdog(state);
+            }
         }
     }
 
@@ -202,14 +291,14 @@ impl Shared {
         }
     }
 
-    /// Makes the watchdog look now; starts it if it is not there.
+    /// Makes the watchdog look now; starts it if it is not there. False when that is not possible.
     #[cold]
-    fn poke_watchdog(self: &Arc<Shared>, mut state: MutexGuard<'_, State>) {
+    fn poke_watchdog(self: &Arc<Shared>, mut state: MutexGuard<'_, State>) -> bool {
         state.look = true;
         if state.running {
             drop(state);
             self.watchdog.news.notify_one();
-            return;
+            return true;
         }
         let shared = self.clone();
         let begin = clock::precise();
@@ -220,10 +309,13 @@ impl Shared {
                 state.threads.push(thread);
                 drop(state);
                 threads::join(ended);
+                true
             }
             Err(error) => {
                 drop(state);
+                self.watchdog.missing.store(true, Relaxed);
                 log::line(LogLevel::Error, || format!("no watchdog could be started: {error}"));
+                false
             }
         }
     }
@@ -278,7 +370,8 @@ impl Shared {
         let expired = expired.chain(others.iter().flat_map(|other| other.expired(now)));
         for task in expired {
             if self.core.time_out(task) {
-                self.told(task);
+                let breaks = self.break_first(task);
+                self.told(task, breaks);
             }
         }
         // Reported without the lock, since the log is the host's.
@@ -286,6 +379,10 @@ impl Shared {
         told.retain_mut(|told| {
             if !self.core.is_running(told.task) {
                 return false;
+            }
+            if let Some(breaks) = told.breaks.as_mut().filter(|breaks| breaks.due <= now) {
+                self.break_call(told.task);
+                breaks.after_another(now);
             }
             if told.next <= now {
                 told.next = now + self.settings.nanoseconds(Key::StatusCheckInterval);
@@ -335,7 +432,7 @@ impl Shared {
         drop(slots);
         let others = self.others().iter().map(|other| other.earliest()).min();
         let timed = timed.unwrap_or(NEVER).min(others.unwrap_or(NEVER));
-        let told = self.watchdog.state.lock().told.iter().map(|told| told.next).min();
+        let told = self.watchdog.state.lock().told.iter().map(Told::due).min();
         timed.min(told.unwrap_or(NEVER))
     }
 }

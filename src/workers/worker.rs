@@ -8,6 +8,8 @@ use crate::config::Key;
 use crate::core::inlet::Item;
 use crate::core::seat::WorkerSeat;
 use crate::core::take::Claim;
+use crate::platform::floats::Floats;
+use crate::platform::signals::Mask;
 use crate::run::Bench;
 use crate::sync::atomic::Ordering::*;
 use std::sync::Arc;
@@ -38,6 +40,9 @@ struct Worker {
     inlet: usize,
     /// The last batch was small, and just now.
     small: bool,
+    /// What its thread was when it started, and is to be for each task.
+    floats: Floats,
+    mask: Mask,
 }
 
 /// What a worker does next.
@@ -51,8 +56,9 @@ enum Next {
 /// Runs until the worker leaves.
 pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::new(slot.counts.clone());
-    let mut worker =
-        Worker { shared, number, slot, seat, peers: Vec::new(), inlet: number, small: false };
+    let (floats, mask) = (Floats::of_this_thread(), Mask::of_this_thread());
+    let (peers, inlet, small) = (Vec::new(), number, false);
+    let mut worker = Worker { shared, number, slot, seat, peers, inlet, small, floats, mask };
     if part == Part::Watch {
         worker.shared.idle.name_sentry(number);
     }
@@ -189,7 +195,8 @@ impl Worker {
     #[inline]
     fn run_task(&mut self, claim: Claim, lane: u32) -> bool {
         let (core, settings) = (&self.shared.core, &self.shared.settings);
-        let bench = Bench { core, settings, timed: &self.slot.timed };
+        let (timed, breaker) = (&*self.slot.timed, &self.slot.breaker);
+        let bench = Bench { core, settings, timed, breaker, floats: &self.floats };
         let now = self.seat.last_time();
         let last = bench.run(claim, lane, now, &mut self.seat, |timed, task, limit| {
             self.shared.watch(timed, task, limit);
@@ -241,6 +248,9 @@ impl Worker {
     /// Parks, as the searcher or not, until told a part or idle for too long.
     fn park(&mut self, searcher: bool) -> Next {
         self.seat.hand_back(&self.shared.core);
+        // Once for a number of tasks, since it is a system call.
+        self.mask.restore();
+        self.shared.retry_watchdog();
         match self.shared.idle.park(self.number, searcher, || self.look()) {
             Parting::Parked { last } => {
                 if last {

@@ -64,6 +64,7 @@ static void all_preset(ts_scheduler *scheduler)
     IS(scheduler, "thread_affinity", "");
     IS(scheduler, "thread_stack_size", "0");
     IS(scheduler, "thread_nice", "0");
+    IS(scheduler, "interrupt_signal", "50");
 }
 
 static void new_with_yaml(void)

@@ -1,0 +1,3 @@
+module breaking
+
+go 1.19
