@@ -199,19 +199,6 @@ ts_error ts_scheduler_new(const char *config_yaml, ts_scheduler **out);
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 void ts_scheduler_free(ts_scheduler *scheduler);
 
-/// Takes no new tasks, cancels the pending ones and waits, without bound,
-/// until the running ones have returned. With force_cleanup those are told to
-/// stop first. Results that nobody took are dropped; statuses, bans and the
-/// configuration stay.
-///
-/// When it has returned, no function of yours is running, and none is called
-/// until a task is added again, which starts the scheduler afresh.
-///
-/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task.
-///
-/// Any thread. Blocks until running tasks have returned. From a task: no.
-ts_error ts_shutdown(ts_scheduler *scheduler, bool force_cleanup);
-
 /*
  * Tasks ----------------------------------------------------------------------
  *
@@ -805,6 +792,75 @@ void ts_task_id_format(ts_task_id id, char out[37]);
 ///
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_task_id_parse(const char *text, ts_task_id *out_id);
+
+/*
+ * Shutting down --------------------------------------------------------------
+ *
+ * How a scheduler comes to rest: for good with ts_scheduler_free, or until the
+ * next task with these.
+ */
+
+/// Takes no new tasks, cancels the pending ones and waits, without bound,
+/// until the running ones have returned. With force_cleanup those are told to
+/// stop first. Results that nobody took are dropped; statuses, bans and the
+/// configuration stay. ts_shutdown_within has a bound.
+///
+/// When it has returned, no function of yours is running, no thread of the
+/// library is left, and none of both is until a task is added again, which
+/// starts the scheduler afresh.
+///
+/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task, a drop or another callback,
+/// and on a thread that holds a claim.
+///
+/// Any thread. Blocks until running tasks have returned. From a task: no.
+ts_error ts_shutdown(ts_scheduler *scheduler, bool force_cleanup);
+
+/// What a shutdown within a time has left. Start from TS_SHUTDOWN_REPORT_INIT;
+/// tasks and capacity are yours to set, the rest is told.
+typedef struct {
+    /// sizeof(ts_shutdown_report).
+    size_t size;
+    /// How many tasks still run, those included whose drop does.
+    size_t running;
+    /// How many cancelled tasks are only to be taken with ts_claims_take and
+    /// finished, or were taken and not finished.
+    size_t claims;
+    /// How many threads of the library are still there.
+    size_t threads;
+    /// Where to write the statuses of those that still run, at most capacity
+    /// of them, in the order of their adds; NULL with capacity 0. tasks[0].size
+    /// must be set and counts for every element.
+    ts_task_status *tasks;
+    /// How many fit there.
+    size_t capacity;
+} ts_shutdown_report;
+
+/// A report with the size set and room for no status.
+#define TS_SHUTDOWN_REPORT_INIT                                                \
+    { sizeof(ts_shutdown_report), 0, 0, 0, NULL, 0 }
+
+/// As ts_shutdown, but gives up when the time is over. Then report, which may be
+/// NULL, says what is left; after TS_OK it says 0 of everything. 0 seconds only
+/// begin the shutdown, or look how far it is; TS_FOREVER has no bound.
+///
+/// After TS_ERROR_TIMED_OUT the scheduler stays shut: adds give
+/// TS_ERROR_SHUTTING_DOWN until a later ts_shutdown or ts_shutdown_within has
+/// given TS_OK. What still runs goes on and ends as ever, its drop is called
+/// on its thread, and the thread leaves then. So a program that is to end
+/// within 5 seconds calls this, writes down what still runs, and ends by
+/// _exit, as exit would run destructors beside those threads; one that cannot
+/// block calls it with 0 seconds, goes on taking claims and running its pumps,
+/// and calls again until it gives TS_OK.
+///
+/// Errors: TS_ERROR_TIMED_OUT; TS_ERROR_INVALID_ARGUMENT;
+/// TS_ERROR_WOULD_DEADLOCK inside a task, a drop or another callback, and,
+/// unless seconds is 0, on a thread that holds a claim.
+///
+/// Any thread. Blocks up to the time. From a task: no.
+ts_error ts_shutdown_within(ts_scheduler *scheduler,
+                            bool force_cleanup,
+                            double seconds,
+                            ts_shutdown_report *report);
 
 /*
  * Lanes ----------------------------------------------------------------------

@@ -2,6 +2,8 @@
 //!
 //! What always holds:
 //!
+//! * a thread is counted from before it is made until it has done its last, so that a shutdown can
+//!   wait for that up to a moment, where a join would have no bound;
 //! * a thread takes no signal, and has its name, stack, processors and nice level before it runs
 //!   anything of the host's;
 //! * the host's function is told of its start first of all host code, and of its stopping last, each
@@ -12,12 +14,13 @@
 //! What a thread inherits (processors, nice level) comes from the thread that makes it. That may be
 //! one of ours, which is bound already: so each remembers what it was before, and passes that on.
 
+use crate::clock;
 use crate::config::{Key, Settings};
 use crate::host::{ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
 use crate::platform::{self, Affinity, SignalsBlocked};
 use crate::processors::Processors;
-use crate::sync::Mutex;
+use crate::sync::{Condvar, Mutex};
 use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
@@ -45,6 +48,9 @@ pub struct Threads {
     settings: Arc<Settings>,
     /// None when the scheduler is no more.
     hook: Mutex<Option<Arc<ThreadHook>>>,
+    /// How many there are.
+    alive: Mutex<usize>,
+    gone: Condvar,
 }
 
 /// What a thread was given by the one that made it, where ours have changed that.
@@ -62,7 +68,32 @@ thread_local! {
 impl Threads {
     /// Threads that this configuration, and this function of the host's, are for.
     pub fn new(settings: Arc<Settings>, hook: ThreadHook) -> Threads {
-        Threads { settings, hook: Mutex::new(Some(Arc::new(hook))) }
+        let (alive, gone) = (Mutex::new(0), Condvar::new());
+        Threads { settings, hook: Mutex::new(Some(Arc::new(hook))), alive, gone }
+    }
+
+    /// How many threads there are, in whatever they are.
+    pub fn alive(&self) -> usize {
+        *self.alive.lock()
+    }
+
+    /// Waits until every thread has done its last, so that a join takes no time; false when the
+    /// deadline passed before.
+    pub fn wait_gone(&self, deadline: Option<u64>) -> bool {
+        let mut alive = self.alive.lock();
+        while *alive > 0 {
+            alive = match deadline.map(clock::until) {
+                None => self.gone.wait(alive),
+                Some(Some(left)) => self.gone.wait_for(alive, left),
+                Some(None) => return false,
+            };
+        }
+        true
+    }
+
+    fn count(self: &Arc<Threads>) -> Counted {
+        *self.alive.lock() += 1;
+        Counted(self.clone())
     }
 
     /// The last thread is gone: the host's data is dropped, here.
@@ -86,6 +117,7 @@ impl Threads {
             0 => platform::usual_stack(),
             size => platform::whole_pages(size + OWN_STACK),
         };
+        let counted = self.count();
         let _masked = SignalsBlocked::all();
         std::thread::Builder::new().name(name.clone()).stack_size(stack).spawn(move || {
             let troubles = threads.configure(inherited);
@@ -98,6 +130,7 @@ impl Threads {
             life();
             tell(ThreadEvent::Stopping);
             after();
+            drop(counted);
         })
     }
 
@@ -136,6 +169,16 @@ impl Threads {
         }
         INHERITED.set(own);
         troubles
+    }
+}
+
+/// A thread that is there, or about to be made.
+struct Counted(Arc<Threads>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        *self.0.alive.lock() -= 1;
+        self.0.gone.notify_all();
     }
 }
 

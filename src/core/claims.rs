@@ -139,20 +139,4 @@ impl Core {
     pub fn end_untaken(&self, index: u32) {
         self.end_cancelled(index);
     }
-
-    /// How many tasks of a lane that is run through an outlet have a place.
-    pub fn running_in(&self, lane: u32) -> usize {
-        let its = self.lanes.at(lane);
-        let _door = self.inlets[its.inlet()].lock();
-        its.running()
-    }
-
-    /// Of a task that is run by claims and has not ended: its record, its lane, and whether it waits
-    /// to start.
-    pub fn unfinished_claim(&self, id: TaskId) -> Option<(u32, u32, bool)> {
-        let (index, generation, record) = self.locate(id)?;
-        let word = record.word.load();
-        let its = word.is_held(generation) && word.has(word::CLAIMS) && !word.is_final();
-        its.then(|| (index, record.lane.load(Relaxed), word.is_startable()))
-    }
 }

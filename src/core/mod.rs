@@ -14,8 +14,10 @@ mod generations;
 pub mod handles;
 pub mod history;
 pub mod inlet;
+pub mod knots;
 pub mod lane;
 pub mod limit;
+pub mod obstacles;
 pub mod outlet;
 pub mod places;
 pub mod record;
@@ -28,9 +30,10 @@ pub mod stop;
 pub mod take;
 pub mod view;
 pub mod waiting;
+pub mod waits;
 pub mod word;
 
-use crate::Result;
+use crate::{Result, clock};
 use crate::id::{self, Parts, TaskId};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::sync::{Condvar, Mutex};
@@ -40,6 +43,7 @@ use foldhash::fast::FixedState;
 use history::History;
 use inlet::{INLETS, Inlet};
 use lane::Lane;
+use obstacles::Holders;
 use outlet::Outlets;
 use record::{LAST_GENERATION, Record};
 use saying::Unsaid;
@@ -48,7 +52,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use view::Failure;
 use waiting::Rooms;
 
@@ -71,6 +75,10 @@ pub struct Core {
     seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
     outlets: CachePadded<Outlets>,
+    /// Who knows on which threads claims are.
+    holders: OnceLock<Weak<dyn Holders>>,
+    /// How many event loops there are.
+    loops: AtomicUsize,
     /// Limits of async lanes.
     async_width: AtomicUsize,
     async_pending: AtomicUsize,
@@ -99,6 +107,8 @@ impl Core {
             seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
             outlets: CachePadded::new(Outlets::new()),
+            holders: OnceLock::new(),
+            loops: AtomicUsize::new(1),
             async_width: AtomicUsize::new(1),
             async_pending: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -241,12 +251,17 @@ impl Core {
         Dropping(self)
     }
 
-    /// Waits until nobody drops what was evicted.
-    fn wait_for_drops(&self) {
+    /// Waits until nobody drops what was evicted; false when the deadline passed before.
+    fn wait_for_drops(&self, deadline: Option<u64>) -> bool {
         let mut dropping = self.dropping.lock();
         while *dropping > 0 {
-            dropping = self.dropped.wait(dropping);
+            dropping = match deadline.map(clock::until) {
+                None => self.dropped.wait(dropping),
+                Some(Some(left)) => self.dropped.wait_for(dropping, left),
+                Some(None) => return false,
+            };
         }
+        true
     }
 
     /// Gives memory of a burst back: idle lanes, free records, room in queues. Nothing is lost.

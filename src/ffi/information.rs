@@ -71,7 +71,7 @@ const _: () = assert!(
 );
 
 /// A place of the caller's for a status, and how large the caller believes it to be.
-struct StatusPlace {
+pub(super) struct StatusPlace {
     place: *mut u8,
     size: usize,
 }
@@ -81,7 +81,7 @@ impl StatusPlace {
     ///
     /// # Safety
     /// NULL, or a status whose size is set.
-    unsafe fn new(place: *mut ts_task_status, what: &str) -> Result<StatusPlace> {
+    pub(super) unsafe fn new(place: *mut ts_task_status, what: &str) -> Result<StatusPlace> {
         // SAFETY: the caller's promise.
         let size =
             unsafe { struct_size(place.cast(), STATUS_SMALLEST, what, "TS_TASK_STATUS_INIT") }?;
@@ -92,7 +92,7 @@ impl StatusPlace {
     ///
     /// # Safety
     /// The place has that many writable bytes, `at` times over.
-    unsafe fn set(&self, at: usize, status: &TaskStatus) {
+    pub(super) unsafe fn set(&self, at: usize, status: &TaskStatus) {
         let status = to_c(status, self.size);
         let known = size_of::<ts_task_status>().min(self.size);
         // SAFETY: the caller's promise.

@@ -12,7 +12,7 @@ pub mod waker;
 use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::add::To;
-use crate::core::places::AsyncLimits;
+use crate::core::places::{AsyncLimits, loop_number};
 use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
 use crate::kinds::Kind;
@@ -185,8 +185,9 @@ impl Loops {
                 self.pool.watch_too(Arc::downgrade(&watched));
                 loops.all.push(event_loop);
             }
+            self.core.set_loops(loops.used);
         }
-        loops.all[(hash >> 40) as usize % loops.used].clone()
+        loops.all[loop_number(hash, loops.used)].clone()
     }
 
     /// Makes sure that the loop of a task that is about to be added has a thread.
@@ -265,18 +266,26 @@ impl Loops {
         Ok(())
     }
 
-    /// Ends all threads and waits until they are gone, after the last task has ended; there are none
-    /// until [`Loops::reopen`].
-    pub fn stop(&self) {
+    /// Loops end as soon as they have no task, and none are made until [`Loops::reopen`].
+    pub fn leave(&self) {
         let loops = {
             let mut loops = self.loops.lock();
-            loops.used = 0;
             loops.closed = true;
             loops.all.clone()
         };
         for event_loop in &loops {
             event_loop.send(|inbox| inbox.closing = true);
         }
+    }
+
+    /// Waits until all threads are gone, which have been told to leave; after the last task has
+    /// ended.
+    pub fn join(&self) {
+        let loops = {
+            let mut loops = self.loops.lock();
+            loops.used = 0;
+            loops.all.clone()
+        };
         for event_loop in &loops {
             let threads = std::mem::take(&mut event_loop.inbox.lock().threads);
             threads::join(threads);

@@ -2,12 +2,13 @@
 
 use super::batch::BATCH;
 use super::idle::{NAP, Part, Parting};
-use super::{Shared, Slot};
+use super::{Pool, Shared, Slot};
 use crate::clock;
 use crate::config::Key;
 use crate::core::inlet::Item;
 use crate::core::seat::WorkerSeat;
 use crate::core::take::Claim;
+use crate::core::waits;
 use crate::run::Bench;
 use crate::sync::atomic::Ordering::*;
 use std::sync::Arc;
@@ -51,6 +52,7 @@ enum Next {
 /// Runs until the worker leaves.
 pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::new(slot.counts.clone());
+    waits::set_lender(Some(Arc::new(Pool(shared.clone()))));
     let mut worker =
         Worker { shared, number, slot, seat, peers: Vec::new(), inlet: number, small: false };
     if part == Part::Watch {
@@ -69,6 +71,7 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
             Next::Gone => break,
         };
     }
+    waits::set_lender(None);
     worker.seat.hand_back(&worker.shared.core);
 }
 

@@ -458,7 +458,7 @@ fn close_and_watch() {
 fn close_and_spawn() {
     loom::model(|| {
         let pool = Pool::searching(1, 1, 0);
-        pool.idle.set_most(2);
+        pool.idle.set_most(|| 2);
         let pool = Arc::new(pool);
         let finds = pool.spawn(|pool| {
             pool.carry_out(pool.idle.found(true, || false));
