@@ -63,6 +63,16 @@ fn lifecycle() {
 }
 
 #[test]
+fn waits() {
+    theme("waits");
+}
+
+#[test]
+fn within() {
+    theme("within");
+}
+
+#[test]
 fn inside() {
     theme("inside");
 }

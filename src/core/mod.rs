@@ -33,10 +33,10 @@ pub mod waiting;
 pub mod waits;
 pub mod word;
 
-use crate::{Result, clock};
 use crate::id::{self, Parts, TaskId};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::sync::{Condvar, Mutex};
+use crate::{Result, clock};
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;

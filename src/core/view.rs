@@ -7,10 +7,10 @@ use super::slab::NIL;
 use super::stop::no_such;
 use super::waits::{self, Target};
 use super::word::{self, Snapshot};
+use crate::host::{self, Holding};
 use crate::kinds::{Kind, State};
 use crate::sync::atomic::Ordering::*;
 use crate::task::{STATUS_STUCK, TaskStatus, Value};
-use crate::host::{self, Holding};
 use crate::{Error, ErrorCode, Result, TaskId, clock};
 use std::sync::Arc;
 
@@ -162,8 +162,7 @@ impl Core {
     /// An async task waits for one of those and nothing else; none when that would be for ever.
     pub(crate) fn publish_wait(self: &Arc<Self>, task: Holding, ids: &[TaskId]) -> Option<usize> {
         let located = ids.iter().filter_map(|id| self.locate(*id));
-        let target =
-            |(index, generation, _)| Target { core: self.clone(), index, generation };
+        let target = |(index, generation, _)| Target { core: self.clone(), index, generation };
         waits::waits().publish(task, located.map(target).collect())
     }
 

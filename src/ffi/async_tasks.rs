@@ -165,6 +165,7 @@ pub unsafe extern "C" fn ts_waker_clone(
         }
         out_waker.write(std::ptr::null_mut());
         let waker = drive::waker(own_token(token)?)?;
+        waker.hand_out();
         out_waker.write(Arc::into_raw(waker).cast_mut().cast());
         Ok(())
     })
@@ -197,7 +198,7 @@ pub unsafe extern "C" fn ts_waker_free(waker: *mut ts_waker) {
     guard_or((), || {
         if !waker.is_null() {
             // SAFETY: as above, and given back only once.
-            drop(unsafe { Arc::from_raw(waker.cast::<TaskWaker>()) });
+            unsafe { Arc::from_raw(waker.cast::<TaskWaker>()) }.give_back();
         }
     })
 }

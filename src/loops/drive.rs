@@ -406,7 +406,8 @@ impl Local {
             let index = fiber.claim.as_ref().map_or(slab::NIL, |claim| claim.index);
             Holding { core: self.core.address(), index, lane: fiber.lane }
         })?;
-        self.core.check_async_wait(task, id)
+        self.core.check_async_wait(task, id)?;
+        self.with_fiber(place, |fiber| fiber.knotted = false)
     }
 
     fn waker_of(&self, place: u32) -> Option<Arc<TaskWaker>> {

@@ -78,13 +78,12 @@ impl Fiber {
     /// The tasks that it waits for, if it waits for nothing else.
     pub fn waits_for(&self) -> Option<&[TaskId]> {
         let tasks = &self.more.as_ref()?.tasks;
-        // One copy of the waker is its own, and one is where each of those tasks will find it.
-        let handed_out = self.waker.as_ref().map_or(0, Arc::strong_count) > tasks.len() + 1;
         let others = self.queued
             || self.sleep != Sleep::None
             || self.limit_at != 0
             || self.more.as_ref().is_some_and(|more| !more.fds.is_empty());
-        (!tasks.is_empty() && !others && !handed_out).then_some(tasks)
+        let only = !tasks.is_empty() && !others && self.waker.as_ref()?.is_back();
+        only.then_some(tasks)
     }
 
     /// Whether something may wake it.

@@ -7,6 +7,7 @@
 pub mod drive;
 pub mod fds;
 pub mod fiber;
+pub mod handed;
 pub mod waker;
 
 use crate::config::{Key, Settings};
