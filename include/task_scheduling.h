@@ -590,8 +590,9 @@ ts_error ts_async_wait_fd(ts_token *token,
 /// Otherwise TS_NOT_YET, and this task will be polled when it has.
 ///
 /// Errors: TS_NOT_YET; TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
-/// TS_ERROR_WOULD_DEADLOCK for the task itself; TS_ERROR_WRONG_KIND;
-/// TS_ERROR_WRONG_THREAD.
+/// TS_ERROR_WOULD_DEADLOCK for the task itself, and for one that cannot end
+/// before this one, as with ts_wait: that may turn out later, when the task is
+/// polled again; TS_ERROR_WRONG_KIND; TS_ERROR_WRONG_THREAD.
 ///
 /// The task's thread, in its poll. Never blocks. From a task: yes, if async.
 ts_error ts_async_wait_task(ts_token *token, ts_task_id id);
@@ -692,14 +693,18 @@ ts_error ts_get_task_status(ts_scheduler *scheduler,
 /// Waits until the task has ended. 0 seconds only asks; TS_FOREVER waits
 /// without bound. out_status may be NULL; if it is not, its size must be set.
 ///
+/// While a linear task waits another one may run in its place: line_task_max
+/// counts those that do not wait. At most line_task_max places are lent.
+///
 /// After TS_OK the task's function has returned and its drop was called: what
 /// the task used may be freed.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
-/// TS_ERROR_WOULD_DEADLOCK inside a task for the task itself or one that
-/// queues behind it, and inside an async task for any that has not ended. A
-/// task that ended and is no longer among the last maximum_task_info_storage
+/// TS_ERROR_WOULD_DEADLOCK where the task cannot end before the wait is over:
+/// inside a task for the task itself, for one that queues behind it, and for
+/// one that waits for it, be it by others; inside a poll for any that has not
+/// ended. docs/threads.md has it in full. A task that ended and is no longer among the last maximum_task_info_storage
 /// gives TS_ERROR_NOT_FOUND: use TS_KEEP to wait for one at any time later. A
 /// wait that began before its end gets TS_OK.
 ///
@@ -839,18 +844,18 @@ typedef struct {
 #define TS_SHUTDOWN_REPORT_INIT                                                \
     { sizeof(ts_shutdown_report), 0, 0, 0, NULL, 0 }
 
-/// As ts_shutdown, but gives up when the time is over. Then report, which may be
-/// NULL, says what is left; after TS_OK it says 0 of everything. 0 seconds only
-/// begin the shutdown, or look how far it is; TS_FOREVER has no bound.
+/// As ts_shutdown, but gives up when the time is over. Then report, which may
+/// be NULL, says what is left; after TS_OK it says 0 of everything. 0 seconds
+/// only begin the shutdown, or look how far it is; TS_FOREVER has no bound.
 ///
 /// After TS_ERROR_TIMED_OUT the scheduler stays shut: adds give
 /// TS_ERROR_SHUTTING_DOWN until a later ts_shutdown or ts_shutdown_within has
 /// given TS_OK. What still runs goes on and ends as ever, its drop is called
-/// on its thread, and the thread leaves then. So a program that is to end
-/// within 5 seconds calls this, writes down what still runs, and ends by
-/// _exit, as exit would run destructors beside those threads; one that cannot
-/// block calls it with 0 seconds, goes on taking claims and running its pumps,
-/// and calls again until it gives TS_OK.
+/// where it ran, and the thread leaves then. So a program that must end within
+/// 5 seconds calls this, writes down what still runs, and ends by _exit, since
+/// exit would run destructors beside those threads; one that cannot block
+/// calls it with 0 seconds, goes on taking claims and running its pumps, and
+/// calls again until it gives TS_OK.
 ///
 /// Errors: TS_ERROR_TIMED_OUT; TS_ERROR_INVALID_ARGUMENT;
 /// TS_ERROR_WOULD_DEADLOCK inside a task, a drop or another callback, and,
@@ -871,8 +876,7 @@ ts_error ts_shutdown_within(ts_scheduler *scheduler,
  * need not look the name up. While a handle is open its options hold.
  *
  * Tasks of one name are run by one runner at a time. Asking for another one
- * gives TS_ERROR_IN_USE while the lane is not empty or another handle is open,
- * and for a moment after its last task has ended.
+ * gives TS_ERROR_IN_USE while the lane is not empty or another handle is open.
  *
  * A handle may outlive its scheduler: adds then give TS_ERROR_SHUTTING_DOWN.
  * It is still to be freed.
@@ -1110,7 +1114,8 @@ ts_error ts_pump_fd(ts_pump *pump, int *out_fd);
  * is only to be finished. A task that is cancelled before it was handed out
  * comes out of ts_claims_take as such a claim, so user_data needs no drop. It
  * ends when it is finished; a shutdown waits for that, so go on taking until
- * it has returned.
+ * it has returned. A host with one thread has ts_shutdown_within, with 0
+ * seconds.
  *
  * Deadlines of claims are looked at by whoever takes claims, and by a thread of
  * the library until ts_claims_fd was called.

@@ -345,22 +345,36 @@ impl ThreadHook {
     pub(crate) fn call(&self, event: ThreadEvent, name: &CStr) {
         let Some(function) = self.function else { return };
         let _inside = Inside::enter();
-        let outer = HOOKED.replace(true);
+        let _waits = MustNotWait::enter();
         // SAFETY: the promise given to `new`.
         unsafe { function(event as c_int, name.as_ptr(), self.user_data.data()) };
-        HOOKED.set(outer);
     }
 }
 
 thread_local! {
-    /// This thread is inside the host's function for threads.
-    static HOOKED: Cell<bool> = const { Cell::new(false) };
+    /// This thread may be what every task waits for.
+    static MUST_NOT_WAIT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether what this thread is inside of must not wait for any task: a poll, or a thread's start
-/// and end, since the task may need that thread.
+/// While it lives, nothing of the host's on this thread may wait for a task: that may need the thread.
+pub(crate) struct MustNotWait(bool);
+
+impl MustNotWait {
+    pub(crate) fn enter() -> MustNotWait {
+        MustNotWait(MUST_NOT_WAIT.try_with(|must_not| must_not.replace(true)).unwrap_or(true))
+    }
+}
+
+impl Drop for MustNotWait {
+    fn drop(&mut self) {
+        let _ = MUST_NOT_WAIT.try_with(|must_not| must_not.set(self.0));
+    }
+}
+
+/// Whether what this thread is inside of must not wait for any task: a poll, what comes of its end,
+/// or a thread's start and end.
 pub(crate) fn must_not_wait() -> bool {
-    is_polling() || HOOKED.try_with(Cell::get).unwrap_or(false)
+    is_polling() || MUST_NOT_WAIT.try_with(Cell::get).unwrap_or(false)
 }
 
 /// Whether this thread is inside a task, a drop or another callback.

@@ -1,6 +1,7 @@
 //! A handle of a lane: adds by it need not look the name up, and what it asks for holds while it is
 //! open.
 
+use crate::core::add::To;
 use crate::core::handles::Wishes;
 use crate::core::inlet::Item;
 use crate::core::outlet::WORKERS;
@@ -54,7 +55,16 @@ impl Lane {
         let outlet = if linear { outlet } else { None };
         let (width, capacity) = (options.width as u32, options.capacity as u32);
         let wishes = Wishes { kind: options.kind, outlet, width, capacity };
-        let (index, hash) = shared.core.open_lane(options.name, &wishes)?;
+        let open = || shared.core.open_lane(options.name, &wishes);
+        let (index, hash) = match open() {
+            Err(error) if error.code() == ErrorCode::InUse => {
+                match shared.core.await_rest(To::Name(options.name), options.kind) {
+                    true => open()?,
+                    false => return Err(error),
+                }
+            }
+            other => other?,
+        };
         Ok(Lane { shared: shared.clone(), index, hash, kind: options.kind })
     }
 

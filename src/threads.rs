@@ -14,13 +14,13 @@
 //! What a thread inherits (processors, nice level) comes from the thread that makes it. That may be
 //! one of ours, which is bound already: so each remembers what it was before, and passes that on.
 
-use crate::clock;
 use crate::config::{Key, Settings};
+use crate::count::Count;
 use crate::host::{ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
 use crate::platform::{self, Affinity, SignalsBlocked};
 use crate::processors::Processors;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::Mutex;
 use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
@@ -49,8 +49,7 @@ pub struct Threads {
     /// None when the scheduler is no more.
     hook: Mutex<Option<Arc<ThreadHook>>>,
     /// How many there are.
-    alive: Mutex<usize>,
-    gone: Condvar,
+    alive: Count,
 }
 
 /// What a thread was given by the one that made it, where ours have changed that.
@@ -68,31 +67,22 @@ thread_local! {
 impl Threads {
     /// Threads that this configuration, and this function of the host's, are for.
     pub fn new(settings: Arc<Settings>, hook: ThreadHook) -> Threads {
-        let (alive, gone) = (Mutex::new(0), Condvar::new());
-        Threads { settings, hook: Mutex::new(Some(Arc::new(hook))), alive, gone }
+        Threads { settings, hook: Mutex::new(Some(Arc::new(hook))), alive: Count::default() }
     }
 
     /// How many threads there are, in whatever they are.
     pub fn alive(&self) -> usize {
-        *self.alive.lock()
+        self.alive.now()
     }
 
     /// Waits until every thread has done its last, so that a join takes no time; false when the
     /// deadline passed before.
     pub fn wait_gone(&self, deadline: Option<u64>) -> bool {
-        let mut alive = self.alive.lock();
-        while *alive > 0 {
-            alive = match deadline.map(clock::until) {
-                None => self.gone.wait(alive),
-                Some(Some(left)) => self.gone.wait_for(alive, left),
-                Some(None) => return false,
-            };
-        }
-        true
+        self.alive.wait_none(deadline)
     }
 
     fn count(self: &Arc<Threads>) -> Counted {
-        *self.alive.lock() += 1;
+        self.alive.come();
         Counted(self.clone())
     }
 
@@ -177,8 +167,7 @@ struct Counted(Arc<Threads>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        *self.0.alive.lock() -= 1;
-        self.0.gone.notify_all();
+        self.0.alive.go();
     }
 }
 

@@ -106,3 +106,38 @@ fn async_bad() {
 fn seed_async() {
     theme("seed_async");
 }
+
+#[test]
+fn claims() {
+    theme("claims");
+}
+
+#[test]
+fn claims_stops() {
+    theme("claims_stops");
+}
+
+#[test]
+fn pumps() {
+    theme("pumps");
+}
+
+#[test]
+fn completions() {
+    theme("completions");
+}
+
+#[test]
+fn ends() {
+    theme("ends");
+}
+
+#[test]
+fn handles() {
+    theme("handles");
+}
+
+#[test]
+fn bad_hosts() {
+    theme("bad_hosts");
+}

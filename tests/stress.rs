@@ -8,9 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 use support::{Link, build_c, start_command};
 
-#[test]
-fn random_calls_break_no_promise() {
-    let Some(program) = build_c("tests/c/stress.c", &["-std=c11", "-O2"], Link::Static) else {
+fn stress(program: &str) {
+    let source = format!("tests/c/{program}.c");
+    let Some(program) = build_c(&source, &["-std=c11", "-O2"], Link::Static) else {
         return;
     };
     for seed in 1..=3 {
@@ -21,6 +21,16 @@ fn random_calls_break_no_promise() {
         assert_eq!(ended.status, Some(0), "seed {seed}: {shown}{}", ended.stderr);
         print!("{shown}");
     }
+}
+
+#[test]
+fn random_calls_break_no_promise() {
+    stress("stress");
+}
+
+#[test]
+fn random_tasks_of_hosts_break_no_promise() {
+    stress("stress_hosts");
 }
 
 #[test]

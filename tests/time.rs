@@ -79,6 +79,22 @@ cases! {
         a_stuck_task_that_did_not_ask_for_it_holds_its_lane = "lane_held";
         a_shutdown_waits_for_stuck_tasks = "shut_down";
     }
+    "claims_time" {
+        claims_end_by_their_timeouts = "watched";
+        who_takes_claims_looks_at_deadlines = "taken";
+        who_takes_claims_sleeps_past_no_deadline = "taken_meanwhile";
+        deadlines_of_claims_show_on_the_descriptor = "polled";
+        deadlines_of_claims_show_on_the_descriptor_not_before = "polled_exactly";
+        a_descriptor_that_comes_late_takes_the_watchdogs_place = "polled_later";
+        a_claim_that_never_comes_back_is_reported = "reported";
+        a_claim_that_never_comes_back_is_reported_without_a_thread = "reported_by_fd";
+        a_claim_that_timed_out_and_does_not_come_back_is_stuck = "timed_out_and_stuck";
+        a_stuck_claim_is_replaced_and_holds_its_lane = "replaced";
+        a_stuck_claim_that_asked_for_it_lets_its_lane_go_on = "lane_released";
+        a_claim_that_lost_its_lane_does_not_hold_it_up = "lane_lost";
+        a_lane_that_a_timeout_freed_is_taken = "freed_by_a_timeout";
+        who_waits_for_claims_sleeps = "asleep";
+    }
     "async_time" {
         async_tasks_end_by_their_timeouts = "timeouts";
         a_poll_that_lasts_too_long_is_told = "timeout_in_a_poll";

@@ -52,6 +52,17 @@ pub enum To<'a> {
     Lane { index: u32, hash: u64 },
 }
 
+impl NewTask<'_> {
+    /// Whether it may go to our workers like any other.
+    #[inline]
+    fn is_ordinary(&self) -> bool {
+        self.kind == Kind::Linear
+            && self.outlet.is_none()
+            && !self.claim
+            && !self.function.is_null()
+    }
+}
+
 impl To<'_> {
     /// The name, as far as it is known.
     pub fn name(&self) -> &[u8] {
@@ -144,6 +155,24 @@ fn stamp() -> u64 {
     tick << COUNT_BITS | count & ((1 << COUNT_BITS) - 1)
 }
 
+/// How a task goes in.
+#[derive(Debug)]
+struct Way {
+    is_special: bool,
+    /// Who runs it.
+    outlet: u32,
+    /// It starts with its add.
+    starts: bool,
+    /// It counts against the bound on pending tasks.
+    is_bounded: bool,
+}
+
+impl Way {
+    /// To our workers.
+    const ORDINARY: Way =
+        Way { is_special: false, outlet: WORKERS, starts: false, is_bounded: true };
+}
+
 /// Whether a task fits who is to run it.
 fn check_hosted(outlet: u32, task: &NewTask<'_>) -> Result<()> {
     let invalid = |text: &'static str| Err(Error::new(ErrorCode::InvalidArgument, text));
@@ -177,7 +206,7 @@ impl Core {
             To::Lane { index, hash } => {
                 let _door = self.inlets[Core::inlet_of(hash)].lock();
                 let lane = self.lanes.at(index);
-                match lane.banned.load(Relaxed) {
+                match lane.is_banned() {
                     true => Err(self.banned(&lane.name())),
                     false => Ok(()),
                 }
@@ -218,20 +247,11 @@ impl Core {
                     None => self.new_lane(&mut door, at, hash, task.kind, name)?,
                 },
             };
-            if lane != NIL && self.lanes.at(lane).banned.load(Relaxed) {
-                return Err(self.banned(&self.lanes.at(lane).name()));
-            }
-            let outlet = self.route(lane, task)?;
-            if outlet != WORKERS || task.function.is_null() {
-                check_hosted(outlet, task)?;
-            }
-            let starts = task.claim && outlet == outlet::CLAIMS && self.may_start_now(lane);
-            if starts && door.slots.is_empty() && task.spare_slot == NIL {
-                // Once more, with one.
-                return Err(ErrorCode::NotYet.into());
-            }
-            let is_async = task.kind == Kind::Async;
-            let limit = if is_async || starts { 0 } else { self.bound.limit() };
+            let way = match self.is_ordinary(lane, task) {
+                true => Way::ORDINARY,
+                false => self.special_way(&door, lane, task)?,
+            };
+            let limit = if way.is_bounded { self.bound.limit() } else { 0 };
             if limit != 0 && door.budget == 0 {
                 drop(door);
                 if self.count_room(at) {
@@ -243,9 +263,6 @@ impl Core {
                         "the queue is full: {limit} linear tasks are pending (maximum_queue_line)"
                     ),
                 ));
-            }
-            if lane != NIL && !starts {
-                self.check_room_of(self.lanes.at(lane), is_async)?;
             }
             door.make_room()?;
             let index = match door.free.pop() {
@@ -268,56 +285,111 @@ impl Core {
             if let Some(extra) = task.extra.take() {
                 record.set_extra(extra);
             }
-            let (bits, link) = match outlet {
-                WORKERS => (0, at as u32),
-                outlet::CLAIMS => (word::HOSTED | word::CLAIMS, outlet),
-                pump => (word::HOSTED, pump),
-            };
-            record.link.store(if lane == NIL { link } else { NIL }, Relaxed);
             let id = self.id(index, generation);
-            if starts {
-                inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
-                inlet.left.store(inlet.left.load(Relaxed) + 1, Release);
-                let word = record.word.open_running(generation, task.bits | bits);
-                if task.bits & word::SAYING != 0 {
-                    self.start_with_add(index, word);
-                }
-                let slot = door.slots.pop().unwrap_or(task.spare_slot);
-                self.start_now(lane);
-                let claim = Claim { index, word, tells: false };
-                return Ok(Added { id, then: Then::Claim { claim, slot } });
+            if way.is_special {
+                let then =
+                    self.let_in(&mut door, (at, lane, hash), &way, (index, generation), task);
+                return Ok(Added { id, then });
             }
-            record.word.open(generation, task.bits | bits);
-            if is_async {
-                inlet.added_async.store(inlet.added_async.load(Relaxed) + 1, Release);
-                return Ok(Added { id, then: self.place_async(lane, hash, index) });
-            }
+            record.link.store(if lane == NIL { at as u32 } else { NIL }, Relaxed);
+            record.word.open(generation, task.bits);
             inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
-            if outlet != WORKERS {
-                return Ok(Added { id, then: self.place_out(lane, outlet, index) });
-            }
-            let item = if lane == NIL {
-                Item::task(index)
-            } else {
-                let its = self.lanes.at(lane);
-                if its.is_counted() {
-                    its.count_came();
-                }
-                its.push(&self.records, index);
-                if !its.gate.announce() {
-                    return Ok(Added { id, then: Then::Nothing });
-                }
-                Item::lane(lane)
-            };
-            inlet.push_ready(&mut door, item);
-            return Ok(Added { id, then: Then::Ready });
+            return Ok(Added { id, then: self.queue_up(&mut door, at, lane, index) });
         }
+    }
+
+    /// Whether a task goes to our workers and nothing needs to be looked at for that. Under the
+    /// inlet's lock.
+    #[inline]
+    fn is_ordinary(&self, lane: u32, task: &NewTask<'_>) -> bool {
+        task.is_ordinary()
+            && self.outlets.default() == WORKERS
+            && (lane == NIL || !self.lanes.at(lane).is_special())
+    }
+
+    /// How a task goes in that is not ordinary, or why it does not. Under the inlet's lock.
+    #[inline(never)]
+    fn special_way(&self, door: &Door, lane: u32, task: &NewTask<'_>) -> Result<Way> {
+        if lane != NIL && self.lanes.at(lane).is_banned() {
+            return Err(self.banned(&self.lanes.at(lane).name()));
+        }
+        let outlet = self.route(lane, task)?;
+        check_hosted(outlet, task)?;
+        let is_async = task.kind == Kind::Async;
+        let starts = task.claim && outlet == outlet::CLAIMS && self.may_start_now(lane);
+        if starts && door.slots.is_empty() && task.spare_slot == NIL {
+            // Once more, with one.
+            return Err(ErrorCode::NotYet.into());
+        }
+        if lane != NIL && !starts {
+            self.check_room_of(self.lanes.at(lane), is_async)?;
+        }
+        Ok(Way { is_special: true, outlet, starts, is_bounded: !is_async && !starts })
+    }
+
+    /// Opens the record of a task that is not ordinary, and lets it in. Under the inlet's lock.
+    #[inline(never)]
+    fn let_in(
+        &self,
+        door: &mut Door,
+        (at, lane, hash): (usize, u32, u64),
+        way: &Way,
+        (index, generation): (u32, u64),
+        task: &NewTask<'_>,
+    ) -> Then {
+        let (inlet, record) = (&self.inlets[at], self.records.at(index));
+        let (bits, link) = match way.outlet {
+            WORKERS => (0, at as u32),
+            outlet::CLAIMS => (word::HOSTED | word::CLAIMS, way.outlet),
+            pump => (word::HOSTED, pump),
+        };
+        record.link.store(if lane == NIL { link } else { NIL }, Relaxed);
+        if way.starts {
+            inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
+            inlet.left.store(inlet.left.load(Relaxed) + 1, Release);
+            let word = record.word.open_running(generation, task.bits | bits);
+            if task.bits & word::SAYING != 0 {
+                self.start_with_add(index, word);
+            }
+            let slot = door.slots.pop().unwrap_or(task.spare_slot);
+            self.start_now(lane);
+            return Then::Claim { claim: Claim { index, word, tells: false }, slot };
+        }
+        record.word.open(generation, task.bits | bits);
+        if task.kind == Kind::Async {
+            inlet.added_async.store(inlet.added_async.load(Relaxed) + 1, Release);
+            return self.place_async(lane, hash, index);
+        }
+        inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
+        if way.outlet != WORKERS {
+            return self.place_out(lane, way.outlet, index);
+        }
+        if lane != NIL && self.lanes.at(lane).is_counted() {
+            self.lanes.at(lane).count_came();
+        }
+        self.queue_up(door, at, lane, index)
+    }
+
+    /// Hangs a task that our workers run where they find it. Under the inlet's lock.
+    #[inline]
+    fn queue_up(&self, door: &mut Door, at: usize, lane: u32, index: u32) -> Then {
+        let item = if lane == NIL {
+            Item::task(index)
+        } else {
+            let its = self.lanes.at(lane);
+            its.push(&self.records, index);
+            if !its.gate.announce() {
+                return Then::Nothing;
+            }
+            Item::lane(lane)
+        };
+        self.inlets[at].push_ready(door, item);
+        Then::Ready
     }
 
     /// Who runs a new task: whoever its owner asks for, or who runs its lane, or who does by
     /// default. A lane that holds nothing, and that no handle binds, goes to whoever that is now.
     /// Under the inlet's lock.
-    #[inline]
     fn route(&self, lane: u32, task: &NewTask<'_>) -> Result<u32> {
         if task.kind == Kind::Async {
             return Ok(WORKERS);
@@ -372,7 +444,6 @@ impl Core {
     }
 
     /// Whether another task of the lane may be pending. Under the inlet's lock.
-    #[inline]
     fn check_room_of(&self, lane: &Lane, is_async: bool) -> Result<()> {
         let own = lane.capacity();
         if own == 0 && !is_async {
@@ -470,7 +541,7 @@ impl Core {
         self.lanes.put_back(places);
         let name = own.into_boxed_str();
         self.lanes.at(lane).open(at, kind, &name);
-        self.lanes.at(lane).banned.store(door.is_banned(hash, kind, text.as_bytes()), Relaxed);
+        self.lanes.at(lane).set_banned(door.is_banned(hash, kind, text.as_bytes()));
         door.names.insert_unique(hash, Entry { hash, lane, kind, name }, |entry| entry.hash);
         Ok(lane)
     }

@@ -12,6 +12,7 @@ use super::seat::Seat;
 use super::slab::NIL;
 use super::stop::no_such;
 use super::word::{self, Snapshot};
+use crate::host::{self, Holding, Nesting};
 use crate::kinds::State;
 use crate::sync::atomic::Ordering::*;
 use crate::{Error, ErrorCode, Result, TaskId};
@@ -107,7 +108,17 @@ impl Core {
         }
         let last = match code == 0 && self.ends_plainly(claim.index, claim.word) {
             true => self.end_plain(claim.index, seat),
-            false => self.end_returned(claim.index, claim.word, code, seat),
+            false => {
+                // What the host does in a drop or when it hears of the end must not wait for a task
+                // that this one still holds up.
+                let holding =
+                    Holding { core: self.address(), index: claim.index, lane: claim.lane };
+                let _nesting = Nesting::enter();
+                let outer = host::hold(holding);
+                let last = self.end_returned(claim.index, claim.word, code, seat);
+                host::hold(outer);
+                last
+            }
         };
         if last.is_stuck() {
             self.uncount_stuck_claim();

@@ -6,6 +6,7 @@
 //! own limits hold again, and who runs the lane is chosen anew as soon as it is empty.
 
 use super::Core;
+use super::add::To;
 use super::outlet::{CLAIMS, WORKERS};
 use crate::kinds::Kind;
 use crate::{Error, ErrorCode, Result};
@@ -72,6 +73,32 @@ impl Core {
         }
         its.set_handles(its.handles() + 1);
         Ok((lane, hash))
+    }
+
+    /// Waits a moment for a lane that is empty to be let go of: who has waited for its last task may
+    /// be here before the worker that ran it is done with the lane. True when it has been.
+    #[cold]
+    pub fn await_rest(&self, to: To<'_>, kind: Kind) -> bool {
+        const LOOKS: u32 = 200;
+        let hash = self.hash_to(to);
+        for _ in 0..LOOKS {
+            {
+                let door = self.inlets[Core::inlet_of(hash)].lock();
+                let lane = match to {
+                    To::Nobody => None,
+                    To::Name(name) => door.find(hash, kind, name),
+                    To::Lane { index, .. } => Some(index),
+                };
+                match lane.map(|lane| self.lanes.at(lane)) {
+                    None => return true,
+                    Some(lane) if lane.is_at_rest() => return true,
+                    Some(lane) if lane.handles() > 0 || !lane.seems_empty() => return false,
+                    Some(_) => {}
+                }
+            }
+            std::thread::yield_now();
+        }
+        false
     }
 
     /// Closes a handle of a lane; the places of its name that are free now, which the caller sends

@@ -38,7 +38,10 @@ pub struct Lane {
     width: AtomicU32,
     capacity: AtomicU32,
     /// Adds are refused. Under the inlet's lock.
-    pub banned: AtomicBool,
+    banned: AtomicBool,
+    /// An add has to look closer: banned, async, counted, or not run by our workers. Under the
+    /// inlet's lock.
+    special: AtomicBool,
     /// Whether it is async.
     is_async: AtomicBool,
     /// The bytes of the name, owned by the inlet's table. Under the inlet's lock or history's.
@@ -75,8 +78,10 @@ impl Lane {
         self.inlet.store(inlet as u32, Relaxed);
         self.is_async.store(kind == Kind::Async, Relaxed);
         self.banned.store(false, Relaxed);
+        self.owners.counted.store(false, Relaxed);
         self.outlet.store(super::outlet::WORKERS, Relaxed);
         self.dead.store(0, Relaxed);
+        self.note_special();
         self.name_len.store(name.len() as u32, Relaxed);
         self.name.store(name.as_ptr().cast_mut(), Release);
     }
@@ -114,6 +119,29 @@ impl Lane {
     /// Others run its tasks from now on. Under the inlet's lock, with nothing in it.
     pub fn set_outlet(&self, outlet: u32) {
         self.outlet.store(outlet, Relaxed);
+        self.note_special();
+    }
+
+    /// Whether adds are refused. Under the inlet's lock.
+    pub fn is_banned(&self) -> bool {
+        self.banned.load(Relaxed)
+    }
+
+    /// As above.
+    pub fn set_banned(&self, banned: bool) {
+        self.banned.store(banned, Relaxed);
+        self.note_special();
+    }
+
+    /// Whether an add has to look closer. Under the inlet's lock.
+    #[inline]
+    pub fn is_special(&self) -> bool {
+        self.special.load(Relaxed)
+    }
+
+    fn note_special(&self) {
+        let special = self.is_banned() || self.has_places() || self.is_counted();
+        self.special.store(special, Relaxed);
     }
 
     /// How many handles are open. Under the inlet's lock.
@@ -149,6 +177,7 @@ impl Lane {
         self.owners.came.store(0, Relaxed);
         self.owners.left.store(0, Relaxed);
         self.owners.counted.store(capacity > 0, Relaxed);
+        self.note_special();
     }
 
     /// Whether its tasks wait for places: all but those that our workers run.
@@ -160,6 +189,11 @@ impl Lane {
     /// Whether nothing is in it and nobody works it. Under the inlet's lock.
     pub fn is_at_rest(&self) -> bool {
         self.gate.is_idle()
+    }
+
+    /// Whether nothing is pending in it, though it may be worked. Under the inlet's lock.
+    pub fn seems_empty(&self) -> bool {
+        self.head.load(Relaxed) == NIL && self.owners.taken.load(Relaxed) == NIL
     }
 
     /// Whether its pending tasks are counted: without places that takes a count.

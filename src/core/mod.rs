@@ -33,10 +33,11 @@ pub mod waiting;
 pub mod waits;
 pub mod word;
 
+use crate::Result;
+use crate::count::Count;
 use crate::id::{self, Parts, TaskId};
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use crate::sync::{Condvar, Mutex};
-use crate::{Result, clock};
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;
@@ -69,16 +70,13 @@ pub struct Core {
     failures: CachePadded<Mutex<VecDeque<Failure>>>,
     unsaid: Unsaid,
     /// Threads that drop what they evicted outside any task's end; see [`Core::wait_everything`].
-    dropping: Mutex<usize>,
-    dropped: Condvar,
+    dropping: Count,
     /// What workers count in.
     seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
     outlets: CachePadded<Outlets>,
     /// Who knows on which threads claims are.
     holders: OnceLock<Weak<dyn Holders>>,
-    /// How many event loops there are.
-    loops: AtomicUsize,
     /// Limits of async lanes.
     async_width: AtomicUsize,
     async_pending: AtomicUsize,
@@ -102,13 +100,11 @@ impl Core {
             rooms: Rooms::new(),
             failures: CachePadded::new(Mutex::new(VecDeque::new())),
             unsaid: Unsaid::default(),
-            dropping: Mutex::new(0),
-            dropped: Condvar::new(),
+            dropping: Count::default(),
             seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
             outlets: CachePadded::new(Outlets::new()),
             holders: OnceLock::new(),
-            loops: AtomicUsize::new(1),
             async_width: AtomicUsize::new(1),
             async_pending: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -247,21 +243,8 @@ impl Core {
 
     /// While it lives, a shutdown waits for what this thread drops.
     fn dropping(&self) -> Dropping<'_> {
-        *self.dropping.lock() += 1;
+        self.dropping.come();
         Dropping(self)
-    }
-
-    /// Waits until nobody drops what was evicted; false when the deadline passed before.
-    fn wait_for_drops(&self, deadline: Option<u64>) -> bool {
-        let mut dropping = self.dropping.lock();
-        while *dropping > 0 {
-            dropping = match deadline.map(clock::until) {
-                None => self.dropped.wait(dropping),
-                Some(Some(left)) => self.dropped.wait_for(dropping, left),
-                Some(None) => return false,
-            };
-        }
-        true
     }
 
     /// Gives memory of a burst back: idle lanes, free records, room in queues. Nothing is lost.
@@ -293,7 +276,6 @@ struct Dropping<'a>(&'a Core);
 
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
-        *self.0.dropping.lock() -= 1;
-        self.0.dropped.notify_all();
+        self.0.dropping.go();
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! * One that runs ends when its function returns: so not before the thread that runs it, or the one
 //!   that holds its claim, goes on. An async one is held up by its own wait, if that is all that it
-//!   waits for, and by its loop's thread.
+//!   waits for; nothing on a loop's thread waits otherwise.
 //! * One that is pending starts when fewer of its lane run than may, and then its runner takes it: a
 //!   worker, if there is one that does not wait or one more may be made; a loop; the thread of a pump;
 //!   the host, while fewer claims are out than may be. What is pending before it waits for nothing
@@ -65,7 +65,6 @@ impl Core {
                 holders.and_then(|all| all.holder(record.slot(), index, target.generation));
             way.extend(holder.map(|thread| held(Held::Thread(thread))));
         } else if started && word.has(word::ASYNC) {
-            way.push(Gate { holders: known.loop_holders(self, lane).to_vec(), most: 1 });
             // One that was told to stop ends where it is.
             if word.cause().is_none() {
                 way.push(held(Held::Task(self.address(), index)));
@@ -100,9 +99,7 @@ impl Core {
             gates.push(Gate { holders, most: self.places_of(lane) });
         }
         match outlet {
-            _ if word.has(word::ASYNC) => {
-                gates.push(Gate { holders: known.loop_holders(self, lane).to_vec(), most: 1 });
-            }
+            _ if word.has(word::ASYNC) => {}
             WORKERS => {
                 if let Some(most) = known.places(self.address()) {
                     let holders = known.holders(Held::Place(self.address())).to_vec();

@@ -22,11 +22,6 @@ use crate::sync::atomic::Ordering::*;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// Which of so many event loops runs the tasks of that hash.
-pub fn loop_number(hash: u64, loops: usize) -> usize {
-    (hash >> 40) as usize % loops
-}
-
 /// Limits of async lanes.
 #[derive(Clone, Copy, Debug)]
 pub struct AsyncLimits {
@@ -52,24 +47,6 @@ impl Core {
         let its = self.lanes.at(lane);
         let _door = self.inlets[its.inlet()].lock();
         self.width_of(its)
-    }
-
-    /// So many event loops run async tasks.
-    pub fn set_loops(&self, loops: usize) {
-        self.loops.store(loops, Relaxed);
-    }
-
-    /// The event loop of a lane's tasks, or of those without a name.
-    pub(super) fn loop_of(&self, lane: u32) -> usize {
-        let hash = match lane {
-            NIL => 0,
-            lane => {
-                let its = self.lanes.at(lane);
-                let _door = self.inlets[its.inlet()].lock();
-                self.hash(its.name().as_bytes())
-            }
-        };
-        loop_number(hash, self.loops.load(Relaxed))
     }
 
     /// Changes the limits of async lanes; the lanes that got a place now, once for each, with the

@@ -7,7 +7,7 @@
 use super::Core;
 use super::inlet::{Door, Inlet};
 use super::slab::Handful;
-use crate::sync::atomic::{AtomicU64, Ordering::*};
+use crate::sync::atomic::{AtomicU64, Ordering::*, fence};
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
 
@@ -108,6 +108,8 @@ pub struct HostSeat {
     freed: [u32; 4],
     freed_count: usize,
     now: u64,
+    /// Whoever waits for room was perhaps told before what left was counted.
+    owes_room: bool,
 }
 
 impl HostSeat {
@@ -132,6 +134,11 @@ impl HostSeat {
         if self.ended > 0 {
             core.visitors.ended.fetch_add(self.ended, Release);
         }
+        if self.owes_room {
+            // What an inlet was given is ordered against the look at who waits: see `Bound`.
+            fence(SeqCst);
+            core.bound.made_room();
+        }
         for index in &self.freed[..self.freed_count] {
             core.records.put_back_one(*index);
         }
@@ -149,8 +156,9 @@ impl Seat for HostSeat {
     }
 
     #[inline]
-    fn left(&mut self, _: bool) {
+    fn left(&mut self, bounded: bool) {
         self.left += 1;
+        self.owes_room |= bounded;
     }
 
     #[inline]

@@ -180,7 +180,7 @@ impl Core {
             door.banned.insert_unique(hash, (hash, kind, text.into()), |banned| banned.0);
             let lane = door.find(hash, kind, name);
             if let Some(lane) = lane {
-                self.lanes.at(lane).banned.store(true, Relaxed);
+                self.lanes.at(lane).set_banned(true);
             }
             self.remember(lane);
             lane
@@ -223,7 +223,7 @@ impl Core {
             };
             found.remove();
             if let Some(lane) = door.find(hash, kind, name) {
-                self.lanes.at(lane).banned.store(false, Relaxed);
+                self.lanes.at(lane).set_banned(false);
             }
         }
         log::line(LogLevel::Info, || {
@@ -401,7 +401,7 @@ impl Core {
             drop(result);
         }
         drop(dropping);
-        self.wait_for_drops(deadline)
+        self.dropping.wait_none(deadline)
     }
 }
 

@@ -57,8 +57,6 @@ pub enum Held {
     Thread(u32),
     /// A worker's place.
     Place(usize),
-    /// The tasks of this event loop.
-    Loop(usize, usize),
 }
 
 /// A task that is waited for.
@@ -92,15 +90,11 @@ pub struct Known {
     waiters: Vec<Option<Waiter>>,
     free: Vec<usize>,
     held: HashMap<Held, Vec<usize>, FixedState>,
-    /// How many of them are on the thread of a loop.
-    on_loops: usize,
 }
 
 thread_local! {
     /// Whose worker this thread is.
     static LENDER: RefCell<Option<Arc<dyn Lender>>> = const { RefCell::new(None) };
-    /// The event loop that it runs: its core and its number.
-    static LOOP: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
     /// It has run tasks for the host.
     static RUNS: Cell<bool> = const { Cell::new(false) };
 }
@@ -108,11 +102,6 @@ thread_local! {
 /// This thread is a worker from now on, or is none any more.
 pub fn set_lender(lender: Option<Arc<dyn Lender>>) {
     let _ = LENDER.try_with(|own| own.replace(lender));
-}
-
-/// This thread runs that loop of that core, or none any more.
-pub fn set_loop(event_loop: Option<(usize, usize)>) {
-    let _ = LOOP.try_with(|own| own.set(event_loop));
 }
 
 /// This thread runs tasks for the host.
@@ -123,9 +112,7 @@ pub fn set_runs() {
 
 /// Whether a wait of this thread may hold up others.
 fn holds_up() -> bool {
-    host::holds_any()
-        || RUNS.try_with(Cell::get).unwrap_or(false)
-        || LOOP.try_with(Cell::get).unwrap_or(None).is_some()
+    host::holds_any() || RUNS.try_with(Cell::get).unwrap_or(false)
 }
 
 /// The list of this process.
@@ -173,7 +160,6 @@ impl Waits {
         let mut held = held_by(&holdings);
         held.push(Held::Thread(here));
         held.extend(lender.iter().map(|lender| Held::Place(lender.core())));
-        held.extend(LOOP.try_with(Cell::get).unwrap_or(None).map(|(of, it)| Held::Loop(of, it)));
         let task = holdings.first().map_or(NIL, |holding| holding.index);
         let claims = core.claims_held_by(here);
         let mut known = self.lock();
@@ -292,7 +278,6 @@ impl Known {
     fn put(&mut self, waiter: Waiter) -> usize {
         let at = self.free.pop().unwrap_or(self.waiters.len());
         for held in &waiter.held {
-            self.on_loops += usize::from(matches!(held, Held::Loop(..)));
             self.held.entry(*held).or_default().push(at);
         }
         match self.waiters.get_mut(at) {
@@ -305,7 +290,6 @@ impl Known {
     fn take(&mut self, at: usize) {
         let Some(waiter) = self.waiters[at].take() else { return };
         for held in &waiter.held {
-            self.on_loops -= usize::from(matches!(held, Held::Loop(..)));
             if let Some(holders) = self.held.get_mut(held) {
                 if let Some(place) = holders.iter().position(|other| *other == at) {
                     holders.swap_remove(place);
@@ -335,14 +319,6 @@ impl Known {
     /// Those who hold this up.
     pub fn holders(&self, held: Held) -> &[usize] {
         self.held.get(&held).map_or(&[], |holders| holders)
-    }
-
-    /// Those who hold up the event loop of a lane's tasks, or of those without a name.
-    pub fn loop_holders(&self, core: &Core, lane: u32) -> &[usize] {
-        match self.on_loops {
-            0 => &[],
-            _ => self.holders(Held::Loop(core.address(), core.loop_of(lane))),
-        }
     }
 
     /// Those who hold up that lane of that core, once for each task of theirs that has a place in it.

@@ -131,8 +131,9 @@ pub unsafe extern "C" fn ts_async_wait_fd(
 /// Otherwise TS_NOT_YET, and this task will be polled when it has.
 ///
 /// Errors: TS_NOT_YET; TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
-/// TS_ERROR_WOULD_DEADLOCK for the task itself; TS_ERROR_WRONG_KIND;
-/// TS_ERROR_WRONG_THREAD.
+/// TS_ERROR_WOULD_DEADLOCK for the task itself, and for one that cannot end
+/// before this one, as with ts_wait: that may turn out later, when the task is
+/// polled again; TS_ERROR_WRONG_KIND; TS_ERROR_WRONG_THREAD.
 ///
 /// The task's thread, in its poll. Never blocks. From a task: yes, if async.
 #[unsafe(no_mangle)]

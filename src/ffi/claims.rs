@@ -22,7 +22,8 @@
 //! is only to be finished. A task that is cancelled before it was handed out
 //! comes out of ts_claims_take as such a claim, so user_data needs no drop. It
 //! ends when it is finished; a shutdown waits for that, so go on taking until
-//! it has returned.
+//! it has returned. A host with one thread has ts_shutdown_within, with 0
+//! seconds.
 //!
 //! Deadlines of claims are looked at by whoever takes claims, and by a thread of
 //! the library until ts_claims_fd was called.
@@ -283,7 +284,8 @@ pub unsafe extern "C" fn ts_claims_submit(
         let mut added = 0;
         let outcome = (0..count).try_for_each(|at| {
             let options = tasks.cast::<u8>().add(at * size).cast::<ts_task_options>();
-            if (*options).size != size {
+            // Such a distance may be odd.
+            if options.cast::<usize>().read_unaligned() != size {
                 return Err(invalid(format!("the size in tasks[{at}] differs from tasks[0]'s")));
             }
             let (id, handed) = submit(scheduler, options)?;

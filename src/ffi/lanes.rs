@@ -6,8 +6,7 @@
 //! need not look the name up. While a handle is open its options hold.
 //!
 //! Tasks of one name are run by one runner at a time. Asking for another one
-//! gives TS_ERROR_IN_USE while the lane is not empty or another handle is open,
-//! and for a moment after its last task has ended.
+//! gives TS_ERROR_IN_USE while the lane is not empty or another handle is open.
 //!
 //! A handle may outlive its scheduler: adds then give TS_ERROR_SHUTTING_DOWN.
 //! It is still to be freed.

@@ -80,9 +80,7 @@ pub fn run(
         pool,
     });
     LOCAL.with(|own| *own.borrow_mut() = Some(local.clone()));
-    waits::set_loop(Some((local.core.address(), local.event_loop.number)));
     runtime.block_on(drive(local.clone()));
-    waits::set_loop(None);
     LOCAL.with(|own| *own.borrow_mut() = None);
     local.seat.borrow_mut().hand_back(&local.core);
 }
@@ -363,7 +361,10 @@ impl Local {
         let Some(claim) = fiber.claim.take() else { return };
         let (index, lane) = (claim.index, fiber.lane);
         host::hold(Holding { core: self.core.address(), index, lane });
-        self.core.end(claim, code, &mut SharedSeat(&self.seat));
+        {
+            let _waits = host::MustNotWait::enter();
+            self.core.end(claim, code, &mut SharedSeat(&self.seat));
+        }
         host::hold(Holding { core: 0, index: 0, lane: 0 });
         if self.core.pass_place_on(lane) {
             self.start(Start::Place(lane));

@@ -2,8 +2,8 @@
 //!
 //! While it has one, it may wake the task, which so waits for more than for other tasks. The hand-off:
 //! a loop whose task waits for others says so and then looks whether a waker is out; who gives one
-//! back does that and then looks whether it was said. So either the loop sees that none is out, or the
-//! last one to come back has the task polled once more.
+//! back does that and then looks whether it was said. So the loop sees that none is out, or the last
+//! one to come back has the task polled once more; if both do, that is a poll too many.
 
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 

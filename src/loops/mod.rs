@@ -13,7 +13,7 @@ pub mod waker;
 use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::add::To;
-use crate::core::places::{AsyncLimits, loop_number};
+use crate::core::places::AsyncLimits;
 use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
 use crate::kinds::Kind;
@@ -186,9 +186,8 @@ impl Loops {
                 self.pool.watch_too(Arc::downgrade(&watched));
                 loops.all.push(event_loop);
             }
-            self.core.set_loops(loops.used);
         }
-        loops.all[loop_number(hash, loops.used)].clone()
+        loops.all[(hash >> 40) as usize % loops.used].clone()
     }
 
     /// Makes sure that the loop of a task that is about to be added has a thread.

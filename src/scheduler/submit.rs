@@ -100,12 +100,28 @@ impl Shared {
     #[inline(always)]
     fn add(&self, new: &mut NewTask<'_>) -> Result<Added> {
         match self.core.add(new) {
-            Err(error) if error.code() == ErrorCode::NotYet => {
+            Err(error) => self.add_again(new, error),
+            added => added,
+        }
+    }
+
+    /// Tries once more what only wanted a slot, or a lane that is about to be let go of.
+    #[cold]
+    fn add_again(&self, new: &mut NewTask<'_>, mut error: Error) -> Result<Added> {
+        let mut waited = false;
+        loop {
+            match error.code() {
                 // It may start at once, and needs a slot for that.
-                new.spare_slot = self.claims.take_slot()?;
-                self.core.add(new)
+                ErrorCode::NotYet => new.spare_slot = self.claims.take_slot()?,
+                ErrorCode::InUse if !waited && self.core.await_rest(new.to, new.kind) => {
+                    waited = true;
+                }
+                _ => return Err(error),
             }
-            other => other,
+            match self.core.add(new) {
+                Err(next) => error = next,
+                added => return added,
+            }
         }
     }
 

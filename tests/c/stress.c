@@ -9,15 +9,10 @@
  * a hang does so after STRESS_SECONDS (default 60), with 3.
  */
 
-#define _GNU_SOURCE
-#include "promises.h"
+#include "stressing.h"
 #include <math.h>
-#include <signal.h>
-#include <stdint.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { MOST_THREADS = 16, NAMES = 24, ROUND_TASKS = 2500, LOGS = 64 };
+enum { NAMES = 24, ROUND_TASKS = 2500, LOGS = 64 };
 
 /* What a task does, beside returning. */
 enum work { NOTHING, SLEEPS, LINGERS, SPINS, CALLS, AWAITS_STOP };
@@ -36,76 +31,17 @@ struct box {
     struct task *task;
 };
 
-struct random {
-    uint64_t state;
-};
-
-static ts_scheduler *scheduler;     /* NULL: the default one */
 static struct promise_name *names;
 static struct task *tasks;
 static int capacity, quota;
 static bool stores_all;
-static atomic_int next_task, accepted, refused, stop_threads, no_adds, no_calls;
-static atomic_long refusals[32], calls[32];
+static atomic_int no_adds, no_calls;
+static atomic_long refusals[32];
 static pthread_rwlock_t adding, calling;
 static ts_task_id *old_ids;
 static int old_count;
-static unsigned long seed;
-static const char *phase = "start";
-static _Atomic(const char *) doing[MOST_THREADS + 1];    /* the last: tasks, and the main thread */
-static _Thread_local int thread_number = MOST_THREADS;
 static double latest_start;         /* the most that a start was before its add */
 static pthread_mutex_t latest_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-static void nap(int microseconds)
-{
-    struct timespec time = { 0, 1000L * microseconds };
-    nanosleep(&time, NULL);
-}
-
-static uint64_t next_random(struct random *random)
-{
-    uint64_t x = random->state;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    random->state = x;
-    return x * UINT64_C(0x2545f4914f6cdd1d) >> 16;
-}
-
-static struct random random_of(uint64_t one, uint64_t two)
-{
-    struct random random = { (one + 1) * UINT64_C(0x9e3779b97f4a7c15) ^
-                             (two + 1) * UINT64_C(0xd1b54a32d192ed03) };
-    if (!random.state)
-        random.state = 1;
-    for (int i = 0; i < 4; i++)
-        next_random(&random);
-    return random;
-}
-
-static int below(struct random *random, int limit)
-{
-    return (int)(next_random(random) % (uint64_t)limit);
-}
-
-static bool one_in(struct random *random, int n)
-{
-    return below(random, n) == 0;
-}
-
-/* The call's answer has to be one of these. */
-#define OR(error) (UINT64_C(1) << (error))
-static ts_error check(const char *call, ts_error error, uint64_t allowed)
-{
-    promise_in_call--;
-    if ((unsigned)error > 22 || !(allowed >> error & 1))
-        promise_broken(NULL, "%s gave %s: %s", call, ts_error_name(error), ts_last_error_message());
-    PROMISE_ADD(calls[error], 1);
-    return error;
-}
-#define CALL(call, arguments, allowed)                                                             \
-    (PROMISE_SET(doing[thread_number], #call), promise_in_call++, check(#call, call arguments, (allowed)))
 
 static void random_call(struct random *random, bool inside);
 
@@ -591,17 +527,6 @@ static void stale(struct random *random)
     }
 }
 
-static void shut_down(bool force)
-{
-    PROMISE_ADD(promise_shutdowns, 1);
-    if (force)
-        PROMISE_ADD(promise_forced, 1);
-    CALL(ts_shutdown, (scheduler, force), OR(TS_OK));
-    PROMISE_ADD(promise_shutdowns_ended, 1);
-    if (force)
-        PROMISE_ADD(promise_forced_ended, 1);
-}
-
 /* The log: lines come until the function was replaced, and then never. */
 struct log {
     atomic_int used, inside, dropped;
@@ -672,8 +597,6 @@ static void random_call(struct random *random, bool inside)
     else if (one_in(random, 20))
         shut_down(one_in(random, 2));
 }
-
-static int round_number;
 
 static void *caller(void *argument)
 {
@@ -847,55 +770,12 @@ static void play_round(int count, int threads, struct totals *totals)
     free(names);
 }
 
-/* Waits for the alarm, and tells what hangs. */
-static void *guard(void *argument)
-{
-    sigset_t *set = argument;
-    int signal;
-    sigwait(set, &signal);
-    fprintf(stderr, "HANGS: %s\n  in %s, round %d, %d accepted, %d running\n", promise_context, phase,
-            round_number, PROMISE_GET(accepted), PROMISE_GET(promise_running));
-    for (int i = 0; i <= MOST_THREADS; i++)
-        if (PROMISE_GET(doing[i]))
-            fprintf(stderr, "  thread %d: %s\n", i, PROMISE_GET(doing[i]));
-    fflush(NULL);
-    _Exit(3);
-}
-
-static long number(const char *text, long least, long most)
-{
-    char *end;
-    long value = strtol(text, &end, 10);
-    if (*end || end == text || value < least || value > most) {
-        fprintf(stderr, "usage: stress [tasks [seed [threads]]]\n");
-        exit(2);
-    }
-    return value;
-}
-
 int main(int argc, char **argv)
 {
-    long count = argc > 1 ? number(argv[1], 1, 10000000) : 20000;
-    seed = (unsigned long)(argc > 2 ? number(argv[2], 0, 1000000000) : 1);
-    int threads = (int)(argc > 3 ? number(argv[3], 1, MOST_THREADS) : 4);
-    snprintf(promise_context, sizeof promise_context, "again: stress %ld %lu %d", count, seed, threads);
-
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGALRM);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    pthread_t guardian;
-    if (pthread_create(&guardian, NULL, guard, &set))
-        abort();
-    pthread_detach(guardian);
-    const char *seconds = getenv("STRESS_SECONDS");
-    alarm(seconds ? (unsigned)number(seconds, 1, 100000) : 60);
-
-    pthread_rwlockattr_t writers_first;
-    pthread_rwlockattr_init(&writers_first);
-    pthread_rwlockattr_setkind_np(&writers_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&adding, &writers_first);
-    pthread_rwlock_init(&calling, &writers_first);
+    int threads = 4;
+    long count = stress_begin("stress", argc, argv, 20000, &threads);
+    writers_first(&adding);
+    writers_first(&calling);
 
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
@@ -925,6 +805,6 @@ int main(int argc, char **argv)
            refusals[TS_ERROR_BANNED], refusals[TS_ERROR_SHUTTING_DOWN], totals.ran, totals.most_running,
            totals.completed, totals.failed, totals.timed_out, totals.cancelled, PROMISE_GET(promise_shutdowns), lines,
            PROMISE_GET(promise_results_after_shutdown), latest_start,
-           (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+           seconds_between(start, end));
     return 0;
 }

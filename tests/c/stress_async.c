@@ -10,17 +10,12 @@
  * a hang does so after STRESS_SECONDS (default 60), with 3.
  */
 
-#define _GNU_SOURCE
-#include "promises.h"
+#include "stressing.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdint.h>
 #include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { MOST_THREADS = 16, NAMES = 24, ROUND_TASKS = 20000, WIDEST = 6, LATE = 400 };
+enum { NAMES = 24, ROUND_TASKS = 20000, WIDEST = 6, LATE = 400 };
 
 /* What a task does. */
 enum work { READY, SLEEPS, WOKEN, HEARS, FOLLOWS, RACES, IDLES, CALLS };
@@ -53,10 +48,6 @@ struct task {
     atomic_int stop_asked, stop_ok, final, forced, forgotten;
 };
 
-struct random {
-    uint64_t state;
-};
-
 /* What threads have to do for tasks: wake one, or have a descriptor ready. */
 struct errand {
     struct errand *next;
@@ -64,59 +55,18 @@ struct errand {
     int fd, dice;
 };
 
-static ts_scheduler *scheduler;
 static struct name names[NAMES];
 static struct task *tasks;
 static int capacity, quota;
 static bool stores_all;
-static unsigned long seed;
-static atomic_int next_task, accepted, refused, stop_threads, stop_errands;
-static atomic_long seen[8], polls, errands_done, answers[32];
+static atomic_int stop_errands;
+static atomic_long seen[8], polls, errands_done;
 static pthread_rwlock_t adding;
-static int round_number;
-static const char *phase = "start";
 static ts_waker *late[LATE];
 static int late_count;
 static pthread_mutex_t errand_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t errand_news = PTHREAD_COND_INITIALIZER;
 static struct errand *errands, **errands_end = &errands;
-
-static void nap(int microseconds)
-{
-    struct timespec time = { microseconds / 1000000, 1000L * (microseconds % 1000000) };
-    nanosleep(&time, NULL);
-}
-
-static uint64_t next_random(struct random *random)
-{
-    uint64_t x = random->state;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    random->state = x;
-    return x * UINT64_C(0x2545f4914f6cdd1d) >> 16;
-}
-
-static struct random random_of(uint64_t one, uint64_t two)
-{
-    struct random random = { (one + 1) * UINT64_C(0x9e3779b97f4a7c15) ^
-                             (two + 1) * UINT64_C(0xd1b54a32d192ed03) };
-    if (!random.state)
-        random.state = 1;
-    for (int i = 0; i < 4; i++)
-        next_random(&random);
-    return random;
-}
-
-static int below(struct random *random, int limit)
-{
-    return (int)(next_random(random) % (uint64_t)limit);
-}
-
-static bool one_in(struct random *random, int n)
-{
-    return below(random, n) == 0;
-}
 
 _Noreturn static void broken(const struct task *task, const char *what)
 {
@@ -129,17 +79,6 @@ _Noreturn static void broken(const struct task *task, const char *what)
                    PROMISE_GET(task->stop_ok), PROMISE_GET(task->final), (int)task->timed,
                    task->target ? (long)(task->target - tasks) : -1L);
 }
-
-/* The call's answer has to be one of these. */
-#define OR(error) (UINT64_C(1) << (error))
-static ts_error check(const char *call, ts_error error, uint64_t allowed)
-{
-    if ((unsigned)error > 22 || !(allowed >> error & 1))
-        promise_broken(NULL, "%s gave %s: %s", call, ts_error_name(error), ts_last_error_message());
-    PROMISE_ADD(answers[error], 1);
-    return error;
-}
-#define CALL(call, arguments, allowed) check(#call, call arguments, (allowed))
 
 /* Errands ----------------------------------------------------------------- */
 
@@ -614,17 +553,6 @@ static void *caller(void *argument)
 
 /* Rounds ------------------------------------------------------------------ */
 
-static void shut_down(bool force)
-{
-    if (force)
-        PROMISE_ADD(promise_forced, 1);
-    PROMISE_ADD(promise_shutdowns, 1);
-    CALL(ts_shutdown, (scheduler, force), OR(TS_OK));
-    if (force)
-        PROMISE_ADD(promise_forced_ended, 1);
-    PROMISE_ADD(promise_shutdowns_ended, 1);
-}
-
 static long play_round(int count, int threads)
 {
     struct random random = random_of(seed, UINT64_C(1) << 40 | (uint64_t)round_number);
@@ -740,13 +668,9 @@ static long play_round(int count, int threads)
     return PROMISE_GET(accepted);
 }
 
-static void *guard(void *argument)
+/* What is left of a hang. */
+static void tell(void)
 {
-    sigset_t *set = argument;
-    int signal;
-    sigwait(set, &signal);
-    fprintf(stderr, "HANGS: %s\n  in %s, round %d, %d accepted\n", promise_context, phase, round_number,
-            PROMISE_GET(accepted));
     int shown = 0;
     for (int i = 0; i < PROMISE_GET(next_task) && i < capacity && shown < 10; i++)
         if (PROMISE_GET(tasks[i].published) && !PROMISE_GET(tasks[i].drops)) {
@@ -758,42 +682,15 @@ static void *guard(void *argument)
                     (int)status.state, (int)status.stopping);
             shown++;
         }
-    fflush(NULL);
-    _Exit(3);
-}
-
-static long number(const char *text, long least, long most)
-{
-    char *end;
-    long value = strtol(text, &end, 10);
-    if (*end || end == text || value < least || value > most) {
-        fprintf(stderr, "usage: stress_async [tasks [seed [threads]]]\n");
-        exit(2);
-    }
-    return value;
 }
 
 int main(int argc, char **argv)
 {
-    long count = argc > 1 ? number(argv[1], 1, 100000000) : 200000, done = 0;
-    seed = (unsigned long)(argc > 2 ? number(argv[2], 0, 1000000000) : 1);
-    int threads = (int)(argc > 3 ? number(argv[3], 1, MOST_THREADS) : 3);
-    snprintf(promise_context, sizeof promise_context, "again: stress_async %ld %lu %d", count, seed, threads);
+    int threads = 3;
+    long count = stress_begin("stress_async", argc, argv, 200000, &threads), done = 0;
+    stress_tell = tell;
     signal(SIGPIPE, SIG_IGN);
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGALRM);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    pthread_t guardian;
-    if (pthread_create(&guardian, NULL, guard, &set))
-        abort();
-    pthread_detach(guardian);
-    const char *seconds = getenv("STRESS_SECONDS");
-    alarm(seconds ? (unsigned)number(seconds, 1, 100000) : 60);
-    pthread_rwlockattr_t writers_first;
-    pthread_rwlockattr_init(&writers_first);
-    pthread_rwlockattr_setkind_np(&writers_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(&adding, &writers_first);
+    writers_first(&adding);
     for (int i = 0; i < NAMES; i++) {
         pthread_mutex_init(&names[i].adding, NULL);
         snprintf(names[i].text, sizeof names[i].text, "name %d", i);
@@ -807,9 +704,9 @@ int main(int argc, char **argv)
     printf("stress_async %ld %lu %d: %ld accepted, %d refused (%ld full, %ld banned, %ld shutting down), "
            "%ld polls, %ld errands; seen: %ld completed, %ld failed, %ld timed out, %ld cancelled; "
            "%d shutdowns; %.2f s\n",
-           count, seed, threads, done, PROMISE_GET(refused), answers[TS_ERROR_QUEUE_FULL],
-           answers[TS_ERROR_BANNED], answers[TS_ERROR_SHUTTING_DOWN], polls, errands_done,
+           count, seed, threads, done, PROMISE_GET(refused), calls[TS_ERROR_QUEUE_FULL],
+           calls[TS_ERROR_BANNED], calls[TS_ERROR_SHUTTING_DOWN], polls, errands_done,
            seen[TS_COMPLETED], seen[TS_FAILED], seen[TS_TIMEOUT], seen[TS_CANCELLED],
-           PROMISE_GET(promise_shutdowns), (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+           PROMISE_GET(promise_shutdowns), seconds_between(start, end));
     return 0;
 }

@@ -461,7 +461,8 @@ static void call_everything(ts_thread_event event)
 static void called_from_inside(void)
 {
     int round;
-    inside = new_with(hooked("max_idle_time: 0\nmaximum_queue_line: 0\nmaximum_queue_async: 0\n"));
+    inside = new_with(hooked("max_idle_time: 0\nmaximum_queue_line: 0\nmaximum_queue_async: 0\n"
+                             "maximum_task_info_storage: 10000\n"));
     and_then = call_everything;
     use_every_thread(inside);
     SOON(20.0, called >= 60);

@@ -435,37 +435,6 @@ static void a_task_of_a_pump_cannot_wait_for_the_task_around_it(void)
     ts_scheduler_free(nested.scheduler);
 }
 
-/* A drop on a loop's thread: what runs on that loop cannot end meanwhile. */
-static struct {
-    ts_scheduler *scheduler;
-    ts_task_id other, linear;
-    int dropped;
-} on_loop;
-
-static void drop_that_waits_on_its_loop(void *user_data)
-{
-    (void)user_data;
-    GIVES(TS_ERROR_WOULD_DEADLOCK, ts_wait(on_loop.scheduler, on_loop.other, TS_FOREVER, NULL));
-    GIVES(TS_OK, ts_wait(on_loop.scheduler, on_loop.linear, TS_FOREVER, NULL));
-    count(&on_loop.dropped);
-}
-
-static void a_drop_on_a_loop_cannot_wait_for_that_loop(void)
-{
-    held other;
-    memset(&on_loop, 0, sizeof on_loop);
-    on_loop.scheduler = scheduler_with("event_loop_threads: 1");
-    on_loop.other = hold(on_loop.scheduler, "other", &other);
-    await(&other.polls, 1);
-    on_loop.linear = add(on_loop.scheduler, NULL, run_nothing, NULL, NULL);
-    add_async(on_loop.scheduler, "it", poll_ready, NULL, drop_that_waits_on_its_loop);
-    await(&on_loop.dropped, 1);
-    let_go(&other);
-    CHECK(ended(on_loop.scheduler, on_loop.other) == TS_COMPLETED);
-    free_held(&other, 1);
-    ts_scheduler_free(on_loop.scheduler);
-}
-
 /* What is no cycle ---------------------------------------------------------- */
 
 static void a_chain_that_ends_is_no_cycle(void)
@@ -625,7 +594,6 @@ static const check_test tests[] = {
     TEST(a_thread_that_waits_lends_the_place_of_its_claim),
     TEST(a_cycle_through_the_thread_of_a_pump_is_refused),
     TEST(a_task_of_a_pump_cannot_wait_for_the_task_around_it),
-    TEST(a_drop_on_a_loop_cannot_wait_for_that_loop),
     TEST(a_chain_that_ends_is_no_cycle),
     TEST(a_wait_with_a_time_holds_up_nobody),
     TEST(who_waits_for_more_than_a_task_holds_up_nobody),

@@ -1,0 +1,636 @@
+/* Lanes by handle: one order and one limit with adds by name, and options that
+ * hold while a handle is open. */
+#include "hosting.h"
+
+static ts_lane *lane_of(ts_scheduler *scheduler, const char *name, ts_kind kind, size_t width, size_t capacity)
+{
+    ts_lane_options wanted = TS_LANE_OPTIONS_INIT;
+    ts_lane *lane = NULL;
+    wanted.name = name;
+    wanted.kind = kind;
+    wanted.width = width;
+    wanted.capacity = capacity;
+    MUST(ts_lane_new(scheduler, &wanted, &lane));
+    return lane;
+}
+
+static ts_error open_as(ts_scheduler *scheduler, ts_runner runner, ts_pump *pump, size_t width, size_t capacity,
+                        ts_lane **out)
+{
+    ts_lane_options wanted = TS_LANE_OPTIONS_INIT;
+    wanted.name = "name";
+    wanted.runner = runner;
+    wanted.pump = pump;
+    wanted.width = width;
+    wanted.capacity = capacity;
+    *out = (ts_lane *)&wanted;
+    return ts_lane_new(scheduler, &wanted, out);
+}
+
+static ts_task_id by_handle(ts_lane *lane, ts_task_fn run, void *user_data)
+{
+    ts_task_id id;
+    MUST(ts_lane_add_task(lane, false, run, user_data, NULL, &id));
+    return id;
+}
+
+static int order, running;
+static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
+
+static int32_t run_in_order(ts_token *token, void *user_data)
+{
+    (void)token;
+    pthread_mutex_lock(&check_lock);
+    if (order++ != *(int *)user_data || running++ != 0)
+        check_failures++;
+    pthread_mutex_unlock(&check_lock);
+    pthread_mutex_lock(&check_lock);
+    running--;
+    pthread_cond_broadcast(&check_news);
+    pthread_mutex_unlock(&check_lock);
+    return 0;
+}
+
+#define TASKS 8000
+static int places[TASKS], added;
+
+typedef struct {
+    ts_scheduler *scheduler;
+    ts_lane *lanes[2];
+} mixture;
+
+static void *add_in_any_way(void *argument)
+{
+    mixture *its = argument;
+    int more = 1;
+    while (more) {
+        ts_task_options options = options_of(NULL, run_in_order, NULL, NULL, 0);
+        ts_task_id id;
+        pthread_mutex_lock(&adding);
+        more = added < TASKS;
+        if (more) {
+            places[added] = added;
+            switch (added % 4) {
+            case 0:
+                add(its->scheduler, "name", run_in_order, &places[added], NULL);
+                break;
+            case 1:
+                by_handle(its->lanes[0], run_in_order, &places[added]);
+                break;
+            case 2:
+                by_handle(its->lanes[1], run_in_order, &places[added]);
+                break;
+            default:
+                options.lane = its->lanes[0];
+                options.user_data = &places[added];
+                MUST(ts_submit(its->scheduler, &options, &id));
+            }
+            added++;
+        }
+        pthread_mutex_unlock(&adding);
+    }
+    return NULL;
+}
+
+static void adds_by_handle_and_by_name_are_in_one_order(void)
+{
+    mixture its;
+    pthread_t threads[3];
+    int at;
+    order = running = added = 0;
+    its.scheduler = scheduler_with("maximum_queue_line: 0");
+    for (at = 0; at < 2; at++)
+        its.lanes[at] = lane_of(its.scheduler, "name", TS_LINEAR, 0, 0);
+    for (at = 0; at < 3; at++)
+        threads[at] = thread(add_in_any_way, &its);
+    for (at = 0; at < 3; at++)
+        pthread_join(threads[at], NULL);
+    await(&order, TASKS);
+    ts_lane_free(its.lanes[0]);
+    ts_lane_free(its.lanes[1]);
+    ts_scheduler_free(its.scheduler);
+}
+
+static ts_poll poll_for_ever(ts_token *token, void *user_data)
+{
+    ts_error error = ts_async_sleep(token, 1e6);
+    CHECK(error == TS_NOT_YET);
+    if (user_data != NULL)
+        count((int *)user_data);
+    return TS_POLL_PENDING;
+}
+
+/* As many may be pending as it says, whoever adds them, and whatever happened
+ * to others. */
+static void a_capacity_is_exact_on_workers_lanes(void)
+{
+    ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0");
+    ts_lane *lane = lane_of(scheduler, "name", TS_LINEAR, 0, 3);
+    int round, ran = 0;
+    for (round = 0; round < 100; round++) {
+        plug first = { 0, 0 };
+        ts_task_id ids[3], id, last;
+        int at;
+        id = by_handle(lane, run_plug, &first);
+        await(&first.started, 1);
+        for (at = 0; at < 3; at++)
+            ids[at] = at == 1 ? by_handle(lane, run_count, &ran) : add(scheduler, "name", run_count, &ran, NULL);
+        GIVES(TS_ERROR_QUEUE_FULL, ts_lane_add_task(lane, false, run_count, &ran, NULL, &last));
+        GIVES(TS_ERROR_QUEUE_FULL, ts_add_task(scheduler, false, "name", run_count, &ran, NULL, &last));
+        /* A cancel makes room for exactly one. */
+        MUST(ts_force_stop(scheduler, ids[round % 3]));
+        ids[round % 3] = by_handle(lane, run_count, &ran);
+        GIVES(TS_ERROR_QUEUE_FULL, ts_lane_add_task(lane, false, run_count, &ran, NULL, &last));
+        if (round % 4 == 1) {
+            size_t cancelled;
+            MUST(ts_cancel_all_queued_tasks_by_name(scheduler, TS_LINEAR, "name", &cancelled));
+            CHECK(cancelled == 3);
+            for (at = 0; at < 3; at++)
+                ids[at] = by_handle(lane, run_count, &ran);
+            GIVES(TS_ERROR_QUEUE_FULL, ts_lane_add_task(lane, false, run_count, &ran, NULL, &last));
+        }
+        pull(&first);
+        CHECK(ended(scheduler, id) == TS_COMPLETED);
+        for (at = 0; at < 3; at++)
+            ended(scheduler, ids[at]);
+    }
+    CHECK(counted(&ran) == 300);
+    ts_lane_free(lane);
+    ts_scheduler_free(scheduler);
+}
+
+/* Of one that a pump or the host runs, too. */
+static void a_capacity_is_exact_on_lanes_of_others(void)
+{
+    ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0");
+    ts_pump *pump = NULL;
+    int which;
+    MUST(ts_pump_new(scheduler, NULL, &pump));
+    for (which = 0; which < 2; which++) {
+        ts_lane *lane;
+        ts_task_id ids[4];
+        int at, ran = 0, accepted = 0;
+        MUST(open_as(scheduler, which ? TS_PUMP : TS_CLAIMS, which ? pump : NULL, 0, 2, &lane));
+        /* Nothing was started: all of them are pending. */
+        for (at = 0; at < 4; at++) {
+            ts_error error = ts_lane_add_task(lane, false, run_count, &ran, NULL, &ids[at]);
+            CHECK(error == TS_OK || error == TS_ERROR_QUEUE_FULL);
+            accepted += error == TS_OK;
+        }
+        CHECK(accepted == 2);
+        CHECK(how_many(scheduler, TS_PENDING) == 2);
+        if (which) {
+            MUST(ts_pump_run(pump, 0, 0, NULL));
+        } else {
+            ts_claim one = take_one(scheduler);
+            while (one.token != NULL)
+                one = finish_for_next(scheduler, &one);
+        }
+        ts_lane_free(lane);
+    }
+    ts_pump_free(pump);
+    ts_scheduler_free(scheduler);
+}
+
+static void a_capacity_is_exact_on_claims_lanes(void)
+{
+    ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0");
+    ts_lane *lane;
+    ts_task_options options = claim_options("name", NULL, NULL, 0);
+    ts_claim out[2], one;
+    ts_task_id ids[3], id;
+    int round, at;
+    MUST(open_as(scheduler, TS_CLAIMS, NULL, 2, 3, &lane));
+    for (round = 0; round < 50; round++) {
+        for (at = 0; at < 2; at++)
+            out[at] = start_one(scheduler, "name", NULL, NULL, 0);
+        for (at = 0; at < 3; at++)
+            ids[at] = queue_up(scheduler, "name", NULL, NULL, 0);
+        GIVES(TS_ERROR_QUEUE_FULL, ts_claim_submit(scheduler, &options, &one, &id));
+        GIVES(TS_ERROR_QUEUE_FULL, ts_lane_add_task(lane, false, run_nothing, NULL, NULL, &id));
+        MUST(ts_force_stop(scheduler, ids[round % 3]));
+        ids[round % 3] = queue_up(scheduler, "name", NULL, NULL, 0);
+        GIVES(TS_ERROR_QUEUE_FULL, ts_claim_submit(scheduler, &options, &one, &id));
+        one = take_one(scheduler);
+        finish(scheduler, &one);
+        GIVES(TS_ERROR_QUEUE_FULL, ts_claim_submit(scheduler, &options, &one, &id));
+        out[0] = finish_for_next(scheduler, &out[0]);
+        id = queue_up(scheduler, "name", NULL, NULL, 0);
+        GIVES(TS_ERROR_QUEUE_FULL, ts_claim_submit(scheduler, &options, &one, &id));
+        for (at = 0; at < 2; at++)
+            while (out[at].token != NULL)
+                out[at] = finish_for_next(scheduler, &out[at]);
+    }
+    ts_lane_free(lane);
+    ts_scheduler_free(scheduler);
+}
+
+static void width_and_capacity_hold_on_async_lanes(void)
+{
+    ts_scheduler *scheduler = scheduler_with("maximum_event_loop_tasks: 1\nmaximum_queue_async: 0");
+    ts_lane *lane = lane_of(scheduler, "name", TS_ASYNC, 2, 3);
+    ts_task_id ids[5], id;
+    int round, at, begun = 0;
+    for (round = 0; round < 50; round++) {
+        begun = 0;
+        for (at = 0; at < 2; at++)
+            MUST(at ? ts_lane_add_async_task(lane, false, poll_for_ever, &begun, NULL, &ids[at])
+                    : ts_add_async_task(scheduler, false, "name", poll_for_ever, &begun, NULL, &ids[at]));
+        await(&begun, 2);
+        for (at = 2; at < 5; at++)
+            MUST(ts_lane_add_async_task(lane, false, poll_for_ever, &begun, NULL, &ids[at]));
+        GIVES(TS_ERROR_QUEUE_FULL, ts_lane_add_async_task(lane, false, poll_for_ever, NULL, NULL, &id));
+        GIVES(TS_ERROR_QUEUE_FULL, ts_add_async_task(scheduler, false, "name", poll_for_ever, NULL, NULL, &id));
+        MUST(ts_force_stop(scheduler, ids[3]));
+        MUST(ts_lane_add_async_task(lane, false, poll_for_ever, &begun, NULL, &ids[3]));
+        GIVES(TS_ERROR_QUEUE_FULL, ts_lane_add_async_task(lane, false, poll_for_ever, NULL, NULL, &id));
+        CHECK(counted(&begun) == 2);
+        for (at = 0; at < 5; at++)
+            ts_force_stop(scheduler, ids[at]);
+        for (at = 0; at < 5; at++)
+            CHECK(ended(scheduler, ids[at]) == TS_CANCELLED);
+    }
+    ts_lane_free(lane);
+    /* The scheduler's own limits hold again. */
+    begun = 0;
+    for (at = 0; at < 3; at++)
+        MUST(ts_add_async_task(scheduler, false, "name", poll_for_ever, &begun, NULL, &ids[at]));
+    await(&begun, 1);
+    CHECK(state_of(scheduler, ids[1]) == TS_PENDING);
+    ts_scheduler_free(scheduler);
+}
+
+typedef struct {
+    ts_scheduler *scheduler;
+    ts_lane *lane;
+    ts_task_id id;
+    int begun, done, ran;
+} patient;
+
+static void *add_when_there_is_room(void *argument)
+{
+    patient *its = argument;
+    ts_task_options options = options_of(NULL, run_count, &its->ran, NULL, TS_WAIT_FOR_ROOM);
+    if (its->lane != NULL)
+        options.lane = its->lane;
+    else
+        options.name = "name";
+    options.wait_seconds = TS_FOREVER;
+    count(&its->begun);
+    GIVES(TS_OK, ts_submit(its->scheduler, &options, &its->id));
+    count(&its->done);
+    return NULL;
+}
+
+/* A start, a cancel, a cancel by name, or the end of the limit itself. */
+static void room_in_a_lane_is_heard_of(void)
+{
+    int how, with_limit;
+    for (with_limit = 0; with_limit < 2; with_limit++)
+        for (how = 0; how < 4; how++) {
+            patient its;
+            plug first = { 0, 0 };
+            ts_task_id behind;
+            ts_lane *lane;
+            pthread_t waiter;
+            int ran = 0;
+            memset(&its, 0, sizeof its);
+            its.scheduler = scheduler_with(with_limit ? "" : "maximum_queue_line: 0");
+            lane = lane_of(its.scheduler, "name", TS_LINEAR, 0, 1);
+            its.lane = how == 3 ? NULL : lane;
+            by_handle(lane, run_plug, &first);
+            await(&first.started, 1);
+            behind = by_handle(lane, run_count, &ran);
+            waiter = thread(add_when_there_is_room, &its);
+            await(&its.begun, 1);
+            /* Time to fall asleep; it passes too if that takes longer. */
+            ts_interruptible_sleep(NULL, 0.05);
+            CHECK(counted(&its.done) == 0);
+            switch (how) {
+            case 0:
+                pull(&first);
+                break;
+            case 1:
+                MUST(ts_force_stop(its.scheduler, behind));
+                break;
+            case 2:
+                MUST(ts_cancel_all_queued_tasks_by_name(its.scheduler, TS_LINEAR, "name", NULL));
+                break;
+            default:
+                ts_lane_free(lane);
+                lane = NULL;
+            }
+            await(&its.done, 1);
+            pthread_join(waiter, NULL);
+            if (how != 0)
+                pull(&first);
+            await(&its.ran, 1);
+            ts_lane_free(lane);
+            ts_scheduler_free(its.scheduler);
+        }
+}
+
+static void handles_of_a_lane_want_the_same(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_pump *pump = NULL;
+    ts_lane *one, *two, *three;
+    ts_task_options options = options_of("name", run_nothing, NULL, NULL, 0);
+    ts_task_id id;
+    ts_claim out;
+    MUST(ts_pump_new(scheduler, NULL, &pump));
+    GIVES(TS_OK, open_as(scheduler, TS_CLAIMS, NULL, 4, 9, &one));
+    /* The same, or nothing of its own. */
+    GIVES(TS_OK, open_as(scheduler, TS_CLAIMS, NULL, 4, 9, &two));
+    GIVES(TS_OK, open_as(scheduler, (ts_runner)0, NULL, 0, 0, &three));
+    ts_lane_free(three);
+    GIVES(TS_OK, open_as(scheduler, (ts_runner)0, NULL, 4, 0, &three));
+    ts_lane_free(three);
+    GIVES(TS_ERROR_IN_USE, open_as(scheduler, TS_CLAIMS, NULL, 3, 0, &three));
+    CHECK(three == NULL);
+    GIVES(TS_ERROR_IN_USE, open_as(scheduler, TS_CLAIMS, NULL, 0, 8, &three));
+    GIVES(TS_ERROR_IN_USE, open_as(scheduler, TS_WORKERS, NULL, 0, 0, &three));
+    GIVES(TS_ERROR_IN_USE, open_as(scheduler, TS_PUMP, pump, 0, 0, &three));
+    options.runner = TS_WORKERS;
+    GIVES(TS_ERROR_IN_USE, ts_submit(scheduler, &options, &id));
+    options.runner = (ts_runner)0;
+    options.pump = pump;
+    GIVES(TS_ERROR_IN_USE, ts_submit(scheduler, &options, &id));
+    /* One is as good as many. */
+    ts_lane_free(one);
+    GIVES(TS_ERROR_IN_USE, open_as(scheduler, TS_WORKERS, NULL, 0, 0, &three));
+    ts_lane_free(two);
+    GIVES(TS_OK, open_as(scheduler, TS_WORKERS, NULL, 0, 0, &three));
+    ts_lane_free(three);
+    /* While something is in it, too. */
+    out = start_one(scheduler, "name", NULL, NULL, 0);
+    GIVES(TS_ERROR_IN_USE, open_as(scheduler, TS_WORKERS, NULL, 0, 0, &three));
+    GIVES(TS_ERROR_IN_USE, open_as(scheduler, TS_CLAIMS, NULL, 2, 0, &three));
+    GIVES(TS_ERROR_IN_USE, ts_submit(scheduler, &options, &id));
+    GIVES(TS_OK, open_as(scheduler, TS_CLAIMS, NULL, 0, 0, &three));
+    ts_lane_free(three);
+    finish(scheduler, &out);
+    MUST(ts_submit(scheduler, &options, &id));
+    MUST(ts_pump_run(pump, 0, 0, NULL));
+    CHECK(state_of(scheduler, id) == TS_COMPLETED);
+    ts_pump_free(pump);
+    ts_scheduler_free(scheduler);
+}
+
+static void a_lane_that_is_empty_goes_back_to_the_workers(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_lane *lane;
+    ts_claim out, next;
+    ts_task_id id, last;
+    int ran = 0;
+    MUST(open_as(scheduler, TS_CLAIMS, NULL, 2, 2, &lane));
+    out = start_one(scheduler, "name", NULL, NULL, 0);
+    next = start_one(scheduler, "name", NULL, NULL, 0);
+    id = by_handle(lane, run_count, &ran);
+    last = add(scheduler, "name", run_count, &ran, NULL);
+    ts_lane_free(lane);
+    /* As long as something is there it stays whose it was; one at a time now. */
+    GIVES(TS_OK, ts_claim_finish(scheduler, &out, 0, NULL, NULL, NULL));
+    take_none(scheduler);
+    out = finish_for_next(scheduler, &next);
+    CHECK(same(out.id, id));
+    next = finish_for_next(scheduler, &out);
+    CHECK(same(next.id, last));
+    finish(scheduler, &next);
+    CHECK(ended(scheduler, add(scheduler, "name", run_count, &ran, NULL)) == TS_COMPLETED);
+    CHECK(counted(&ran) == 1);
+    ts_scheduler_free(scheduler);
+}
+
+static void bans_hold_for_handles(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_lane *lane, *other;
+    ts_task_id id = dirty_id();
+    int drops = 0;
+    MUST(ts_ban_task_name(scheduler, TS_LINEAR, "name"));
+    lane = lane_of(scheduler, "name", TS_LINEAR, 0, 0);
+    GIVES(TS_ERROR_BANNED, ts_lane_add_task(lane, false, run_count, &drops, drop_count, &id));
+    CHECK(is_zero(id));
+    MUST(ts_allow_task_name(scheduler, TS_LINEAR, "name"));
+    CHECK(ended(scheduler, by_handle(lane, run_nothing, NULL)) == TS_COMPLETED);
+    MUST(ts_ban_task_name(scheduler, TS_LINEAR, "name"));
+    GIVES(TS_ERROR_BANNED, ts_lane_add_task(lane, false, run_count, &drops, drop_count, &id));
+    other = lane_of(scheduler, "name", TS_LINEAR, 0, 0);
+    GIVES(TS_ERROR_BANNED, ts_lane_add_task(other, false, run_count, &drops, drop_count, &id));
+    /* The async lane of the name is another. */
+    ts_lane_free(other);
+    other = lane_of(scheduler, "name", TS_ASYNC, 0, 0);
+    GIVES(TS_ERROR_WRONG_KIND, ts_lane_add_task(other, false, run_count, &drops, drop_count, &id));
+    GIVES(TS_ERROR_WRONG_KIND, ts_lane_add_async_task(lane, false, poll_for_ever, NULL, NULL, &id));
+    ts_lane_free(other);
+    ts_lane_free(lane);
+    /* And so is it remembered without a lane. */
+    GIVES(TS_ERROR_BANNED, ts_add_task(scheduler, false, "name", run_count, &drops, drop_count, &id));
+    CHECK(counted(&drops) == 0);
+    ts_scheduler_free(scheduler);
+}
+
+static void a_handle_outlives_its_scheduler(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_lane *lane = lane_of(scheduler, "name", TS_LINEAR, 0, 5);
+    ts_lane *async = lane_of(scheduler, "name", TS_ASYNC, 7, 5), *claims = NULL;
+    ts_task_id id = dirty_id();
+    int drops = 0, round;
+    ts_lane_options wanted = TS_LANE_OPTIONS_INIT;
+    wanted.name = "claims";
+    wanted.runner = TS_CLAIMS;
+    wanted.width = 3;
+    MUST(ts_lane_new(scheduler, &wanted, &claims));
+    for (round = 0; round < 3; round++) {
+        CHECK(ended(scheduler, by_handle(lane, run_nothing, NULL)) == TS_COMPLETED);
+        /* Shutdowns it does not notice. */
+        GIVES(TS_OK, ts_shutdown(scheduler, round == 1));
+    }
+    by_handle(lane, run_nothing, NULL);
+    MUST(ts_lane_add_task(claims, false, run_nothing, &drops, drop_count, &id));
+    MUST(ts_lane_add_async_task(async, false, poll_for_ever, NULL, NULL, &id));
+    ts_scheduler_free(scheduler);
+    CHECK(counted(&drops) == 1);
+    GIVES(TS_ERROR_SHUTTING_DOWN, ts_lane_add_task(lane, false, run_count, &drops, drop_count, &id));
+    CHECK(is_zero(id));
+    GIVES(TS_ERROR_SHUTTING_DOWN, ts_lane_add_task(claims, false, run_count, &drops, drop_count, &id));
+    GIVES(TS_ERROR_SHUTTING_DOWN, ts_lane_add_async_task(async, false, poll_for_ever, NULL, NULL, &id));
+    CHECK(counted(&drops) == 1);
+    ts_lane_free(lane);
+    ts_lane_free(async);
+    ts_lane_free(claims);
+}
+
+/* Whoever has waited for the last task may give the name to others. */
+static void a_name_whose_last_task_was_waited_for_is_not_in_use(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_lane *lane;
+    int round;
+    for (round = 0; round < 2000 && check_failures == 0; round++) {
+        ts_task_options options = claim_options("name", NULL, NULL, 0);
+        ts_claim one;
+        ts_task_id id;
+        CHECK(ended(scheduler, add(scheduler, "name", run_nothing, NULL, NULL)) == TS_COMPLETED);
+        if (round % 2) {
+            GIVES(TS_OK, open_as(scheduler, TS_CLAIMS, NULL, 4, 0, &lane));
+            ts_lane_free(lane);
+        } else {
+            GIVES(TS_OK, ts_claim_submit(scheduler, &options, &one, &id));
+            if (one.token != NULL)
+                finish(scheduler, &one);
+        }
+    }
+    ts_scheduler_free(scheduler);
+}
+
+static int32_t run_free(ts_token *token, void *user_data)
+{
+    (void)token;
+    ts_lane_free((ts_lane *)user_data);
+    return 0;
+}
+
+static void a_handle_may_be_freed_in_a_task_of_it(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    int round, ran = 0;
+    for (round = 0; round < 500; round++) {
+        ts_lane *lane;
+        plug first = { 0, 0 };
+        ts_task_id id;
+        char name[32];
+        snprintf(name, sizeof name, "name %d", round);
+        lane = lane_of(scheduler, name, TS_LINEAR, 0, round % 2 ? 4 : 0);
+        add(scheduler, name, run_plug, &first, NULL);
+        await(&first.started, 1);
+        by_handle(lane, run_free, lane);
+        by_handle(lane, run_count, &ran);
+        id = by_handle(lane, run_count, &ran);
+        pull(&first);
+        CHECK(ended(scheduler, id) == TS_COMPLETED);
+    }
+    CHECK(counted(&ran) == 1000);
+    ts_scheduler_free(scheduler);
+}
+
+static void memory_does_not_grow_with_names_that_had_handles(void)
+{
+    enum { NAMES = 100000 };
+    ts_scheduler *scheduler = scheduler_with("maximum_task_info_storage: 0");
+    long before = 0;
+    int at, ran = 0;
+    for (at = 0; at < NAMES; at++) {
+        char name[32];
+        ts_lane *lane, *again;
+        snprintf(name, sizeof name, "name %d", at);
+        lane = lane_of(scheduler, name, at % 2 ? TS_ASYNC : TS_LINEAR, 0, (size_t)at % 3);
+        again = lane_of(scheduler, name, at % 2 ? TS_ASYNC : TS_LINEAR, 0, 0);
+        if (at % 16 == 0) {
+            int before_it = counted(&ran);
+            by_handle(lane, run_count, &ran);
+            await(&ran, before_it + 1);
+        }
+        ts_lane_free(lane);
+        ts_lane_free(again);
+        if (at == NAMES / 10)
+            before = pages();
+    }
+    CHECK(pages() - before < 700);
+    ts_scheduler_free(scheduler);
+}
+
+/* The name of an open handle is not forgotten among ever so many others. */
+static void an_open_handle_keeps_its_lane(void)
+{
+    ts_scheduler *scheduler = scheduler_with("maximum_task_info_storage: 0\nmaximum_queue_line: 0");
+    ts_lane *lane = lane_of(scheduler, "kept", TS_LINEAR, 0, 1);
+    plug first = { 0, 0 };
+    ts_task_id id;
+    int at, ran = 0;
+    for (at = 0; at < 5000; at++) {
+        char name[32];
+        snprintf(name, sizeof name, "name %d", at);
+        add(scheduler, name, run_count, &ran, NULL);
+    }
+    await(&ran, 5000);
+    GIVES(TS_OK, ts_shutdown(scheduler, false));
+    by_handle(lane, run_plug, &first);
+    await(&first.started, 1);
+    add(scheduler, "kept", run_nothing, NULL, NULL);
+    GIVES(TS_ERROR_QUEUE_FULL, ts_lane_add_task(lane, false, run_nothing, NULL, NULL, &id));
+    pull(&first);
+    ts_lane_free(lane);
+    ts_scheduler_free(scheduler);
+}
+
+typedef struct {
+    ts_scheduler *scheduler;
+    int stop, added, ran, in_use;
+} toggled;
+
+static void *toggle(void *argument)
+{
+    toggled *its = argument;
+    ts_claim out;
+    while (!__atomic_load_n(&its->stop, __ATOMIC_RELAXED)) {
+        ts_task_options options = claim_options("name", NULL, NULL, 0);
+        ts_task_id id;
+        size_t got;
+        ts_error error = ts_claim_submit(its->scheduler, &options, &out, &id);
+        CHECK(error == TS_OK || error == TS_ERROR_IN_USE);
+        while (error == TS_OK && out.token != NULL) {
+            if (out.run != NULL)
+                out.run(out.token, out.user_data);
+            out = finish_for_next(its->scheduler, &out);
+        }
+        while (ts_claims_take(its->scheduler, &out, 1, 0, &got) == TS_OK) {
+            if (out.run != NULL)
+                out.run(out.token, out.user_data);
+            GIVES(TS_OK, ts_claim_finish(its->scheduler, &out, 0, NULL, NULL, NULL));
+        }
+    }
+    return NULL;
+}
+
+/* A name goes to and fro between the host and workers that are mostly not there;
+ * whoever it is, somebody runs it. */
+static void a_name_that_changes_hands_loses_no_task(void)
+{
+    toggled its;
+    pthread_t other;
+    int at;
+    memset(&its, 0, sizeof its);
+    its.scheduler = scheduler_with("max_idle_time: 0");
+    other = thread(toggle, &its);
+    for (at = 0; at < 20000; at++) {
+        add(its.scheduler, "name", run_count, &its.ran, NULL);
+        await(&its.ran, at + 1);
+    }
+    __atomic_store_n(&its.stop, 1, __ATOMIC_RELAXED);
+    pthread_join(other, NULL);
+    ts_scheduler_free(its.scheduler);
+}
+
+static const check_test tests[] = {
+    TEST(adds_by_handle_and_by_name_are_in_one_order),
+    TEST(a_capacity_is_exact_on_workers_lanes),
+    TEST(a_capacity_is_exact_on_lanes_of_others),
+    TEST(a_capacity_is_exact_on_claims_lanes),
+    TEST(width_and_capacity_hold_on_async_lanes),
+    TEST(handles_of_a_lane_want_the_same),
+    TEST(a_lane_that_is_empty_goes_back_to_the_workers),
+    TEST(bans_hold_for_handles),
+    TEST(a_handle_outlives_its_scheduler),
+    TEST(a_name_whose_last_task_was_waited_for_is_not_in_use),
+    TEST(a_handle_may_be_freed_in_a_task_of_it),
+    TEST(memory_does_not_grow_with_names_that_had_handles),
+    TEST(an_open_handle_keeps_its_lane),
+    TEST(a_name_that_changes_hands_loses_no_task),
+    TEST(room_in_a_lane_is_heard_of),
+};
+
+CHECK_ALL(tests)
