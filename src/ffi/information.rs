@@ -184,9 +184,10 @@ pub unsafe extern "C" fn ts_get_task_status(
 /// TS_ERROR_WOULD_DEADLOCK where the task cannot end before the wait is over:
 /// inside a task for the task itself, for one that queues behind it, and for
 /// one that waits for it, be it by others; inside a poll for any that has not
-/// ended. docs/threads.md has it in full. A task that ended and is no longer among the last maximum_task_info_storage
-/// gives TS_ERROR_NOT_FOUND: use TS_KEEP to wait for one at any time later. A
-/// wait that began before its end gets TS_OK.
+/// ended. docs/threads.md has it in full. A task that ended and is no longer
+/// among the last maximum_task_info_storage gives TS_ERROR_NOT_FOUND: use
+/// TS_KEEP to wait for one at any time later. A wait that began before its end
+/// gets TS_OK.
 ///
 /// Any thread. Blocks up to the time. From a task: yes; if async, with 0 only.
 #[unsafe(no_mangle)]
