@@ -37,6 +37,8 @@ struct Inner<T> {
     items: VecDeque<T>,
     /// The gate does not let the first one out for now.
     held: bool,
+    /// Whoever took all that was there has not begun all of it: that counts as still there.
+    batched: bool,
     /// Nothing comes any more.
     closed: bool,
     /// At this moment (monotonic nanoseconds) there is something to do, whatever is in it.
@@ -59,7 +61,7 @@ pub enum News {
 
 impl<T> Inner<T> {
     fn has_some(&self) -> bool {
-        !self.items.is_empty() && !self.held
+        !self.items.is_empty() && !self.held || self.batched
     }
 
     /// Makes the descriptor say what holds now.
@@ -80,8 +82,14 @@ impl<T> fmt::Debug for Mailbox<T> {
 impl<T> Mailbox<T> {
     /// An empty one.
     pub fn new() -> Mailbox<T> {
-        let inner =
-            Inner { items: VecDeque::new(), held: false, closed: false, alarm: None, signal: None };
+        let inner = Inner {
+            items: VecDeque::new(),
+            held: false,
+            batched: false,
+            closed: false,
+            alarm: None,
+            signal: None,
+        };
         let (inner, news, len) = (Mutex::new(inner), Condvar::new(), AtomicUsize::new(0));
         Mailbox { inner, gate: None, news, len }
     }
@@ -113,7 +121,7 @@ impl<T> Mailbox<T> {
         let mut inner = self.inner.lock();
         inner.items.push_back(item);
         self.changed(&mut inner);
-        inner.items.len() == 1
+        inner.items.len() == 1 && !inner.batched
     }
 
     /// Puts something before all else.
@@ -143,17 +151,29 @@ impl<T> Mailbox<T> {
         let mut inner = self.inner.lock();
         let count = most.min(inner.items.len());
         let items = inner.items.drain(..count).collect();
-        if inner.items.is_empty() {
-            inner.items.shrink_to(1024);
-        }
         self.changed(&mut inner);
         items
     }
 
-    /// Takes all of it; `into` is empty, and its room is used next.
+    /// Gives room back, but for so many as are said under the lock.
+    pub fn shrink(&self, to: impl FnOnce() -> usize) {
+        let mut inner = self.inner.lock();
+        inner.items.shrink_to(to());
+    }
+
+    /// Takes all of it; `into` is empty, and its room is used next. Until [`Mailbox::begun`] is
+    /// called it counts as still there, if it is more than one.
     pub fn take_all(&self, into: &mut VecDeque<T>) {
         let mut inner = self.inner.lock();
         std::mem::swap(&mut inner.items, into);
+        inner.batched = into.len() > 1;
+        self.changed(&mut inner);
+    }
+
+    /// All that was taken at once is begun.
+    pub fn begun(&self) {
+        let mut inner = self.inner.lock();
+        inner.batched = false;
         self.changed(&mut inner);
     }
 
@@ -163,6 +183,7 @@ impl<T> Mailbox<T> {
             return;
         }
         let mut inner = self.inner.lock();
+        inner.batched = false;
         from.append(&mut inner.items);
         std::mem::swap(&mut inner.items, from);
         self.changed(&mut inner);

@@ -5,7 +5,7 @@
 mod support;
 
 use std::time::Duration;
-use support::{Link, build_c, start};
+use support::{Link, build_c, run_tests};
 
 fn theme(name: &str) {
     for standard in ["-std=c99", "-std=c11", "-std=c17"] {
@@ -19,16 +19,7 @@ fn theme_as(name: &str, standard: &str, link: Link) {
     let Some(program) = build_c(&format!("tests/c/{name}.c"), &[standard, "-g"], link) else {
         return;
     };
-    let no_arguments: [&str; 0] = [];
-    // Each test has its own guard against hanging; this one is for all of them.
-    let ended = start(program, no_arguments).end(Duration::from_secs(300));
-    let stdout = String::from_utf8_lossy(&ended.stdout);
-    for line in stdout.lines() {
-        println!("{name} {standard} {link:?}: {line}");
-    }
-    assert_eq!(ended.status, Some(0), "{name} {standard} {link:?}\n{}", ended.stderr);
-    assert_eq!(ended.stderr, "");
-    assert!(stdout.lines().count() > 0 && stdout.lines().all(|line| line.ends_with(" ok")));
+    run_tests(&format!("{name} {standard} {link:?}"), program, Duration::from_secs(300));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `examples/fetch.c` against Python's web server on loopback: every body is as the file that was
+//! `examples/fetch.c` and `fetch.cpp` against Python's web server on loopback: every body is as the file that was
 //! served, no host is asked for more at once than it may be, and endpoints that are slow, stall,
 //! refuse or vanish harm nobody else.
 
@@ -8,11 +8,56 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use support::{Ended, Link, Running, build_c, need, root, scratch, start, start_command};
+use support::{
+    Ended, Link, Running, build_c, build_cpp, need, root, scratch, start, start_command,
+};
 
-fn fetch() -> Option<PathBuf> {
+fn in_c() -> Option<PathBuf> {
     need("python3").then(|| build_c("examples/fetch.c", &["-std=c11", "-O2"], Link::Static))?
+}
+
+fn in_cpp() -> Option<PathBuf> {
+    // Compiled once for all tests.
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let build = || build_cpp("g++", "examples/fetch.cpp", &["-std=c++20", "-O2"], Link::Shared);
+    PROGRAM.get_or_init(|| need("python3").then(build)?).clone()
+}
+
+/// A name for what a test makes, which it shares with no other and not with the other language.
+fn own(program: &Path, name: &str) -> String {
+    let program = program.file_name().expect("a name").to_string_lossy();
+    format!("{name}-{}", program.rsplit('-').next().expect("a part"))
+}
+
+/// Each test with the program in C, and with the one in C++.
+macro_rules! in_both_languages {
+    ($($test:ident)*) => { $(
+        mod $test {
+            #[test]
+            fn c() {
+                if let Some(program) = super::in_c() {
+                    super::$test(&program);
+                }
+            }
+
+            #[test]
+            fn cpp() {
+                if let Some(program) = super::in_cpp() {
+                    super::$test(&program);
+                }
+            }
+        }
+    )* };
+}
+
+in_both_languages! {
+    every_body_is_as_the_file
+    no_host_is_asked_for_more_at_once_than_it_may_be
+    bad_endpoints_harm_nobody_else
+    a_thousand_connections_are_open_at_once_on_one_thread
+    fewer_files_than_connections_are_said_and_enough
 }
 
 /// `size` bytes that are not all alike.
@@ -34,8 +79,8 @@ struct Server {
 }
 
 /// A server of files of [`SIZES`] bytes, each named by its size.
-fn serve(name: &str, together: usize) -> Server {
-    let folder = scratch(name).join("served");
+fn serve(program: &Path, name: &str, together: usize) -> Server {
+    let folder = scratch(&own(program, name)).join("served");
     fs::create_dir_all(&folder).expect("a folder");
     for size in SIZES {
         fs::write(folder.join(size.to_string()), noise(size)).expect("a file");
@@ -60,10 +105,8 @@ fn run(program: &Path, server: &Server, arguments: &[&str], urls: &[String]) -> 
     (start(program, all).end(Duration::from_secs(100)), into)
 }
 
-#[test]
-fn every_body_is_as_the_file() {
-    let Some(program) = fetch() else { return };
-    let server = serve("fetch-bodies", 1);
+fn every_body_is_as_the_file(program: &Path) {
+    let server = serve(program, "fetch-bodies", 1);
     let ways = ["", "/slow", "/chunked", "/closed", "/busy"];
     let mut urls = Vec::new();
     for round in 0..4 {
@@ -76,7 +119,7 @@ fn every_body_is_as_the_file() {
             urls.extend(SIZES.map(|size| format!("{url}{way}/{size}")));
         }
     }
-    let (ended, into) = run(&program, &server, &["-n", "5"], &urls);
+    let (ended, into) = run(program, &server, &["-n", "5"], &urls);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     for (number, url) in urls.iter().enumerate() {
         let size: usize = url.rsplit('/').next().expect("a name").parse().expect("a size");
@@ -85,24 +128,20 @@ fn every_body_is_as_the_file() {
     }
 }
 
-#[test]
-fn no_host_is_asked_for_more_at_once_than_it_may_be() {
-    let Some(program) = fetch() else { return };
-    let server = serve("fetch-busy", 1);
+fn no_host_is_asked_for_more_at_once_than_it_may_be(program: &Path) {
+    let server = serve(program, "fetch-busy", 1);
     let mut urls: Vec<_> = (0..100).map(|_| format!("{}/busy/100", server.url)).collect();
-    let (ended, _) = run(&program, &server, &["-n", "4"], &urls);
+    let (ended, _) = run(program, &server, &["-n", "4"], &urls);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     urls = vec![format!("{}/most-busy", server.url)];
-    let (ended, into) = run(&program, &server, &[], &urls);
+    let (ended, into) = run(program, &server, &[], &urls);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     let most: usize = fs::read_to_string(into.join("1")).expect("it").parse().expect("a number");
     assert!((1..=4).contains(&most), "{most} at once");
 }
 
-#[test]
-fn bad_endpoints_harm_nobody_else() {
-    let Some(program) = fetch() else { return };
-    let server = serve("fetch-bad", 1);
+fn bad_endpoints_harm_nobody_else(program: &Path) {
+    let server = serve(program, "fetch-bad", 1);
     // Nobody listens there any more.
     let refusing = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it");
     let base = &server.url;
@@ -121,7 +160,7 @@ fn bad_endpoints_harm_nobody_else() {
         urls.extend(SIZES.map(|size| format!("{base}/{size}")));
     }
     let begin = Instant::now();
-    let (ended, into) = run(&program, &server, &["-n", "8", "-t", "3"], &urls);
+    let (ended, into) = run(program, &server, &["-n", "8", "-t", "3"], &urls);
     assert_eq!(ended.status, Some(1), "{}", ended.stderr);
     assert!(begin.elapsed() >= Duration::from_secs(3));
     for (url, words) in &bad {
@@ -152,15 +191,13 @@ fn many() -> usize {
 }
 
 /// The server answers only when all of them are there.
-#[test]
-fn a_thousand_connections_are_open_at_once_on_one_thread() {
-    let Some(program) = fetch() else { return };
+fn a_thousand_connections_are_open_at_once_on_one_thread(program: &Path) {
     let count = many();
-    let server = serve("fetch-many", count);
+    let server = serve(program, "fetch-many", count);
     let urls: Vec<_> = (0..count).map(|_| format!("{}/together", server.url)).collect();
     let number = count.to_string();
     let arguments = ["-n", &number, "-c", &number, "-t", "90"];
-    let (ended, into) = run(&program, &server, &arguments, &urls);
+    let (ended, into) = run(program, &server, &arguments, &urls);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     let said =
         format!("{count} of {count} fetched, {} bytes, at most {count} connections", 3 * count);
@@ -170,15 +207,13 @@ fn a_thousand_connections_are_open_at_once_on_one_thread() {
     }));
 }
 
-#[test]
-fn fewer_files_than_connections_are_said_and_enough() {
-    let Some(program) = fetch() else { return };
-    let server = serve("fetch-few", 1);
+fn fewer_files_than_connections_are_said_and_enough(program: &Path) {
+    let server = serve(program, "fetch-few", 1);
     let urls: Vec<_> = (0..200).map(|_| format!("{}/busy/100", server.url)).collect();
     let mut limited = Command::new("bash");
     let list = server.folder.with_file_name("list");
     fs::write(&list, urls.join("\n")).expect("a list");
-    limited.args(["-c", "ulimit -n 100; exec \"$0\" -n 200 -f \"$1\""]).arg(&program).arg(&list);
+    limited.args(["-c", "ulimit -n 100; exec \"$0\" -n 200 -f \"$1\""]).arg(program).arg(&list);
     let ended = start_command(limited).end(Duration::from_secs(100));
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("fetch: at most 36 connections at once"), "{}", ended.stderr);

@@ -9,43 +9,12 @@
 mod support;
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
-use support::{need, root, skip};
+use support::{root, seed_python};
 use task_scheduling::{Kind, Scheduler, State, TaskId, TaskOptions};
-
-const PACKAGE: &str = "task_scheduling==1.1.10";
-
-/// A Python that has the package.
-fn python() -> Option<PathBuf> {
-    if !need("python3") {
-        return None;
-    }
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("golden-python");
-    let python = folder.join("bin/python");
-    let whole = folder.join("whole");
-    if whole.exists() {
-        return Some(python);
-    }
-    let _ = fs::remove_dir_all(&folder);
-    let run = |command: &mut Command| match command.output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE];
-    let made = run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        .and_then(|()| run(Command::new(&python).args(pip)));
-    if let Err(error) = made {
-        skip(&format!("pip cannot install {PACKAGE}: {}", error.trim()));
-        return None;
-    }
-    fs::write(whole, "").expect("a file");
-    Some(python)
-}
 
 /// The texts of the package, by the names of the moments.
 fn package(python: PathBuf) -> Vec<(String, String)> {
@@ -181,7 +150,7 @@ fn mended(text: &str) -> String {
 
 #[test]
 fn the_queue_text_is_that_of_the_python_package() {
-    let Some(python) = python() else { return };
+    let Some(python) = seed_python() else { return };
     let (theirs, ours) = (package(python), library());
     let mut ids = (HashMap::new(), HashMap::new());
     for ((name, theirs), (our_name, ours)) in theirs.iter().zip(&ours) {

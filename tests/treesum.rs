@@ -1,4 +1,4 @@
-//! `examples/treesum.c` sums every file as `cksum` does, and one bad file spoils nothing else.
+//! `examples/treesum.c` and `treesum.cpp` sum every file as `cksum` does, and one bad file spoils nothing else.
 
 mod support;
 
@@ -8,13 +8,64 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 use support::{
-    Ended, Link, Running, build_c, need, output, run, scratch, skip, start, start_command,
+    Ended, Link, Running, build_c, build_cpp, need, output, run, scratch, skip, start,
+    start_command,
 };
 
-fn treesum() -> Option<PathBuf> {
+fn in_c() -> Option<PathBuf> {
     build_c("examples/treesum.c", &["-std=c11", "-O2"], Link::Static)
+}
+
+fn in_cpp() -> Option<PathBuf> {
+    // Compiled once for all tests.
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let build = || build_cpp("g++", "examples/treesum.cpp", &["-std=c++20", "-O2"], Link::Shared);
+    PROGRAM.get_or_init(build).clone()
+}
+
+/// A folder of this test's own, which it does not share with the other language.
+fn own(program: &Path, name: &str) -> PathBuf {
+    scratch(&format!("{name}-{}", language(program)))
+}
+
+/// What tells the program in the one language from that in the other.
+fn language(program: &Path) -> String {
+    let name = program.file_name().expect("a name").to_string_lossy();
+    name.rsplit('-').next().expect("a part").to_owned()
+}
+
+/// Each test with the program in C, and with the one in C++.
+macro_rules! in_both_languages {
+    ($($test:ident)*) => { $(
+        mod $test {
+            #[test]
+            fn c() {
+                if let Some(program) = super::in_c() {
+                    super::$test(&program);
+                }
+            }
+
+            #[test]
+            fn cpp() {
+                if let Some(program) = super::in_cpp() {
+                    super::$test(&program);
+                }
+            }
+        }
+    )* };
+}
+
+in_both_languages! {
+    list_equals_cksum_on_a_made_tree
+    list_equals_cksum_on_a_real_tree
+    a_file_that_vanishes_fails_alone
+    a_file_that_may_not_be_read_fails_alone
+    a_file_that_takes_too_long_fails_alone
+    a_signal_stops_it_cleanly
+    wrong_use_is_told
 }
 
 /// What cksum prints for the regular files below the folder, sorted by path.
@@ -86,15 +137,13 @@ fn make_tree(folder: &Path) -> usize {
     files as usize + 1
 }
 
-#[test]
-fn list_equals_cksum_on_a_made_tree() {
-    let Some(treesum) = treesum() else { return };
-    let folder = scratch("treesum-made");
+fn list_equals_cksum_on_a_made_tree(program: &Path) {
+    let folder = own(program, "treesum-made");
     let files = make_tree(&folder);
     let theirs = cksum(&folder);
     for jobs in ["1", "10", "64"] {
         let ended = run(
-            &treesum,
+            program,
             [OsStr::new("--list"), "--jobs".as_ref(), jobs.as_ref(), folder.as_os_str()],
         );
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
@@ -103,22 +152,20 @@ fn list_equals_cksum_on_a_made_tree() {
     }
     let slash = PathBuf::from(format!("{}/", folder.display()));
     assert_equal_lines(
-        &run(&treesum, [OsStr::new("--list"), slash.as_os_str()]).stdout,
+        &run(program, [OsStr::new("--list"), slash.as_os_str()]).stdout,
         &cksum(&slash),
     );
     fs::remove_dir_all(folder).expect("an end");
 }
 
-#[test]
-fn list_equals_cksum_on_a_real_tree() {
-    let Some(treesum) = treesum() else { return };
+fn list_equals_cksum_on_a_real_tree(program: &Path) {
     let folders = ["/usr/share/doc", "/usr/include", "/usr/share", "/usr/lib"].map(Path::new);
     let Some(folder) = folders.into_iter().find(|folder| folder.is_dir()) else {
         return skip("no tree to sum");
     };
     let theirs = cksum(folder);
     let ended =
-        start(&treesum, [OsStr::new("--list"), folder.as_os_str()]).end(Duration::from_secs(120));
+        start(program, [OsStr::new("--list"), folder.as_os_str()]).end(Duration::from_secs(120));
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert_equal_lines(&ended.stdout, &theirs);
 }
@@ -174,15 +221,13 @@ fn assert_one_failed(ended: &Ended, summed: usize, path: &Path, words: &str) {
     assert!(!totals.contains("left out"), "{totals}");
 }
 
-#[test]
-fn a_file_that_vanishes_fails_alone() {
-    let Some(treesum) = treesum() else { return };
-    let folder = scratch("treesum-vanishes");
+fn a_file_that_vanishes_fails_alone(program: &Path) {
+    let folder = own(program, "treesum-vanishes");
     let endless = make_endless(&folder);
     let (vanishes, after) = (folder.join("endless/2"), folder.join("endless/3"));
     put(&vanishes, "soon gone");
     put(&after, "still there");
-    let mut treesum = start(treesum, [&folder]);
+    let mut treesum = start(program, [&folder]);
     // It has found every file, and reads those of a folder in order.
     wait_until_open(&mut treesum, &endless);
     fs::remove_file(&vanishes).expect("gone");
@@ -191,26 +236,28 @@ fn a_file_that_vanishes_fails_alone() {
     assert_one_failed(&ended, 66, &vanishes, "No such file or directory");
 }
 
-#[test]
-fn a_file_that_may_not_be_read_fails_alone() {
-    let Some(treesum) = treesum() else { return };
+fn a_file_that_may_not_be_read_fails_alone(program: &Path) {
     // A folder that other users can get at.
-    let folder = std::env::temp_dir().join(format!("treesum-forbidden-{}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!(
+        "treesum-forbidden-{}-{}",
+        std::process::id(),
+        language(program)
+    ));
     for number in 0..64 {
         put(folder.join(format!("tree/{}/{number}", number % 8)), noise(100, number));
     }
     let forbidden = folder.join("tree/3/3");
     fs::set_permissions(&forbidden, fs::Permissions::from_mode(0o0)).expect("a mode");
-    let program = folder.join("treesum");
-    fs::copy(treesum, &program).expect("a copy");
-    let mut command = Command::new(&program);
+    let copy = folder.join("treesum");
+    fs::copy(program, &copy).expect("a copy");
+    let mut command = Command::new(&copy);
     if fs::File::open(&forbidden).is_ok() {
         // Nothing is forbidden to us.
         if !need("setpriv") {
             return;
         }
         command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy);
     }
     command.arg(folder.join("tree"));
     let ended = start_command(command).end(Duration::from_secs(60));
@@ -218,25 +265,21 @@ fn a_file_that_may_not_be_read_fails_alone() {
     assert_one_failed(&ended, 63, &forbidden, "Permission denied");
 }
 
-#[test]
-fn a_file_that_takes_too_long_fails_alone() {
-    let Some(treesum) = treesum() else { return };
-    let folder = scratch("treesum-timeout");
+fn a_file_that_takes_too_long_fails_alone(program: &Path) {
+    let folder = own(program, "treesum-timeout");
     let endless = make_endless(&folder);
-    let ended = run(treesum, [OsStr::new("--timeout"), "0.5".as_ref(), folder.as_os_str()]);
+    let ended = run(program, [OsStr::new("--timeout"), "0.5".as_ref(), folder.as_os_str()]);
     assert_one_failed(&ended, 64, &endless, "took longer than the time-out");
 }
 
-#[test]
-fn a_signal_stops_it_cleanly() {
-    let Some(treesum) = treesum() else { return };
-    let folder = scratch("treesum-signal");
+fn a_signal_stops_it_cleanly(program: &Path) {
+    let folder = own(program, "treesum-signal");
     let endless = make_endless(&folder);
     for number in 2..200 {
         put(folder.join(format!("endless/{number}")), "waits behind the endless");
     }
     for (signal, status) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
-        let mut treesum = start(&treesum, [&folder]);
+        let mut treesum = start(program, [&folder]);
         wait_until_open(&mut treesum, &endless);
         treesum.signal(signal);
         let ended = treesum.end(Duration::from_secs(10));
@@ -248,10 +291,8 @@ fn a_signal_stops_it_cleanly() {
     }
 }
 
-#[test]
-fn wrong_use_is_told() {
-    let Some(treesum) = treesum() else { return };
-    let file = scratch("treesum-wrong").join("file");
+fn wrong_use_is_told(program: &Path) {
+    let file = own(program, "treesum-wrong").join("file");
     put(&file, "no folder");
     for (arguments, words) in [
         (vec!["/no/such/folder"], "No such file or directory"),
@@ -264,7 +305,7 @@ fn wrong_use_is_told() {
         (vec!["--timeout", "0"], "above 0"),
         (vec!["--config", "/no/such/file"], "/no/such/file"),
     ] {
-        let ended = run(&treesum, &arguments);
+        let ended = run(program, &arguments);
         assert_eq!(ended.status, Some(2), "{arguments:?}: {}", ended.stderr);
         assert!(ended.stdout.is_empty(), "{arguments:?}");
         assert!(ended.stderr.contains(words), "{arguments:?}: {}", ended.stderr);

@@ -115,7 +115,9 @@ impl Core {
                     Holding { core: self.address(), index: claim.index, lane: claim.lane };
                 let _nesting = Nesting::enter();
                 let outer = host::hold(holding);
-                let last = self.end_returned(claim.index, claim.word, code, seat);
+                // Counted at once: what the host does here may take its time.
+                let mut seat = self.visitor();
+                let last = self.end_returned(claim.index, claim.word, code, &mut seat);
                 host::hold(outer);
                 last
             }

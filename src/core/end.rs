@@ -133,11 +133,8 @@ impl Core {
         let record = self.records.at(index);
         let word = record.word.load();
         let lane = record.lane.load(Relaxed);
-        if word.has(word::ASYNC) {
-            self.bound.made_room();
-        } else {
+        if !word.has(word::ASYNC) {
             self.visitor().left(true);
-            self.bound.made_room();
         }
         let outlet = self.outlet_of(record, word);
         match lane {
@@ -145,6 +142,8 @@ impl Core {
             NIL if word.has(word::ASYNC) => {}
             _ => self.count_dead(record),
         }
+        // After it was counted, in all and in its lane.
+        self.bound.made_room();
         if outlet != WORKERS {
             self.purge(outlet);
         }
@@ -194,15 +193,15 @@ impl Core {
             if word.has(word::ASYNC | word::HOSTED) && !word.is_linked() {
                 return;
             }
-            let mut dead = Vec::new();
-            if its.count_dead() {
-                dead = its.take_dead(&self.records);
+            let mut garbage = Vec::new();
+            if its.count_dead(record) {
+                garbage = its.take_dead(&self.records);
             }
             if its.has_places() {
-                self.settle_if_empty(its, &mut dead);
+                self.settle_if_empty(its, &mut garbage);
             }
             drop(_door);
-            self.unlink_all(dead);
+            self.bury_all(garbage, &mut self.visitor());
             return;
         }
         let inlet = &self.inlets[record.link.load(Relaxed) as usize];
@@ -222,6 +221,10 @@ impl Core {
             drop(door);
             self.unlink_all(dead);
         }
+    }
+
+    pub(super) fn bury_all(&self, garbage: Vec<u32>, seat: &mut impl Seat) {
+        garbage.into_iter().for_each(|index| self.bury(index, seat));
     }
 
     pub(super) fn unlink_all(&self, dead: Vec<u32>) {

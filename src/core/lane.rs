@@ -258,7 +258,6 @@ impl Lane {
         self.head.store(next, Relaxed);
         if next == NIL {
             self.tail.store(NIL, Relaxed);
-            self.dead.store(0, Relaxed);
         }
         self.len.store(self.len.load(Relaxed) - 1, Relaxed);
         Some(index)
@@ -333,22 +332,29 @@ impl Lane {
         self.head.load(Relaxed)
     }
 
-    /// Counts a cancelled task; true when the dead ones should be taken out. Under the inlet's
-    /// lock.
-    pub fn count_dead(&self) -> bool {
+    /// Counts a cancelled task that hangs here; true when the dead ones should be taken out. Under the
+    /// inlet's lock.
+    pub fn count_dead(&self, record: &Record) -> bool {
+        record.word.count_dead();
         let dead = self.dead.load(Relaxed) + 1;
         self.dead.store(dead, Relaxed);
         dead > 64 && dead > self.len.load(Relaxed) / 2
     }
 
-    /// A dead one has left.
-    pub fn uncount_dead(&self) {
-        self.dead.store(self.dead.load(Relaxed).saturating_sub(1), Relaxed);
+    /// A dead one has left; true when its record is garbage now. Under the inlet's lock, so that who
+    /// counts the dead knows whether it still hangs here.
+    pub fn unlink_dead(&self, record: &Record) -> bool {
+        let word = record.word.unlink();
+        if word.is_counted_dead() {
+            self.dead.store(self.dead.load(Relaxed).saturating_sub(1), Relaxed);
+        }
+        word.is_garbage()
     }
 
-    /// Takes the dead out of the new tasks and returns them, linked. Under the inlet's lock.
+    /// Takes the dead out of the new tasks and unlinks them; those whose records are garbage now.
+    /// Under the inlet's lock.
     pub fn take_dead(&self, records: &Slab<Record>) -> Vec<u32> {
-        let (mut dead, mut last, mut len) = (Vec::new(), NIL, 0);
+        let (mut garbage, mut last, mut len) = (Vec::new(), NIL, 0);
         let mut index = self.head.load(Relaxed);
         self.head.store(NIL, Relaxed);
         while index != NIL {
@@ -363,14 +369,17 @@ impl Lane {
                 record.link.store(NIL, Relaxed);
                 last = index;
                 len += 1;
-            } else {
-                dead.push(index);
+            } else if self.unlink_dead(record) {
+                garbage.push(index);
             }
             index = next;
         }
         self.tail.store(last, Relaxed);
         self.len.store(len, Relaxed);
-        self.dead.store(0, Relaxed);
-        dead
+        if !self.has_places() {
+            // Those that the owner took were counted too.
+            self.dead.store(0, Relaxed);
+        }
+        garbage
     }
 }

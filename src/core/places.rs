@@ -82,45 +82,45 @@ impl Core {
             return false;
         }
         let its = self.lanes.at(lane);
-        let mut dead = Vec::new();
+        let mut garbage = Vec::new();
         let next = {
             let _door = self.inlets[its.inlet()].lock();
             let next = its.waiting() > 0 && its.running() <= self.width_of(its);
             if next {
                 its.set_coming(its.coming() + 1);
             } else {
-                self.free_place(its, &mut dead);
+                self.free_place(its, &mut garbage);
             }
             next
         };
-        self.unlink_all(dead);
+        self.bury_all(garbage, &mut self.visitor());
         next
     }
 
     /// A place of a lane is on its way to nobody: it is free.
     pub(super) fn drop_place(&self, lane: u32) {
         let its = self.lanes.at(lane);
-        let mut dead = Vec::new();
+        let mut garbage = Vec::new();
         {
             let _door = self.inlets[its.inlet()].lock();
             its.set_coming(its.coming() - 1);
-            self.free_place(its, &mut dead);
+            self.free_place(its, &mut garbage);
         }
-        self.unlink_all(dead);
+        self.bury_all(garbage, &mut self.visitor());
     }
 
-    /// Under the inlet's lock; the dead are to be unlinked after it.
-    fn free_place(&self, its: &Lane, dead: &mut Vec<u32>) {
+    /// Under the inlet's lock; the garbage is to be buried after it.
+    fn free_place(&self, its: &Lane, garbage: &mut Vec<u32>) {
         its.set_running(its.running() - 1);
-        self.settle_if_empty(its, dead);
+        self.settle_if_empty(its, garbage);
     }
 
-    /// A lane in which nothing is alive comes to rest; the dead that hang in it are to be unlinked
-    /// by the caller, after the inlet's lock, under which this is.
-    pub(super) fn settle_if_empty(&self, its: &Lane, dead: &mut Vec<u32>) {
+    /// A lane in which nothing is alive comes to rest; of the dead that hang in it the garbage is to
+    /// be buried by the caller, after the inlet's lock, under which this is.
+    pub(super) fn settle_if_empty(&self, its: &Lane, garbage: &mut Vec<u32>) {
         if its.running() == 0 && its.alive() == 0 {
             if its.first() != NIL {
-                dead.append(&mut its.take_dead(&self.records));
+                garbage.append(&mut its.take_dead(&self.records));
             }
             its.rest_if_empty();
         }
@@ -146,12 +146,12 @@ impl Core {
 
     fn next_in(&self, lane: u32, coming: bool, seat: &mut impl Seat) -> Option<Claim> {
         let its = self.lanes.at(lane);
-        let mut dead = Vec::new();
+        let mut garbage = Vec::new();
         let claim = {
             let _door = self.inlets[its.inlet()].lock();
-            self.next_under(its, coming, &mut dead)
+            self.next_under(its, coming, &mut garbage)
         };
-        self.started_next(&claim, dead, seat);
+        self.started_next(&claim, garbage, seat);
         claim
     }
 
@@ -165,12 +165,12 @@ impl Core {
         seat: &mut HostSeat,
     ) -> std::result::Result<Claim, Option<u32>> {
         let its = self.lanes.at(lane);
-        let mut dead = Vec::new();
+        let mut garbage = Vec::new();
         let mut left_over = Some(slot);
         let claim = {
             let inlet = &self.inlets[its.inlet()];
             let mut door = inlet.lock();
-            let claim = self.next_under(its, false, &mut dead);
+            let claim = self.next_under(its, false, &mut garbage);
             if claim.is_none() && !door.slots.is_full() {
                 door.slots.push(slot);
                 left_over = None;
@@ -178,29 +178,29 @@ impl Core {
             seat.settle(inlet, &mut door);
             claim
         };
-        self.started_next(&claim, dead, seat);
+        self.started_next(&claim, garbage, seat);
         claim.ok_or(left_over)
     }
 
     /// Under the inlet's lock.
-    fn next_under(&self, its: &Lane, coming: bool, dead: &mut Vec<u32>) -> Option<Claim> {
+    fn next_under(&self, its: &Lane, coming: bool, garbage: &mut Vec<u32>) -> Option<Claim> {
         if coming {
             its.set_coming(its.coming() - 1);
         }
         // Those that hang in front belong to places that are on their way.
         let ours = coming || its.waiting() > 0;
         let claim = match ours && its.running() <= self.width_of(its) {
-            true => self.start_first(its, dead),
+            true => self.start_first(its, garbage),
             false => None,
         };
         if claim.is_none() {
-            self.free_place(its, dead);
+            self.free_place(its, garbage);
         }
         claim
     }
 
-    fn started_next(&self, claim: &Option<Claim>, dead: Vec<u32>, seat: &mut impl Seat) {
-        self.unlink_all(dead);
+    fn started_next(&self, claim: &Option<Claim>, garbage: Vec<u32>, seat: &mut impl Seat) {
+        self.bury_all(garbage, seat);
         if let Some(claim) = claim {
             if !claim.word.has(word::ASYNC) {
                 self.leave_queue(seat);
@@ -212,14 +212,15 @@ impl Core {
 
     /// Starts the first live task of a lane with places. Under the inlet's lock, so a cancel of all
     /// that hangs there misses none.
-    fn start_first(&self, lane: &Lane, dead: &mut Vec<u32>) -> Option<Claim> {
+    fn start_first(&self, lane: &Lane, garbage: &mut Vec<u32>) -> Option<Claim> {
         loop {
             let index = lane.pop(&self.records)?;
             if let Some(claim) = self.try_start(index) {
                 return Some(claim);
             }
-            lane.uncount_dead();
-            dead.push(index);
+            if lane.unlink_dead(self.records.at(index)) {
+                garbage.push(index);
+            }
         }
     }
 

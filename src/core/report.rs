@@ -118,6 +118,8 @@ impl Core {
             }
         }
         ends.unexpect(taken.len());
+        // As much as may come stays, and a little for the next burst.
+        ends.mailbox.shrink(|| ends.expected.load(SeqCst).max(1024));
         let count = taken.len();
         taken.into_iter().for_each(&mut each);
         count

@@ -23,6 +23,7 @@
 //! | 20 | CLAIMS | run by claims |
 //! | 21 | HANDED | cancelled before it started, and handed out as a claim to be ended |
 //! | 22 | REPORTS | its end is to be reported: until that was done history does not take it |
+//! | 23 | COUNTED | cancelled, and counted among the dead of its lane (under the inlet's lock) |
 //! | 24–63 | generation | which of the tasks that used this place |
 //!
 //! A place is free again when the task is final and neither LINKED, HELD, WAITED, SAYING
@@ -65,6 +66,7 @@ pub const CLAIMS: u64 = 1 << 20;
 const HANDED: u64 = 1 << 21;
 /// Its end is to be reported.
 pub const REPORTS: u64 = 1 << 22;
+const COUNTED: u64 = 1 << 23;
 const GENERATION_AT: u32 = 24;
 
 /// Why a task was told to stop.
@@ -207,6 +209,11 @@ impl Snapshot {
         self.0 & RETURNED != 0
     }
 
+    /// Whether it was counted among the dead of its lane.
+    pub fn is_counted_dead(self) -> bool {
+        self.0 & COUNTED != 0
+    }
+
     /// Whether it never started and was handed out to be ended.
     pub fn is_handed(self) -> bool {
         self.0 & HANDED != 0
@@ -331,6 +338,11 @@ impl Word {
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// It counts among the dead of its lane from now on.
+    pub fn count_dead(&self) {
+        self.0.fetch_or(COUNTED, AcqRel);
     }
 
     /// A task that never started is handed out to be ended.

@@ -40,6 +40,8 @@ struct Run {
     seat: WorkerSeat,
     /// Taken from the outlet, and not begun; empty between runs.
     batch: VecDeque<Ready>,
+    /// That was more than one, and the outlet still counts it as there.
+    was_batch: bool,
 }
 
 /// The deadline of the task that a pump runs.
@@ -70,7 +72,8 @@ impl Pump {
         shared.pool.watch_too(Arc::downgrade(&watched));
         shared.core.use_outlets();
         let counts = shared.core.new_counts();
-        let run = Run { seat: WorkerSeat::new(counts.clone()), batch: VecDeque::new() };
+        let run =
+            Run { seat: WorkerSeat::new(counts.clone()), batch: VecDeque::new(), was_batch: false };
         Ok(Pump { shared: shared.clone(), outlet, timed, counts, runs: Mutex::new(Some(run)) })
     }
 
@@ -114,6 +117,7 @@ impl Pump {
         while (most == 0 || ran < most) && !self.outlet.is_closed() {
             if run.batch.is_empty() && self.outlet.mailbox.seems_filled() {
                 self.outlet.mailbox.take_all(&mut run.batch);
+                run.was_batch = run.batch.len() > 1;
             }
             if lane != NIL && !run.batch.is_empty() {
                 self.shared.core.send_place_on(std::mem::replace(&mut lane, NIL));
@@ -134,6 +138,7 @@ impl Pump {
         if lane != NIL {
             self.shared.core.send_place_on(lane);
         }
+        run.was_batch = false;
         match self.outlet.is_closed() {
             true => self.shared.core.discard_all(&mut run.batch),
             false => self.outlet.mailbox.put_back(&mut run.batch),
@@ -148,6 +153,9 @@ impl Pump {
             return Some((core.pass_on(lane, &mut run.seat)?, lane));
         }
         let Some(Ready::Item(item)) = run.batch.pop_front() else { return None };
+        if run.batch.is_empty() && std::mem::take(&mut run.was_batch) {
+            self.outlet.mailbox.begun();
+        }
         match item.split() {
             Ok(lane) => Some((core.take_place(lane, &mut run.seat)?, lane)),
             Err(task) => Some((core.start(task, &mut run.seat)?, NIL)),

@@ -351,7 +351,8 @@ static void a_queue_outlives_its_scheduler(void)
     CHECK(is_readable(fd));
     for (at = 0; at < 3; at++) {
         end = next_end(left);
-        CHECK(end.data == &numbers[1] || end.state == TS_CANCELLED);
+        /* What waits behind a task that is cancelled before it started may start in its place. */
+        CHECK(end.data != &numbers[2] || end.state == TS_CANCELLED);
     }
     GIVES(TS_ERROR_SHUTTING_DOWN, ts_completions_take(left, &end, 1, 0, &got));
     GIVES(TS_ERROR_SHUTTING_DOWN, ts_completions_take(left, &end, 1, TS_FOREVER, &got));

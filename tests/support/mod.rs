@@ -92,34 +92,58 @@ pub fn build_c_with(
     libraries: &[&str],
     link: Link,
 ) -> Option<PathBuf> {
-    if !need("cc") {
+    build_with("cc", &[source], flags, libraries, link)
+}
+
+/// The compilers that the C++ wrapper is tested with.
+pub const CPP_COMPILERS: [&str; 2] = ["g++", "clang++-19"];
+
+/// [`build_c`] of a program in C++.
+pub fn build_cpp(compiler: &str, source: &str, flags: &[&str], link: Link) -> Option<PathBuf> {
+    build(compiler, &[source], &[&["-Ibindings/cpp"], flags].concat(), link)
+}
+
+/// Compiles a program of several files; one may be an object that is there already.
+pub fn build(compiler: &str, sources: &[&str], flags: &[&str], link: Link) -> Option<PathBuf> {
+    build_with(compiler, sources, flags, &[], link)
+}
+
+fn build_with(
+    compiler: &str,
+    sources: &[&str],
+    flags: &[&str],
+    libraries: &[&str],
+    link: Link,
+) -> Option<PathBuf> {
+    if !need(compiler) {
         return None;
     }
     let folder = program_folder();
     let library = library(link);
     let mut hasher = DefaultHasher::new();
-    (source, flags, libraries, link).hash(&mut hasher);
-    let stem = Path::new(source).file_stem().expect("a file's name").to_string_lossy();
+    (compiler, sources, flags, libraries, link).hash(&mut hasher);
+    let stem = Path::new(sources[0]).file_stem().expect("a file's name").to_string_lossy();
     let program = folder.join(format!("{stem}-{link:?}-{:016x}", hasher.finish()));
     let fresh = unique(&program);
 
-    let mut cc = Command::new("cc");
-    cc.current_dir(root())
+    let mut command = Command::new(compiler);
+    command
+        .current_dir(root())
         .args(STRICT)
         .args(flags)
         .arg("-Iinclude")
-        .arg(source)
+        .args(sources)
         .arg("-o")
         .arg(&fresh)
         .arg(&library)
         .args(libraries);
     match link {
-        Link::Static => cc.args(NATIVE_LIBRARIES),
-        Link::Shared => {
-            cc.arg("-lpthread").arg(format!("-Wl,-rpath,{}", loader_folder(&library).display()))
-        }
+        Link::Static => command.args(NATIVE_LIBRARIES),
+        Link::Shared => command
+            .arg("-lpthread")
+            .arg(format!("-Wl,-rpath,{}", loader_folder(&library).display())),
     };
-    output(&mut cc);
+    output(&mut command);
     // At once whole: another thread may be running the same program.
     fs::rename(&fresh, &program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
     Some(program)
@@ -162,6 +186,37 @@ pub fn output(command: &mut Command) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{error}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The Python package whose behaviour is carried on here.
+const PACKAGE: &str = "task_scheduling==1.1.10";
+
+/// A Python that has the package `task_scheduling` 1.1.10.
+pub fn seed_python() -> Option<PathBuf> {
+    if !need("python3") {
+        return None;
+    }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("golden-python");
+    let python = folder.join("bin/python");
+    let whole = folder.join("whole");
+    if whole.exists() {
+        return Some(python);
+    }
+    let _ = fs::remove_dir_all(&folder);
+    let run = |command: &mut Command| match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE];
+    let made = run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+        .and_then(|()| run(Command::new(&python).args(pip)));
+    if let Err(error) = made {
+        skip(&format!("pip cannot install {PACKAGE}: {}", error.trim()));
+        return None;
+    }
+    fs::write(whole, "").expect("a file");
+    Some(python)
 }
 
 /// A program that was started, and is killed if it does not end in time.
@@ -210,6 +265,20 @@ where
     S: AsRef<OsStr>,
 {
     start(program, arguments).end(Duration::from_secs(60))
+}
+
+/// Runs a program of named tests, which says of each that it is ok.
+pub fn run_tests(what: &str, program: impl AsRef<OsStr>, limit: Duration) {
+    let no_arguments: [&str; 0] = [];
+    // Each test has its own guard against hanging; this one is for all of them.
+    let ended = start(program, no_arguments).end(limit);
+    let stdout = String::from_utf8_lossy(&ended.stdout);
+    for line in stdout.lines() {
+        println!("{what}: {line}");
+    }
+    assert_eq!(ended.status, Some(0), "{what}\n{}", ended.stderr);
+    assert_eq!(ended.stderr, "");
+    assert!(stdout.lines().count() > 0 && stdout.lines().all(|line| line.ends_with(" ok")));
 }
 
 impl Running {
