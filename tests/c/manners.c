@@ -415,7 +415,8 @@ static void drop_spoil(void *user_data)
 
 static void arithmetic_is_not_left_to_the_next_task(void)
 {
-    ts_scheduler *scheduler = scheduler_with("line_task_max: 1\nmaximum_queue_line: 0\nmaximum_queue_async: 0");
+    ts_scheduler *scheduler = scheduler_with("line_task_max: 1\nmaximum_queue_line: 0\nmaximum_queue_async: 0\n"
+                                             "maximum_task_info_storage: 1000");
     ts_pump *pump = NULL;
     ts_task_options pumped = options_of("b", run_spoil, NULL, drop_spoil, TS_INTERRUPT_BLOCKING);
     ts_task_id linear, async;
