@@ -27,6 +27,20 @@ enum class State : int {
 /// Whether a task in that state has ended.
 constexpr bool is_final(State state) noexcept { return state != State::pending && state != State::running; }
 
+/// Who runs a linear task. Async tasks always run on the scheduler's event
+/// loops.
+enum class Runner : int {
+    workers = TS_WORKERS, ///< Threads of the scheduler.
+    claims = TS_CLAIMS,   ///< You do, in your own way: see Claim.
+    pump = TS_PUMP,       ///< A Pump.
+};
+
+/// What has become of a thread of the scheduler.
+enum class ThreadEvent : int {
+    started = TS_THREAD_STARTED,   ///< It has started, and has run nothing else of yours.
+    stopping = TS_THREAD_STOPPING, ///< It ends, and will run nothing else of yours.
+};
+
 /// How much a line of the log matters.
 enum class LogLevel : int {
     debug = TS_LOG_DEBUG,     ///< For who looks for a fault.
@@ -53,6 +67,23 @@ constexpr std::string_view to_string(Kind kind) noexcept
     switch (kind) {
     case Kind::linear: return "linear";
     case Kind::async: return "async";
+    }
+    return "unknown";
+}
+constexpr std::string_view to_string(Runner runner) noexcept
+{
+    switch (runner) {
+    case Runner::workers: return "workers";
+    case Runner::claims: return "claims";
+    case Runner::pump: return "pump";
+    }
+    return "unknown";
+}
+constexpr std::string_view to_string(ThreadEvent event) noexcept
+{
+    switch (event) {
+    case ThreadEvent::started: return "started";
+    case ThreadEvent::stopping: return "stopping";
     }
     return "unknown";
 }
