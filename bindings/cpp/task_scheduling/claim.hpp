@@ -200,6 +200,16 @@ inline ts_error submit_claim(ts_scheduler *scheduler, ts_task_options options, t
     return ts_claim_submit(scheduler, &options, &claim, &id);
 }
 
+struct SubmitClaim {
+    ts_scheduler *scheduler;
+    ts_claim *claim;
+
+    ts_error operator()(const ts_task_options &options, ts_task_id &id) const noexcept
+    {
+        return submit_claim(scheduler, options, *claim, id);
+    }
+};
+
 template <class T>
 Result<Submitted<T>> submitted(Result<Task<T>> task, const ts_claim &raw, Core *core)
 {

@@ -127,6 +127,15 @@ inline ts_error submit(ts_scheduler *scheduler, const ts_task_options &options, 
     return ts_submit(scheduler, &options, &id);
 }
 
+struct Submit {
+    ts_scheduler *scheduler;
+
+    ts_error operator()(const ts_task_options &options, ts_task_id &id) const noexcept
+    {
+        return submit(scheduler, options, id);
+    }
+};
+
 } // namespace detail
 } // namespace TASK_SCHEDULING_ABI
 } // namespace ts

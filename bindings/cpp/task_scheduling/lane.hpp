@@ -187,15 +187,18 @@ private:
         return ts_lane_add_async_task(task.lane, timeout, task.poll, task.user_data, task.drop, &id);
     }
 
-    static auto submit_to(ts_claim &claim) noexcept
-    {
-        return [&claim](ts_scheduler *scheduler, const ts_task_options &task, ts_task_id &id) noexcept {
+    struct SubmitClaim {
+        ts_claim *claim;
+
+        ts_error operator()(ts_scheduler *scheduler, const ts_task_options &task, ts_task_id &id) const noexcept
+        {
             if (!detail::is_plain(task))
-                return ts_claim_submit(scheduler, &task, &claim, &id);
+                return ts_claim_submit(scheduler, &task, claim, &id);
             const bool timeout = detail::has_timeout(task);
-            return ts_lane_claim_task(task.lane, timeout, task.run, task.user_data, task.drop, &claim, &id);
-        };
-    }
+            return ts_lane_claim_task(task.lane, timeout, task.run, task.user_data, task.drop, claim, &id);
+        }
+    };
+    static SubmitClaim submit_to(ts_claim &claim) noexcept { return {&claim}; }
 
     /// Why nothing can be added.
     std::optional<Error> refusal() const

@@ -394,16 +394,8 @@ private:
         return detail::done(function(raw(), detail::raw(kind), name.c_str()));
     }
 
-    auto submit() const noexcept
-    {
-        return [this](const ts_task_options &options, ts_task_id &id) { return detail::submit(raw(), options, id); };
-    }
-    auto submit_to(ts_claim &claim) const noexcept
-    {
-        return [this, &claim](const ts_task_options &options, ts_task_id &id) {
-            return detail::submit_claim(raw(), options, claim, id);
-        };
-    }
+    detail::Submit submit() const noexcept { return {raw()}; }
+    detail::SubmitClaim submit_to(ts_claim &claim) const noexcept { return {raw(), &claim}; }
 
     detail::Core *core_;
 };
