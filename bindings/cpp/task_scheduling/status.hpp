@@ -113,6 +113,14 @@ struct Status {
     std::optional<TimePoint> ended_at;   ///< Not while it has not.
 };
 
+/// How a task ended.
+struct Completion {
+    TaskId id;
+    void *data = nullptr;           ///< The data of its options.
+    State state = State::completed; ///< Its final state.
+    std::int32_t code = 0;          ///< As in Status.
+};
+
 namespace detail {
 
 /// The way from the public types to those of C, for the wrapper alone.
@@ -127,6 +135,13 @@ struct Access {
         return id;
     }
 
+    /// What a handle is a handle of; NULL of an empty one.
+    template <class Handle>
+    static auto handle(const Handle &handle) noexcept -> decltype(handle.raw())
+    {
+        return handle.raw();
+    }
+
     template <class Wrapper, class... Raw>
     static Wrapper wrap(Raw... raw) noexcept
     {
@@ -134,7 +149,34 @@ struct Access {
     }
 };
 
+/// Refers to a Lane, a Pump or Completions, which must stay as long; or to none.
+template <class Raw>
+class Ref {
+public:
+    constexpr Ref() noexcept = default;
+    template <class Handle,
+              std::enable_if_t<std::is_same_v<decltype(Access::handle(std::declval<const Handle &>())), Raw *>, int> = 0>
+    Ref(const Handle &handle) noexcept : raw_(Access::handle(handle))
+    {
+    }
+
+    Raw *get() const noexcept { return raw_; }
+
+private:
+    Raw *raw_ = nullptr;
+};
+
 constexpr ts_kind raw(Kind kind) noexcept { return static_cast<ts_kind>(kind); }
+
+constexpr ts_runner raw(std::optional<Runner> runner) noexcept
+{
+    return runner ? static_cast<ts_runner>(*runner) : ts_runner{};
+}
+
+inline Completion completion(const ts_completion &raw) noexcept
+{
+    return {Access::id(raw.id), raw.data, static_cast<State>(raw.state), raw.code};
+}
 
 inline ts_task_status raw_status() noexcept
 {
