@@ -5,6 +5,8 @@
 #include "task_id.hpp"
 #include "time.hpp"
 
+#include <vector>
+
 namespace ts {
 inline namespace TASK_SCHEDULING_ABI {
 
@@ -111,6 +113,16 @@ struct Status {
     TimePoint added_at;
     std::optional<TimePoint> started_at; ///< Not while it has not been.
     std::optional<TimePoint> ended_at;   ///< Not while it has not.
+};
+
+/// What a shutdown that gave up has left.
+struct Remains {
+    static constexpr std::size_t most = 64; ///< So many statuses at most.
+
+    std::vector<Status> tasks; ///< The first of those that still run, in the order of their adds.
+    std::size_t running = 0;   ///< How many still run.
+    std::size_t claims = 0;    ///< Cancelled ones that whoever takes claims has to finish.
+    std::size_t threads = 0;   ///< Threads of the library that are still there.
 };
 
 namespace detail {
