@@ -304,6 +304,17 @@ public:
     /// Errors: would_deadlock inside a task.
     Result<void> try_shutdown(bool force = false) { return detail::done(ts_shutdown(raw(), force)); }
 
+    /// As try_shutdown, but gives up when the time is over, and says what is
+    /// left; none when all has ended. After it has given up, adds give
+    /// shutting_down until a later shutdown has come to the end. No time only
+    /// begins it, or looks how far it is.
+    ///
+    /// Errors: would_deadlock inside a task.
+    Result<std::optional<Remains>> try_shutdown_within(Duration time, bool force = false)
+    {
+        return detail::shutdown_within(raw(), force, time);
+    }
+
 #if TASK_SCHEDULING_EXCEPTIONS
     // As those above; they throw Error.
     template <class Callable>
@@ -361,6 +372,10 @@ public:
     }
     void load_config(const std::string &path) { try_load_config(path).value(); }
     void shutdown(bool force = false) { try_shutdown(force).value(); }
+    std::optional<Remains> shutdown_within(Duration time, bool force = false)
+    {
+        return try_shutdown_within(time, force).value();
+    }
 #endif
 
 private:

@@ -5,6 +5,8 @@
 #include "task_id.hpp"
 #include "time.hpp"
 
+#include <vector>
+
 namespace ts {
 inline namespace TASK_SCHEDULING_ABI {
 
@@ -119,6 +121,16 @@ struct Completion {
     void *data = nullptr;           ///< The data of its options.
     State state = State::completed; ///< Its final state.
     std::int32_t code = 0;          ///< As in Status.
+};
+
+/// What a shutdown that gave up has left.
+struct Remains {
+    static constexpr std::size_t most = 64; ///< So many statuses at most.
+
+    std::vector<Status> tasks; ///< The first of those that still run, in the order of their adds.
+    std::size_t running = 0;   ///< How many still run.
+    std::size_t claims = 0;    ///< Cancelled ones that whoever takes claims has to finish.
+    std::size_t threads = 0;   ///< Threads of the library that are still there.
 };
 
 namespace detail {
