@@ -199,19 +199,6 @@ ts_error ts_scheduler_new(const char *config_yaml, ts_scheduler **out);
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 void ts_scheduler_free(ts_scheduler *scheduler);
 
-/// Takes no new tasks, cancels the pending ones and waits, without bound,
-/// until the running ones have returned. With force_cleanup those are told to
-/// stop first. Results that nobody took are dropped; statuses, bans and the
-/// configuration stay.
-///
-/// When it has returned, no function of yours is running, and none is called
-/// until a task is added again, which starts the scheduler afresh.
-///
-/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task.
-///
-/// Any thread. Blocks until running tasks have returned. From a task: no.
-ts_error ts_shutdown(ts_scheduler *scheduler, bool force_cleanup);
-
 /*
  * Tasks ----------------------------------------------------------------------
  *
@@ -609,8 +596,9 @@ ts_error ts_async_wait_fd(ts_token *token,
 /// Otherwise TS_NOT_YET, and this task will be polled when it has.
 ///
 /// Errors: TS_NOT_YET; TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
-/// TS_ERROR_WOULD_DEADLOCK for the task itself; TS_ERROR_WRONG_KIND;
-/// TS_ERROR_WRONG_THREAD.
+/// TS_ERROR_WOULD_DEADLOCK for the task itself, and for one that cannot end
+/// before this one, as with ts_wait: that may turn out later, when the task is
+/// polled again; TS_ERROR_WRONG_KIND; TS_ERROR_WRONG_THREAD.
 ///
 /// The task's thread, in its poll. Never blocks. From a task: yes, if async.
 ts_error ts_async_wait_task(ts_token *token, ts_task_id id);
@@ -711,16 +699,21 @@ ts_error ts_get_task_status(ts_scheduler *scheduler,
 /// Waits until the task has ended. 0 seconds only asks; TS_FOREVER waits
 /// without bound. out_status may be NULL; if it is not, its size must be set.
 ///
+/// While a linear task waits another one may run in its place: line_task_max
+/// counts those that do not wait. At most line_task_max places are lent.
+///
 /// After TS_OK the task's function has returned and its drop was called: what
 /// the task used may be freed.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
-/// TS_ERROR_WOULD_DEADLOCK inside a task for the task itself or one that
-/// queues behind it, and inside an async task for any that has not ended. A
-/// task that ended and is no longer among the last maximum_task_info_storage
-/// gives TS_ERROR_NOT_FOUND: use TS_KEEP to wait for one at any time later. A
-/// wait that began before its end gets TS_OK.
+/// TS_ERROR_WOULD_DEADLOCK where the task cannot end before the wait is over:
+/// inside a task for the task itself, for one that queues behind it, and for
+/// one that waits for it, be it by others; inside a poll for any that has not
+/// ended. docs/threads.md has it in full. A task that ended and is no longer
+/// among the last maximum_task_info_storage gives TS_ERROR_NOT_FOUND: use
+/// TS_KEEP to wait for one at any time later. A wait that began before its end
+/// gets TS_OK.
 ///
 /// Any thread. Blocks up to the time. From a task: yes; if async, with 0 only.
 ts_error ts_wait(ts_scheduler *scheduler,
@@ -811,6 +804,75 @@ void ts_task_id_format(ts_task_id id, char out[37]);
 ///
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_task_id_parse(const char *text, ts_task_id *out_id);
+
+/*
+ * Shutting down --------------------------------------------------------------
+ *
+ * How a scheduler comes to rest: for good with ts_scheduler_free, or until the
+ * next task with these.
+ */
+
+/// Takes no new tasks, cancels the pending ones and waits, without bound,
+/// until the running ones have returned. With force_cleanup those are told to
+/// stop first. Results that nobody took are dropped; statuses, bans and the
+/// configuration stay. ts_shutdown_within has a bound.
+///
+/// When it has returned, no function of yours is running, no thread of the
+/// library is left, and none of both is until a task is added again, which
+/// starts the scheduler afresh.
+///
+/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task, a drop or another callback,
+/// and on a thread that holds a claim.
+///
+/// Any thread. Blocks until running tasks have returned. From a task: no.
+ts_error ts_shutdown(ts_scheduler *scheduler, bool force_cleanup);
+
+/// What a shutdown within a time has left. Start from TS_SHUTDOWN_REPORT_INIT;
+/// tasks and capacity are yours to set, the rest is told.
+typedef struct {
+    /// sizeof(ts_shutdown_report).
+    size_t size;
+    /// How many tasks still run, those included whose drop does.
+    size_t running;
+    /// How many cancelled tasks are only to be taken with ts_claims_take and
+    /// finished, or were taken and not finished.
+    size_t claims;
+    /// How many threads of the library are still there.
+    size_t threads;
+    /// Where to write the statuses of those that still run, at most capacity
+    /// of them, in the order of their adds; NULL with capacity 0. tasks[0].size
+    /// must be set and counts for every element.
+    ts_task_status *tasks;
+    /// How many fit there.
+    size_t capacity;
+} ts_shutdown_report;
+
+/// A report with the size set and room for no status.
+#define TS_SHUTDOWN_REPORT_INIT                                                \
+    { sizeof(ts_shutdown_report), 0, 0, 0, NULL, 0 }
+
+/// As ts_shutdown, but gives up when the time is over. Then report, which may
+/// be NULL, says what is left; after TS_OK it says 0 of everything. 0 seconds
+/// only begin the shutdown, or look how far it is; TS_FOREVER has no bound.
+///
+/// After TS_ERROR_TIMED_OUT the scheduler stays shut: adds give
+/// TS_ERROR_SHUTTING_DOWN until a later ts_shutdown or ts_shutdown_within has
+/// given TS_OK. What still runs goes on and ends as ever, its drop is called
+/// where it ran, and the thread leaves then. So a program that must end within
+/// 5 seconds calls this, writes down what still runs, and ends by _exit, since
+/// exit would run destructors beside those threads; one that cannot block
+/// calls it with 0 seconds, goes on taking claims and running its pumps, and
+/// calls again until it gives TS_OK.
+///
+/// Errors: TS_ERROR_TIMED_OUT; TS_ERROR_INVALID_ARGUMENT;
+/// TS_ERROR_WOULD_DEADLOCK inside a task, a drop or another callback, and,
+/// unless seconds is 0, on a thread that holds a claim.
+///
+/// Any thread. Blocks up to the time. From a task: no.
+ts_error ts_shutdown_within(ts_scheduler *scheduler,
+                            bool force_cleanup,
+                            double seconds,
+                            ts_shutdown_report *report);
 
 /*
  * Lanes ----------------------------------------------------------------------
@@ -1059,7 +1121,8 @@ ts_error ts_pump_fd(ts_pump *pump, int *out_fd);
  * is only to be finished. A task that is cancelled before it was handed out
  * comes out of ts_claims_take as such a claim, so user_data needs no drop. It
  * ends when it is finished; a shutdown waits for that, so go on taking until
- * it has returned.
+ * it has returned. A host with one thread has ts_shutdown_within, with 0
+ * seconds.
  *
  * Deadlines of claims are looked at by whoever takes claims, and by a thread of
  * the library until ts_claims_fd was called.

@@ -107,6 +107,8 @@ thread_local! {
     static DRAINING: Cell<bool> = const { Cell::new(false) };
     /// The task that this thread runs and has to end, and the lane that it holds until then.
     static HOLDING: Cell<Holding> = const { Cell::new(Holding { core: 0, index: 0, lane: 0 }) };
+    /// Those inside which it runs that one: a pump may be run inside a task.
+    static OUTER: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
     /// The cancelled tasks that this thread is ending, the outermost first.
     static ENDING: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
 }
@@ -160,13 +162,48 @@ impl Drop for Ending {
     }
 }
 
-/// Whether this holds of anything that the thread has to end, now or when the destructor that it
-/// is in has returned.
-pub(crate) fn has_to_end(is: impl Fn(&Holding) -> bool) -> bool {
-    let later = |later: &Later| matches!(later, Later::End(holding, _) if is(holding));
-    HOLDING.try_with(|held| is(&held.get())).unwrap_or(false)
-        || ENDING.try_with(|ending| ending.borrow().iter().any(&is)).unwrap_or(false)
-        || LATER.try_with(|queue| queue.borrow().iter().any(later)).unwrap_or(false)
+/// All that this thread has to end, now or when the destructor that it is in has returned: the
+/// tasks that it runs, and the cancelled ones that it ends.
+#[cold]
+pub(crate) fn holdings() -> Vec<Holding> {
+    let mut all = Vec::new();
+    let _ = HOLDING.try_with(|held| all.push(held.get()));
+    let _ = OUTER.try_with(|outer| all.extend(outer.borrow().iter()));
+    let _ = ENDING.try_with(|ending| all.extend(ending.borrow().iter()));
+    let _ = LATER.try_with(|queue| {
+        all.extend(queue.borrow().iter().filter_map(|later| match later {
+            Later::End(holding, _) => Some(*holding),
+            Later::Drop(_) => None,
+        }));
+    });
+    all.retain(|held| held.core != 0);
+    all
+}
+
+/// Whether this thread has to end anything.
+pub(crate) fn holds_any() -> bool {
+    HOLDING.try_with(|held| held.get().core != 0).unwrap_or(false)
+        || ENDING.try_with(|ending| !ending.borrow().is_empty()).unwrap_or(false)
+        || LATER.try_with(|queue| !queue.borrow().is_empty()).unwrap_or(false)
+}
+
+/// While it lives, tasks may be run inside of the one that this thread runs already.
+pub(crate) struct Nesting(bool);
+
+impl Nesting {
+    pub(crate) fn enter() -> Nesting {
+        let outer = HOLDING.try_with(Cell::get).ok().filter(|outer| outer.core != 0);
+        let _ = OUTER.try_with(|nested| nested.borrow_mut().extend(outer));
+        Nesting(outer.is_some())
+    }
+}
+
+impl Drop for Nesting {
+    fn drop(&mut self) {
+        if self.0 {
+            let _ = OUTER.try_with(|nested| nested.borrow_mut().pop());
+        }
+    }
 }
 
 /// Whether this thread is inside a destructor of the host's.

@@ -31,6 +31,7 @@ mod clock;
 pub mod completions;
 pub mod config;
 mod core;
+mod count;
 pub mod error;
 pub mod ffi;
 pub mod host;

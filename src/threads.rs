@@ -2,6 +2,8 @@
 //!
 //! What always holds:
 //!
+//! * a thread is counted from before it is made until it has done its last, so that a shutdown can
+//!   wait for that up to a moment, where a join would have no bound;
 //! * a thread takes no signal, calculates as a process does that has just started, and has its name,
 //!   stack, processors and nice level before it runs anything of the host's;
 //! * the host's function is told of its start first of all host code, and of its stopping last, each
@@ -13,6 +15,7 @@
 //! one of ours, which is bound already: so each remembers what it was before, and passes that on.
 
 use crate::config::{Key, Settings};
+use crate::count::Count;
 use crate::host::{ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
 use crate::platform::floats::Floats;
@@ -47,6 +50,8 @@ pub struct Threads {
     settings: Arc<Settings>,
     /// None when the scheduler is no more.
     hook: Mutex<Option<Arc<ThreadHook>>>,
+    /// How many there are.
+    alive: Count,
 }
 
 /// What a thread was given by the one that made it, where ours have changed that.
@@ -64,7 +69,23 @@ thread_local! {
 impl Threads {
     /// Threads that this configuration, and this function of the host's, are for.
     pub fn new(settings: Arc<Settings>, hook: ThreadHook) -> Threads {
-        Threads { settings, hook: Mutex::new(Some(Arc::new(hook))) }
+        Threads { settings, hook: Mutex::new(Some(Arc::new(hook))), alive: Count::default() }
+    }
+
+    /// How many threads there are, in whatever they are.
+    pub fn alive(&self) -> usize {
+        self.alive.now()
+    }
+
+    /// Waits until every thread has done its last, so that a join takes no time; false when the
+    /// deadline passed before.
+    pub fn wait_gone(&self, deadline: Option<u64>) -> bool {
+        self.alive.wait_none(deadline)
+    }
+
+    fn count(self: &Arc<Threads>) -> Counted {
+        self.alive.come();
+        Counted(self.clone())
     }
 
     /// The last thread is gone: the host's data is dropped, here.
@@ -88,6 +109,7 @@ impl Threads {
             0 => platform::usual_stack(),
             size => platform::whole_pages(size + OWN_STACK),
         };
+        let counted = self.count();
         let _masked = SignalsBlocked::all();
         std::thread::Builder::new().name(name.clone()).stack_size(stack).spawn(move || {
             Floats::make_plain();
@@ -101,6 +123,7 @@ impl Threads {
             life();
             tell(ThreadEvent::Stopping);
             after();
+            drop(counted);
         })
     }
 
@@ -139,6 +162,15 @@ impl Threads {
         }
         INHERITED.set(own);
         troubles
+    }
+}
+
+/// A thread that is there, or about to be made.
+struct Counted(Arc<Threads>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.alive.go();
     }
 }
 

@@ -84,6 +84,16 @@ fn lifecycle() {
 }
 
 #[test]
+fn waits() {
+    theme("waits");
+}
+
+#[test]
+fn within() {
+    theme("within");
+}
+
+#[test]
 fn inside() {
     theme("inside");
 }

@@ -90,6 +90,11 @@ fn scheduler() {
 }
 
 #[test]
+fn hosts() {
+    theme("hosts", [&["-std=c++17"], &["-std=c++20", "-O2"]]);
+}
+
+#[test]
 fn coroutines() {
     // Without optimisation g++ does not make jumps of the transfers.
     theme("coroutines", [&["-std=c++20"], &["-std=c++23", "-O2"]]);
@@ -306,9 +311,16 @@ fn every_enumerator_flag_and_function_of_c_has_its_place_in_the_wrapper() {
             assert!(words.contains(name.as_str()) && is_value, "{enumeration}: {name} is missing");
         }
     }
-    for (enumeration, least) in
-        [("error", 23), ("state", 6), ("kind", 2), ("poll", 3), ("log_level", 4), ("flags", 9)]
-    {
+    for (enumeration, least) in [
+        ("error", 24),
+        ("state", 6),
+        ("kind", 2),
+        ("poll", 3),
+        ("log_level", 4),
+        ("runner", 3),
+        ("thread_event", 2),
+        ("flags", 9),
+    ] {
         assert!(names[enumeration].len() >= least, "{enumeration}: {:?}", names[enumeration]);
     }
     // What the wrapper does in another way.
@@ -325,6 +337,7 @@ fn programs_need_nothing_of_c() {
         "examples/treesum.cpp",
         "examples/fetch.cpp",
         "tests/cpp/tasks.cpp",
+        "tests/cpp/hosts.cpp",
         "tests/cpp/coroutines.cpp",
     ] {
         let text = read(path);

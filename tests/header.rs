@@ -29,6 +29,7 @@ const SECTIONS: &[&str] = &[
     "inside",
     "async_tasks",
     "information",
+    "shutdown",
     "lanes",
     "completions",
     "pumps",

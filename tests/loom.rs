@@ -8,6 +8,8 @@
 
 #[path = "../src/clock.rs"]
 mod clock;
+#[path = "../src/count.rs"]
+mod count;
 #[path = "../src/error.rs"]
 mod error;
 #[path = "../src/kinds.rs"]
@@ -20,9 +22,15 @@ mod sync;
 #[path = "../src/core"]
 mod core {
     pub mod gate;
+    pub mod knots;
     pub mod limit;
     pub mod room;
     pub mod word;
+}
+
+#[path = "../src/loops"]
+mod loops {
+    pub mod handed;
 }
 
 #[path = "../src/platform"]
@@ -53,3 +61,5 @@ mod lanes;
 mod pool;
 #[path = "models/tasks.rs"]
 mod tasks;
+#[path = "models/waits.rs"]
+mod waits;

@@ -49,11 +49,16 @@
 //
 //     Scheduler            takes tasks: add(), add_async(), post()     scheduler.hpp
 //     default_scheduler()  the one of the process
+//     SchedulerOptions     its threads, and who hears of them          scheduler_options.hpp
 //     Options              time-outs and the like                      options.hpp
 //     Task<T>              the handle of a task: get(), stop()         task.hpp
 //     Token, this_task     what a running task has                     token.hpp
 //     AsyncToken, Waker    what a polled task has                      async_token.hpp
 //     TaskId               comparable, hashable, printable             task_id.hpp
+//     Lane                 the queue of one name, without look-ups     lane.hpp
+//     Pump                 runs tasks on a thread of yours             pump.hpp
+//     Claim                a task that you run in your own way         claim.hpp
+//     Completions          ends of tasks, for a loop of yours          completions.hpp
 //     Status, State, Kind  what is known of a task                     status.hpp
 //     Error, Errc          what was wrong                              error.hpp
 //     Result<T>            a value or an Error                         result.hpp
@@ -93,7 +98,10 @@
 #ifndef TASK_SCHEDULING_HPP
 #define TASK_SCHEDULING_HPP
 
+#include "task_scheduling/completions.hpp"
+#include "task_scheduling/lane.hpp"
 #include "task_scheduling/log.hpp"
+#include "task_scheduling/pump.hpp"
 #include "task_scheduling/scheduler.hpp"
 
 #endif

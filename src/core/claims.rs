@@ -12,7 +12,7 @@ use super::seat::Seat;
 use super::slab::NIL;
 use super::stop::no_such;
 use super::word::{self, Snapshot};
-use crate::host::{self, Holding};
+use crate::host::{self, Holding, Nesting};
 use crate::kinds::State;
 use crate::sync::atomic::Ordering::*;
 use crate::{Error, ErrorCode, Result, TaskId};
@@ -111,8 +111,9 @@ impl Core {
             false => {
                 // What the host does in a drop or when it hears of the end must not wait for a task
                 // that this one still holds up.
-                let lane = if self.is_alone_in(claim.lane) { claim.lane } else { NIL };
-                let holding = Holding { core: self.address(), index: claim.index, lane };
+                let holding =
+                    Holding { core: self.address(), index: claim.index, lane: claim.lane };
+                let _nesting = Nesting::enter();
                 let outer = host::hold(holding);
                 // Counted at once: what the host does here may take its time.
                 let mut seat = self.visitor();
@@ -150,25 +151,5 @@ impl Core {
     /// Ends a task that was cancelled before it started and will not be handed out.
     pub fn end_untaken(&self, index: u32) {
         self.end_cancelled(index);
-    }
-
-    /// How many tasks of a lane that is run through an outlet have a place.
-    pub fn running_in(&self, lane: u32) -> usize {
-        let its = self.lanes.at(lane);
-        let _door = self.inlets[its.inlet()].lock();
-        its.running()
-    }
-
-    fn is_alone_in(&self, lane: u32) -> bool {
-        lane != NIL && self.running_in(lane) <= 1
-    }
-
-    /// Of a task that is run by claims and has not ended: its record, its lane, and whether it waits
-    /// to start.
-    pub fn unfinished_claim(&self, id: TaskId) -> Option<(u32, u32, bool)> {
-        let (index, generation, record) = self.locate(id)?;
-        let word = record.word.load();
-        let its = word.is_held(generation) && word.has(word::CLAIMS) && !word.is_final();
-        its.then(|| (index, record.lane.load(Relaxed), word.is_startable()))
     }
 }

@@ -15,19 +15,34 @@ pub struct ClaimLimit {
     /// Stuck ones, of which so many may be replaced.
     stuck: AtomicUsize,
     replaced: AtomicUsize,
+    /// Those whose thread waits for a task; as many as may be out are lent to others meanwhile.
+    lent: AtomicUsize,
 }
 
 impl ClaimLimit {
     /// None are out; one may be.
     pub fn new() -> ClaimLimit {
         let (out, most) = (AtomicUsize::new(0), AtomicUsize::new(1));
-        ClaimLimit { out, most, stuck: AtomicUsize::new(0), replaced: AtomicUsize::new(0) }
+        let (stuck, replaced) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        ClaimLimit { out, most, stuck, replaced, lent: AtomicUsize::new(0) }
     }
 
-    fn most(&self) -> usize {
+    /// How many may be out now.
+    pub fn most(&self) -> usize {
         let stuck = self.stuck.load(SeqCst);
         let replaced = if stuck == 0 { 0 } else { stuck.min(self.replaced.load(SeqCst)) };
-        self.most.load(SeqCst) + replaced
+        let most = self.most.load(SeqCst);
+        most + replaced + self.lent.load(SeqCst).min(most)
+    }
+
+    /// So many that are out are held by a thread that waits. The gate is to be looked at again.
+    pub fn lend(&self, claims: usize) {
+        self.lent.fetch_add(claims, SeqCst);
+    }
+
+    /// It does not wait any more. The gate is to be looked at again.
+    pub fn take_back(&self, claims: usize) {
+        self.lent.fetch_sub(claims, SeqCst);
     }
 
     /// Whether one more may be out.

@@ -14,8 +14,10 @@ mod generations;
 pub mod handles;
 pub mod history;
 pub mod inlet;
+pub mod knots;
 pub mod lane;
 pub mod limit;
+pub mod obstacles;
 pub mod outlet;
 pub mod places;
 pub mod record;
@@ -28,18 +30,21 @@ pub mod stop;
 pub mod take;
 pub mod view;
 pub mod waiting;
+pub mod waits;
 pub mod word;
 
 use crate::Result;
+use crate::count::Count;
 use crate::id::{self, Parts, TaskId};
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use crate::sync::{Condvar, Mutex};
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;
 use history::History;
 use inlet::{INLETS, Inlet};
 use lane::Lane;
+use obstacles::Holders;
 use outlet::Outlets;
 use record::{LAST_GENERATION, Record};
 use saying::Unsaid;
@@ -48,7 +53,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use view::Failure;
 use waiting::Rooms;
 
@@ -65,12 +70,13 @@ pub struct Core {
     failures: CachePadded<Mutex<VecDeque<Failure>>>,
     unsaid: Unsaid,
     /// Threads that drop what they evicted outside any task's end; see [`Core::wait_everything`].
-    dropping: Mutex<usize>,
-    dropped: Condvar,
+    dropping: Count,
     /// What workers count in.
     seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
     outlets: CachePadded<Outlets>,
+    /// Who knows on which threads claims are.
+    holders: OnceLock<Weak<dyn Holders>>,
     /// Limits of async lanes.
     async_width: AtomicUsize,
     async_pending: AtomicUsize,
@@ -94,11 +100,11 @@ impl Core {
             rooms: Rooms::new(),
             failures: CachePadded::new(Mutex::new(VecDeque::new())),
             unsaid: Unsaid::default(),
-            dropping: Mutex::new(0),
-            dropped: Condvar::new(),
+            dropping: Count::default(),
             seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
             outlets: CachePadded::new(Outlets::new()),
+            holders: OnceLock::new(),
             async_width: AtomicUsize::new(1),
             async_pending: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -237,16 +243,8 @@ impl Core {
 
     /// While it lives, a shutdown waits for what this thread drops.
     fn dropping(&self) -> Dropping<'_> {
-        *self.dropping.lock() += 1;
+        self.dropping.come();
         Dropping(self)
-    }
-
-    /// Waits until nobody drops what was evicted.
-    fn wait_for_drops(&self) {
-        let mut dropping = self.dropping.lock();
-        while *dropping > 0 {
-            dropping = self.dropped.wait(dropping);
-        }
     }
 
     /// Gives memory of a burst back: idle lanes, free records, room in queues. Nothing is lost.
@@ -278,7 +276,6 @@ struct Dropping<'a>(&'a Core);
 
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
-        *self.0.dropping.lock() -= 1;
-        self.0.dropped.notify_all();
+        self.0.dropping.go();
     }
 }

@@ -162,8 +162,13 @@ impl Core {
     }
 
     fn is_pump_here(&self, number: u32) -> bool {
-        let owner = |outlet: Arc<Outlet>| outlet.owner.load(Relaxed);
-        number > CLAIMS && self.outlets.find(number).map(owner) == Some(host::thread_number())
+        number > CLAIMS && self.pump_owner(number) == Some(host::thread_number())
+    }
+
+    /// The thread that runs that pump, as far as it has ever been run.
+    pub(super) fn pump_owner(&self, number: u32) -> Option<u32> {
+        let owner = self.outlets.find(number)?.owner.load(Relaxed);
+        (owner != 0).then_some(owner)
     }
 
     /// How many claims are out.
@@ -174,6 +179,11 @@ impl Core {
     /// Changes how many claims may be out, and how many stuck ones are replaced.
     pub fn set_claim_limit(&self, most: usize, replaced: usize) {
         self.outlets.limit.set(most, replaced);
+        self.outlets.claims.mailbox.let_go();
+    }
+
+    /// How many may be out has changed, by who waits.
+    pub(super) fn claim_limit_changed(&self) {
         self.outlets.claims.mailbox.let_go();
     }
 
@@ -350,10 +360,5 @@ impl Core {
         let pumps: Vec<_> = self.outlets.pumps.lock().values().cloned().collect();
         self.clear_outlet(&self.outlets.claims);
         pumps.iter().for_each(|outlet| self.clear_outlet(outlet));
-    }
-
-    /// Whether a task is run by a pump of this very thread.
-    pub(super) fn is_pumped_here(&self, record: &Record, word: Snapshot) -> bool {
-        self.is_pump_here(self.outlet_of(record, word))
     }
 }

@@ -42,6 +42,13 @@ impl Core {
         }
     }
 
+    /// How many tasks of that lane, which has places or not, run side by side.
+    pub(super) fn places_of(&self, lane: u32) -> usize {
+        let its = self.lanes.at(lane);
+        let _door = self.inlets[its.inlet()].lock();
+        self.width_of(its)
+    }
+
     /// Changes the limits of async lanes; the lanes that got a place now, once for each, with the
     /// hash of their name.
     pub fn set_async_limits(&self, limits: AsyncLimits) -> Vec<(u64, u32)> {

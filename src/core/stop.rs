@@ -11,7 +11,8 @@ use super::word::{self, Cause, Snapshot, Stop};
 use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::Ordering::*;
-use crate::{Error, ErrorCode, Result, TaskId};
+use crate::task::TaskStatus;
+use crate::{Error, ErrorCode, Result, TaskId, clock};
 use std::sync::Arc;
 
 impl Core {
@@ -355,20 +356,45 @@ impl Core {
         Some(Stuck { id, kind, by_workers, lane_released })
     }
 
-    /// Waits until every task has ended. Nothing may come in meanwhile.
-    pub fn wait_everything(&self) {
+    /// Waits until every task has ended; false when the deadline passed before. Nothing may come in
+    /// meanwhile.
+    pub fn wait_everything(&self, deadline: Option<u64>) -> bool {
         while self.unfinished() > 0 {
             for (index, record) in self.each_record() {
                 let seen = record.word.load();
                 if seen.state().is_some_and(|state| !state.is_final()) {
-                    let _ = self.wait_end(index, seen.generation(), None, |_, _| ());
+                    let _ = self.wait_end(index, seen.generation(), deadline, |_, _| ());
+                }
+                if deadline.is_some_and(|deadline| clock::until(deadline).is_none()) {
+                    return self.unfinished() == 0;
                 }
             }
         }
+        true
     }
 
-    /// Drops the results that nobody took, and waits for what other threads are dropping.
-    pub fn drop_results(&self) {
+    /// The tasks that have not ended, in the order of their adds, and beside them how many were
+    /// cancelled and are only to be ended by who takes claims.
+    pub fn remains(&self) -> (Vec<TaskStatus>, usize) {
+        let (mut tasks, mut claims) = (Vec::new(), 0);
+        for (index, record) in self.each_record() {
+            let _history = self.history.lock();
+            let word = record.word.load();
+            if word.state().is_none_or(State::is_final) {
+                continue;
+            }
+            match word.has(word::CLAIMS) && word.state() == Some(State::Pending) {
+                true => claims += 1,
+                false => tasks.push((record.added(), self.picture(index, record, word))),
+            }
+        }
+        tasks.sort_by_key(|(added, _)| *added);
+        (tasks.into_iter().map(|(_, status)| status).collect(), claims)
+    }
+
+    /// Drops the results that nobody took, and waits for what other threads are dropping; false when
+    /// the deadline passed before.
+    pub fn drop_results(&self, deadline: Option<u64>) -> bool {
         let dropping = self.dropping();
         for (_, record) in self.each_record() {
             let result = {
@@ -382,7 +408,7 @@ impl Core {
             drop(result);
         }
         drop(dropping);
-        self.wait_for_drops();
+        self.dropping.wait_none(deadline)
     }
 }
 

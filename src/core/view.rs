@@ -5,11 +5,14 @@ use super::record::Record;
 use super::room::Waited;
 use super::slab::NIL;
 use super::stop::no_such;
+use super::waits::{self, Target};
 use super::word::{self, Snapshot};
+use crate::host::{self, Holding};
 use crate::kinds::{Kind, State};
 use crate::sync::atomic::Ordering::*;
 use crate::task::{STATUS_STUCK, TaskStatus, Value};
-use crate::{Error, ErrorCode, Result, TaskId, clock, host};
+use crate::{Error, ErrorCode, Result, TaskId, clock};
+use std::sync::Arc;
 
 /// A task that was seen to run: enough of its name to tell it from the next one in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +83,7 @@ impl Core {
 
     /// The status of a record that cannot go away: history's lock is held, or the record is
     /// waited for.
-    fn picture(&self, index: u32, record: &Record, word: Snapshot) -> TaskStatus {
+    pub(super) fn picture(&self, index: u32, record: &Record, word: Snapshot) -> TaskStatus {
         let state = word.state().unwrap_or(State::Pending);
         let lane = record.lane.load(Relaxed);
         let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
@@ -108,7 +111,7 @@ impl Core {
     /// Waits for the end, until the deadline; `None` is for ever, `Some(0)` only asks. `look` sees
     /// the task while its record is kept for this thread.
     fn wait_then<R>(
-        &self,
+        self: &Arc<Self>,
         id: TaskId,
         deadline: Option<u64>,
         look: impl FnOnce(u32, &Record, Snapshot) -> Result<R>,
@@ -121,12 +124,10 @@ impl Core {
         if deadline == Some(0) && !word.is_final() {
             return Err(ErrorCode::NotFinished.into());
         }
-        if !word.is_final() && self.ends_with_caller(index, record, word) {
-            return Err(Error::new(
-                ErrorCode::WouldDeadlock,
-                format!("the task {id} cannot end before this call returns"),
-            ));
-        }
+        let _waiting = match word.is_final() {
+            true => None,
+            false => self.begin_wait(id, index, generation, deadline.is_none())?,
+        };
         let out = self.wait_end(index, generation, deadline, |word, waited| match waited {
             Waited::TimeOver => Err(Error::new(
                 ErrorCode::TimedOut,
@@ -137,26 +138,46 @@ impl Core {
         out.unwrap_or_else(|| Err(no_such(id)))
     }
 
-    /// Whether the end of that task has to wait for what this thread is doing.
-    fn ends_with_caller(&self, index: u32, record: &Record, word: Snapshot) -> bool {
-        host::must_not_wait()
-            || self.is_pumped_here(record, word)
-            || host::has_to_end(|held| {
-                held.core == self.address()
-                    && (held.index == index
-                        || held.lane != NIL
-                            && record.lane.load(Relaxed) == held.lane
-                            && word.state() == Some(State::Pending))
-            })
+    /// This thread is about to wait for a task; fails when it could not end before that.
+    #[cold]
+    fn begin_wait(
+        self: &Arc<Self>,
+        id: TaskId,
+        index: u32,
+        generation: u64,
+        for_ever: bool,
+    ) -> Result<Option<waits::Waiting>> {
+        let target = Target { core: self.clone(), index, generation };
+        match host::must_not_wait() {
+            true => Err(would_deadlock(id)),
+            false => waits::waits().begin(target, for_ever).map_err(|_| would_deadlock(id)),
+        }
+    }
+
+    /// Refuses the wait of an async task in its poll for another one that cannot end before it.
+    pub(crate) fn check_async_wait(self: &Arc<Self>, task: Holding, id: TaskId) -> Result<()> {
+        let Some((index, generation, _)) = self.locate(id) else { return Ok(()) };
+        let target = Target { core: self.clone(), index, generation };
+        match waits::waits().would_knot(task, target) {
+            true => Err(would_deadlock(id)),
+            false => Ok(()),
+        }
+    }
+
+    /// An async task waits for one of those and nothing else; none when that would be for ever.
+    pub(crate) fn publish_wait(self: &Arc<Self>, task: Holding, ids: &[TaskId]) -> Option<usize> {
+        let located = ids.iter().filter_map(|id| self.locate(*id));
+        let target = |(index, generation, _)| Target { core: self.clone(), index, generation };
+        waits::waits().publish(task, located.map(target).collect())
     }
 
     /// Waits for the end.
-    pub fn wait(&self, id: TaskId, deadline: Option<u64>) -> Result<State> {
+    pub fn wait(self: &Arc<Self>, id: TaskId, deadline: Option<u64>) -> Result<State> {
         self.wait_then(id, deadline, |_, _, word| Ok(word.state().unwrap_or(State::Cancelled)))
     }
 
     /// Waits for the end, and tells everything about the task.
-    pub fn wait_status(&self, id: TaskId, deadline: Option<u64>) -> Result<TaskStatus> {
+    pub fn wait_status(self: &Arc<Self>, id: TaskId, deadline: Option<u64>) -> Result<TaskStatus> {
         self.wait_then(id, deadline, |index, record, word| {
             let _history = self.history.lock();
             Ok(self.picture(index, record, word))
@@ -252,4 +273,9 @@ impl Core {
     pub(crate) fn word(&self, index: u32) -> Snapshot {
         self.records.at(index).word.load()
     }
+}
+
+fn would_deadlock(id: TaskId) -> Error {
+    let text = format!("the task {id} cannot end before this wait is over");
+    Error::new(ErrorCode::WouldDeadlock, text)
 }

@@ -131,8 +131,9 @@ pub unsafe extern "C" fn ts_async_wait_fd(
 /// Otherwise TS_NOT_YET, and this task will be polled when it has.
 ///
 /// Errors: TS_NOT_YET; TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
-/// TS_ERROR_WOULD_DEADLOCK for the task itself; TS_ERROR_WRONG_KIND;
-/// TS_ERROR_WRONG_THREAD.
+/// TS_ERROR_WOULD_DEADLOCK for the task itself, and for one that cannot end
+/// before this one, as with ts_wait: that may turn out later, when the task is
+/// polled again; TS_ERROR_WRONG_KIND; TS_ERROR_WRONG_THREAD.
 ///
 /// The task's thread, in its poll. Never blocks. From a task: yes, if async.
 #[unsafe(no_mangle)]
@@ -165,6 +166,7 @@ pub unsafe extern "C" fn ts_waker_clone(
         }
         out_waker.write(std::ptr::null_mut());
         let waker = drive::waker(own_token(token)?)?;
+        waker.hand_out();
         out_waker.write(Arc::into_raw(waker).cast_mut().cast());
         Ok(())
     })
@@ -197,7 +199,7 @@ pub unsafe extern "C" fn ts_waker_free(waker: *mut ts_waker) {
     guard_or((), || {
         if !waker.is_null() {
             // SAFETY: as above, and given back only once.
-            drop(unsafe { Arc::from_raw(waker.cast::<TaskWaker>()) });
+            unsafe { Arc::from_raw(waker.cast::<TaskWaker>()) }.give_back();
         }
     })
 }

@@ -22,7 +22,8 @@
 //! is only to be finished. A task that is cancelled before it was handed out
 //! comes out of ts_claims_take as such a claim, so user_data needs no drop. It
 //! ends when it is finished; a shutdown waits for that, so go on taking until
-//! it has returned.
+//! it has returned. A host with one thread has ts_shutdown_within, with 0
+//! seconds.
 //!
 //! Deadlines of claims are looked at by whoever takes claims, and by a thread of
 //! the library until ts_claims_fd was called.

@@ -71,7 +71,7 @@ const _: () = assert!(
 );
 
 /// A place of the caller's for a status, and how large the caller believes it to be.
-struct StatusPlace {
+pub(super) struct StatusPlace {
     place: *mut u8,
     size: usize,
 }
@@ -81,7 +81,7 @@ impl StatusPlace {
     ///
     /// # Safety
     /// NULL, or a status whose size is set.
-    unsafe fn new(place: *mut ts_task_status, what: &str) -> Result<StatusPlace> {
+    pub(super) unsafe fn new(place: *mut ts_task_status, what: &str) -> Result<StatusPlace> {
         // SAFETY: the caller's promise.
         let size =
             unsafe { struct_size(place.cast(), STATUS_SMALLEST, what, "TS_TASK_STATUS_INIT") }?;
@@ -92,7 +92,7 @@ impl StatusPlace {
     ///
     /// # Safety
     /// The place has that many writable bytes, `at` times over.
-    unsafe fn set(&self, at: usize, status: &TaskStatus) {
+    pub(super) unsafe fn set(&self, at: usize, status: &TaskStatus) {
         let status = to_c(status, self.size);
         let known = size_of::<ts_task_status>().min(self.size);
         // SAFETY: the caller's promise.
@@ -173,16 +173,21 @@ pub unsafe extern "C" fn ts_get_task_status(
 /// Waits until the task has ended. 0 seconds only asks; TS_FOREVER waits
 /// without bound. out_status may be NULL; if it is not, its size must be set.
 ///
+/// While a linear task waits another one may run in its place: line_task_max
+/// counts those that do not wait. At most line_task_max places are lent.
+///
 /// After TS_OK the task's function has returned and its drop was called: what
 /// the task used may be freed.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_NOT_FOUND;
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
-/// TS_ERROR_WOULD_DEADLOCK inside a task for the task itself or one that
-/// queues behind it, and inside an async task for any that has not ended. A
-/// task that ended and is no longer among the last maximum_task_info_storage
-/// gives TS_ERROR_NOT_FOUND: use TS_KEEP to wait for one at any time later. A
-/// wait that began before its end gets TS_OK.
+/// TS_ERROR_WOULD_DEADLOCK where the task cannot end before the wait is over:
+/// inside a task for the task itself, for one that queues behind it, and for
+/// one that waits for it, be it by others; inside a poll for any that has not
+/// ended. docs/threads.md has it in full. A task that ended and is no longer
+/// among the last maximum_task_info_storage gives TS_ERROR_NOT_FOUND: use
+/// TS_KEEP to wait for one at any time later. A wait that began before its end
+/// gets TS_OK.
 ///
 /// Any thread. Blocks up to the time. From a task: yes; if async, with 0 only.
 #[unsafe(no_mangle)]

@@ -29,6 +29,7 @@ pub mod lanes;
 pub mod log;
 pub mod pumps;
 pub mod schedulers;
+pub mod shutdown;
 pub mod tasks;
 pub mod threads;
 pub mod version;

@@ -4,7 +4,7 @@
 //! function takes a ts_scheduler *, NULL means the default one of the process,
 //! which is made when it is first used and never freed.
 
-use super::arguments::{self, Out, text};
+use super::arguments::{Out, text};
 use super::errors::ts_error;
 use super::guard::{guard, guard_or};
 use crate::scheduler::Scheduler;
@@ -63,24 +63,4 @@ pub unsafe extern "C" fn ts_scheduler_free(scheduler: *mut ts_scheduler) {
             unsafe { Box::from_raw(scheduler.cast::<Scheduler>()) }.free();
         }
     })
-}
-
-/// Takes no new tasks, cancels the pending ones and waits, without bound,
-/// until the running ones have returned. With force_cleanup those are told to
-/// stop first. Results that nobody took are dropped; statuses, bans and the
-/// configuration stay.
-///
-/// When it has returned, no function of yours is running, and none is called
-/// until a task is added again, which starts the scheduler afresh.
-///
-/// Errors: TS_ERROR_WOULD_DEADLOCK inside a task.
-///
-/// Any thread. Blocks until running tasks have returned. From a task: no.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ts_shutdown(
-    scheduler: *mut ts_scheduler,
-    force_cleanup: bool,
-) -> ts_error {
-    // SAFETY: the caller's handle, as the header asks for it.
-    guard(|| unsafe { arguments::scheduler(scheduler) }?.shutdown(force_cleanup))
 }

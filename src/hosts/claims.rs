@@ -11,6 +11,7 @@ use super::deadlines::{Deadlines, What};
 use super::slots::Slots;
 use crate::config::{Key, Settings};
 use crate::core::Core;
+use crate::core::obstacles::Holders;
 use crate::core::outlet::{Outlet, Ready};
 use crate::core::record::Outcome;
 use crate::core::seat::{HostSeat, Seat};
@@ -113,6 +114,8 @@ impl Claims {
         claims.reconfigure();
         let watched: Arc<dyn Watched> = claims.clone();
         pool.watch_too(Arc::downgrade(&watched));
+        let holders: Arc<dyn Holders> = claims.clone();
+        claims.core.set_holders(Arc::downgrade(&holders));
         claims
     }
 
@@ -370,24 +373,7 @@ impl Claims {
 
     /// Whether this thread holds a claim.
     pub fn holds_here(&self) -> bool {
-        self.slots.held_here().next().is_some()
-    }
-
-    /// Refuses to wait for a task that cannot end before this thread gives a claim back.
-    pub fn check_wait(&self, id: TaskId) -> Result<()> {
-        let Some((index, lane, pending)) = self.core.unfinished_claim(id) else { return Ok(()) };
-        let mut of_lane = 0;
-        for (its, its_lane) in self.slots.held_here() {
-            if its == index {
-                return Err(would_deadlock(id));
-            }
-            let holds = its_lane == lane && !self.core.word(its).is_released();
-            of_lane += usize::from(lane != NIL && holds);
-        }
-        if pending && of_lane > 0 && self.core.running_in(lane) <= of_lane {
-            return Err(would_deadlock(id));
-        }
-        Ok(())
+        self.slots.held_here()
     }
 
     /// Ends the tasks that were cancelled before they started and that nobody will take any more.
@@ -405,13 +391,6 @@ impl Claims {
     }
 }
 
-fn would_deadlock(id: TaskId) -> Error {
-    Error::new(
-        ErrorCode::WouldDeadlock,
-        format!("the task {id} cannot end before this thread finishes a claim that it holds"),
-    )
-}
-
 impl Watched for Claims {
     fn expired(&self, _: u64) -> Vec<RunningTask> {
         if !self.has_fd.load(SeqCst) {
@@ -425,5 +404,15 @@ impl Watched for Claims {
             Some(due) if !self.has_fd.load(SeqCst) => self.pool.counted(due),
             _ => NEVER,
         }
+    }
+}
+
+impl Holders for Claims {
+    fn each(&self, see: &mut dyn FnMut(u32, u32, u32)) {
+        self.slots.each_out(see);
+    }
+
+    fn holder(&self, slot: u32, index: u32, generation: u64) -> Option<u32> {
+        self.slots.is(slot, index, generation).then(|| self.slots.at(slot).holder())
     }
 }

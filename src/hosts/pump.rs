@@ -10,7 +10,8 @@ use crate::core::seat::{Counts, WorkerSeat};
 use crate::core::slab::NIL;
 use crate::core::take::Claim;
 use crate::core::view::RunningTask;
-use crate::host::{self, Bell};
+use crate::core::waits;
+use crate::host::{self, Bell, Nesting};
 use crate::platform::floats::Floats;
 use crate::run::Bench;
 use crate::scheduler::shared::Shared;
@@ -109,7 +110,9 @@ impl Pump {
                 "the pump is run from inside one of its own tasks",
             ));
         };
+        let nesting = Nesting::enter();
         let ran = self.run_batches(&mut run, most, budget_seconds);
+        drop(nesting);
         run.seat.hand_back(&self.shared.core);
         *self.runs.lock() = Some(run);
         if !self.outlet.mailbox.seems_filled() {
@@ -176,6 +179,7 @@ impl Pump {
     /// It is this thread's from now on, if it was no other's.
     fn enter(&self) -> Result<()> {
         let here = host::thread_number();
+        waits::set_runs();
         match self.outlet.owner.compare_exchange(0, here, Relaxed, Relaxed) {
             Err(owner) if owner != here => Err(Error::new(
                 ErrorCode::WrongThread,

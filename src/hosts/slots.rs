@@ -7,6 +7,7 @@ use crate::Result;
 use crate::core::Core;
 use crate::core::slab::{Handful, NIL, Place, Slab};
 use crate::core::view::RunningTask;
+use crate::core::waits;
 use crate::host;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*};
@@ -57,7 +58,13 @@ impl Slot {
 
     /// This thread holds the claim from now on.
     pub fn hold(&self) {
+        waits::set_runs();
         self.holder.store(host::thread_number(), Relaxed);
+    }
+
+    /// The thread that holds it.
+    pub fn holder(&self) -> u32 {
+        self.holder.load(Relaxed)
     }
 }
 
@@ -119,13 +126,19 @@ impl Slots {
         self.at(slot).generation.store(0, Release);
     }
 
-    /// The record and the lane of every claim that this thread holds.
-    pub fn held_here(&self) -> impl Iterator<Item = (u32, u32)> {
-        let here = host::thread_number();
-        (1..self.slots.end()).filter_map(move |number| {
-            let slot = self.slots.get(number)?;
-            let held = slot.generation.load(Acquire) != 0 && slot.holder.load(Relaxed) == here;
-            held.then(|| (slot.index.load(Relaxed), slot.lane.load(Relaxed)))
-        })
+    /// Every claim that is out: the thread that holds it, its record, and its lane.
+    pub fn each_out(&self, see: &mut dyn FnMut(u32, u32, u32)) {
+        for slot in (1..self.slots.end()).filter_map(|number| self.slots.get(number)) {
+            if slot.generation.load(Acquire) != 0 {
+                see(slot.holder(), slot.index.load(Relaxed), slot.lane.load(Relaxed));
+            }
+        }
+    }
+
+    /// Whether this thread holds a claim.
+    pub fn held_here(&self) -> bool {
+        let (here, mut held) = (host::thread_number(), false);
+        self.each_out(&mut |holder, _, _| held |= holder == here);
+        held
     }
 }

@@ -9,6 +9,7 @@ use crate::core::Core;
 use crate::core::seat::WorkerSeat;
 use crate::core::slab;
 use crate::core::view::RunningTask;
+use crate::core::waits;
 use crate::core::word;
 use crate::host::{self, Holding};
 use crate::log::{self, LogLevel};
@@ -258,6 +259,9 @@ impl Local {
         let (index, generation, lane, limit_at) = {
             let mut fibers = self.fibers.borrow_mut();
             let Some(fiber) = fibers.take_turn(place) else { return };
+            if let Some(waiter) = fiber.waiter.take() {
+                waits::waits().withdraw(waiter);
+            }
             let Some(claim) = &fiber.claim else { return };
             let generation = claim.word.generation();
             (claim.index, generation, fiber.lane, fiber.limit_at)
@@ -283,7 +287,10 @@ impl Local {
         self.current.set((NIL, std::ptr::null()));
         match poll {
             POLL_PENDING if self.core.word(index).cause().is_some() => self.finish(place, 0),
-            POLL_PENDING => self.check_armed(place, index, generation),
+            POLL_PENDING => {
+                self.publish(place, Holding { core: self.core.address(), index, lane });
+                self.check_armed(place, index, generation);
+            }
             POLL_READY => self.finish(place, 0),
             POLL_FAILED => self.finish(place, 1),
             other => {
@@ -291,6 +298,21 @@ impl Local {
                     .set_error(index, &format!("the poll function returned {other}; it is 0 to 2"));
                 self.finish(place, 1);
             }
+        }
+    }
+
+    /// A task that waits for others and for nothing else holds up who waits for it. If they wait for
+    /// each other it is polled once more, to hear that when it asks again.
+    fn publish(&self, place: u32, task: Holding) {
+        let knotted = {
+            let mut fibers = self.fibers.borrow_mut();
+            let Some(fiber) = fibers.get(place) else { return };
+            let Some(tasks) = fiber.waits_for() else { return };
+            fiber.waiter = self.core.publish_wait(task, tasks);
+            fiber.waiter.is_none() && !std::mem::replace(&mut fiber.knotted, true)
+        };
+        if knotted {
+            self.make_ready(place);
         }
     }
 
@@ -323,6 +345,9 @@ impl Local {
             // The place stays empty, and out of use while the ready queue names it.
             ended.claim = fiber.claim.take();
             fiber.queued = ended.queued;
+            if let Some(waiter) = ended.waiter.take() {
+                waits::waits().withdraw(waiter);
+            }
             if !ended.queued {
                 fibers.remove(place);
             }
@@ -385,6 +410,16 @@ impl Local {
         // A sleep of some thirty years is as good as one for ever.
         let far = now + 1_000_000_000_000_000_000;
         Some(Some(if idle { idle_until } else { next.unwrap_or(far) }))
+    }
+
+    /// Refuses to wait for a task that cannot end before this one.
+    fn check_wait(&self, place: u32, id: TaskId) -> Result<()> {
+        let task = self.with_fiber(place, |fiber| {
+            let index = fiber.claim.as_ref().map_or(slab::NIL, |claim| claim.index);
+            Holding { core: self.core.address(), index, lane: fiber.lane }
+        })?;
+        self.core.check_async_wait(task, id)?;
+        self.with_fiber(place, |fiber| fiber.knotted = false)
     }
 
     fn waker_of(&self, place: u32) -> Option<Arc<TaskWaker>> {
@@ -497,6 +532,7 @@ pub fn wait_task(token: &Token, id: TaskId) -> Result<()> {
         return Err(Error::new(ErrorCode::WouldDeadlock, "a task cannot wait for itself"));
     }
     let Some(waker) = local.waker_of(place) else { return Err(ErrorCode::WrongThread.into()) };
+    let waker = Waker::from(waker);
     let armed = local.with_fiber(place, |fiber| {
         fiber.more.as_ref().is_some_and(|more| more.tasks.contains(&id))
     })?;
@@ -505,6 +541,13 @@ pub fn wait_task(token: &Token, id: TaskId) -> Result<()> {
             fiber.more.get_or_insert_default().tasks.retain(|other| *other != id);
         })
     };
+    if let Err(knotted) = local.check_wait(place, id) {
+        if armed {
+            local.core.unlisten(id, &waker);
+            forget(&local)?;
+        }
+        return Err(knotted);
+    }
     if armed {
         match local.core.state(id) {
             Ok(state) if !state.is_final() => return Err(ErrorCode::NotYet.into()),
@@ -512,7 +555,7 @@ pub fn wait_task(token: &Token, id: TaskId) -> Result<()> {
             _ => return forget(&local),
         }
     }
-    match local.core.listen(id, Waker::from(waker))? {
+    match local.core.listen(id, waker)? {
         true => Ok(()),
         false => {
             local.with_fiber(place, |fiber| {

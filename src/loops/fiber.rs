@@ -38,6 +38,10 @@ pub struct Fiber {
     pub queued: bool,
     /// It was told that it waits for nothing.
     pub reported: bool,
+    /// Its wait is known to those who wait, by this number.
+    pub waiter: Option<usize>,
+    /// It was polled again because its wait would be for ever.
+    pub knotted: bool,
     /// Handed out, in any number of copies.
     pub waker: Option<Arc<TaskWaker>>,
     /// What few have.
@@ -64,9 +68,22 @@ impl Fiber {
             limit_at: 0,
             queued: false,
             reported: false,
+            waiter: None,
+            knotted: false,
             waker: None,
             more: None,
         }
+    }
+
+    /// The tasks that it waits for, if it waits for nothing else.
+    pub fn waits_for(&self) -> Option<&[TaskId]> {
+        let tasks = &self.more.as_ref()?.tasks;
+        let others = self.queued
+            || self.sleep != Sleep::None
+            || self.limit_at != 0
+            || self.more.as_ref().is_some_and(|more| !more.fds.is_empty());
+        let only = !tasks.is_empty() && !others && self.waker.as_ref()?.is_back();
+        only.then_some(tasks)
     }
 
     /// Whether something may wake it.

@@ -7,6 +7,7 @@
 pub mod drive;
 pub mod fds;
 pub mod fiber;
+pub mod handed;
 pub mod waker;
 
 use crate::config::{Key, Settings};
@@ -265,18 +266,26 @@ impl Loops {
         Ok(())
     }
 
-    /// Ends all threads and waits until they are gone, after the last task has ended; there are none
-    /// until [`Loops::reopen`].
-    pub fn stop(&self) {
+    /// Loops end as soon as they have no task, and none are made until [`Loops::reopen`].
+    pub fn leave(&self) {
         let loops = {
             let mut loops = self.loops.lock();
-            loops.used = 0;
             loops.closed = true;
             loops.all.clone()
         };
         for event_loop in &loops {
             event_loop.send(|inbox| inbox.closing = true);
         }
+    }
+
+    /// Waits until all threads are gone, which have been told to leave; after the last task has
+    /// ended.
+    pub fn join(&self) {
+        let loops = {
+            let mut loops = self.loops.lock();
+            loops.used = 0;
+            loops.all.clone()
+        };
         for event_loop in &loops {
             let threads = std::mem::take(&mut event_loop.inbox.lock().threads);
             threads::join(threads);

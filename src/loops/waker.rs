@@ -5,6 +5,7 @@
 //! it is not put there again.
 
 use super::EventLoop;
+use super::handed::Handed;
 use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::{Error, ErrorCode, Result};
 use std::sync::Arc;
@@ -18,11 +19,19 @@ pub struct TaskWaker {
     pub(super) index: u32,
     pub(super) generation: u64,
     queued: AtomicBool,
+    /// How many the host has.
+    handed: Handed,
 }
 
 impl TaskWaker {
     pub(super) fn new(event_loop: Arc<EventLoop>, index: u32, generation: u64) -> TaskWaker {
-        TaskWaker { event_loop, index, generation, queued: AtomicBool::new(false) }
+        TaskWaker {
+            event_loop,
+            index,
+            generation,
+            queued: AtomicBool::new(false),
+            handed: Handed::new(),
+        }
     }
 
     /// Has the task polled again; nothing when it has ended.
@@ -40,6 +49,24 @@ impl TaskWaker {
             self.event_loop.send_wake(self);
         }
         Ok(())
+    }
+
+    /// The host has one more of it.
+    pub fn hand_out(&self) {
+        self.handed.hand_out();
+    }
+
+    /// The host gives one back.
+    pub fn give_back(self: &Arc<Self>) {
+        if self.handed.give_back() {
+            let _ = self.wake_task();
+        }
+    }
+
+    /// Whether only the end of what it waits for may wake it. If not for the host's wakers, it is
+    /// polled again when those are back.
+    pub(super) fn is_back(&self) -> bool {
+        self.handed.are_back()
     }
 
     /// The loop has taken it out of the inbox: what comes from here on is a new wake.

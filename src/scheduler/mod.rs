@@ -25,6 +25,8 @@ use crate::{clock, info, loops, platform};
 use configure::{in_file, read_config};
 pub use options::SchedulerOptions;
 use shared::Shared;
+pub use shutdown::Remains;
+use shutdown::Shutdowns;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -36,9 +38,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 #[derive(Debug)]
 pub struct Scheduler {
     shared: Arc<Shared>,
-    /// Shutdowns under way; the last one to end lets tasks in again.
-    shutdowns: Mutex<usize>,
-    /// Held while threads are ended.
+    /// Shutdowns, of which the last one to end lets tasks in again.
+    shutdowns: Mutex<Shutdowns>,
+    /// Held while threads that have ended are joined.
     ending: Mutex<()>,
     /// Held while settings are changed.
     changing: Mutex<()>,
@@ -67,7 +69,7 @@ impl Scheduler {
         core.set_async_limits(loops::limits(&settings));
         Ok(Scheduler {
             shared: Shared::new(core, settings, options)?,
-            shutdowns: Mutex::new(0),
+            shutdowns: Mutex::default(),
             ending: Mutex::new(()),
             changing: Mutex::new(()),
         })
@@ -172,13 +174,13 @@ impl Scheduler {
     /// Waits until the task has ended; 0 only asks (`NotFinished`), infinity waits for ever, a
     /// time that is over answers `TimedOut`.
     pub fn wait(&self, id: TaskId, seconds: f64) -> Result<TaskStatus> {
-        let deadline = self.wait_deadline(id, seconds)?;
+        let deadline = wait_deadline(seconds)?;
         self.shared.core.wait_status(id, deadline)
     }
 
     /// As [`Scheduler::wait`], with the state alone.
     pub fn wait_end(&self, id: TaskId, seconds: f64) -> Result<State> {
-        let deadline = self.wait_deadline(id, seconds)?;
+        let deadline = wait_deadline(seconds)?;
         self.shared.core.wait(id, deadline)
     }
 
@@ -206,19 +208,15 @@ impl Scheduler {
     pub fn threads(&self) -> usize {
         self.shared.pool.threads() + self.shared.loops.threads()
     }
+}
 
-    /// The deadline of a wait: none is for ever, 0 only asks.
-    fn wait_deadline(&self, id: TaskId, seconds: f64) -> Result<Option<u64>> {
-        if seconds.is_nan() || seconds < 0.0 {
-            let text = format!(
-                "{seconds} seconds cannot be waited: it is not negative, and TS_FOREVER is for ever"
-            );
-            return Err(Error::new(ErrorCode::InvalidArgument, text));
-        }
-        if seconds == 0.0 {
-            return Ok(Some(0));
-        }
-        self.shared.claims.check_wait(id)?;
-        Ok(clock::deadline_in(seconds))
+/// The deadline of a wait: none is for ever, 0 only asks.
+fn wait_deadline(seconds: f64) -> Result<Option<u64>> {
+    if seconds.is_nan() || seconds < 0.0 {
+        let text = format!(
+            "{seconds} seconds cannot be waited: it is not negative, and TS_FOREVER is for ever"
+        );
+        return Err(Error::new(ErrorCode::InvalidArgument, text));
     }
+    Ok(if seconds == 0.0 { Some(0) } else { clock::deadline_in(seconds) })
 }

@@ -14,7 +14,7 @@ use crate::sync::Mutex;
 use crate::task::Runner;
 use crate::threads::Threads;
 use crate::workers::Pool;
-use crate::{Error, ErrorCode, Result, platform};
+use crate::{Error, ErrorCode, Result, clock, platform};
 use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::sync::{Arc, Weak};
 
@@ -97,6 +97,29 @@ impl Shared {
         if self.core.is_async(task) {
             self.loops.stopped(task);
         }
+    }
+
+    /// Waits until no thread of ours is left; false when the deadline passed before. All were told
+    /// to leave.
+    pub fn wait_threads(&self, deadline: Option<u64>) -> bool {
+        loop {
+            if !self.threads.wait_gone(deadline) {
+                return false;
+            }
+            // One that was picked just before may still be on its way to be made, and counted.
+            if self.pool.is_deserted() {
+                return true;
+            }
+            if deadline.is_some_and(|deadline| clock::until(deadline).is_none()) {
+                return false;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// How many threads of ours there are, in whatever they are.
+    pub fn threads(&self) -> usize {
+        self.threads.alive()
     }
 
     /// That queue will hear when the scheduler is no more.

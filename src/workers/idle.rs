@@ -381,9 +381,10 @@ impl Idle {
         })
     }
 
-    /// Changes how many workers there may be.
-    pub fn set_most(&self, most: usize) {
-        self.change(|state| state.most = most);
+    /// Changes how many workers there may be. It is counted here, so that of two who change what
+    /// counts the later one counts both.
+    pub fn set_most(&self, most: impl FnOnce() -> usize) {
+        self.change(|state| state.most = most());
     }
 
     /// Whether there are more workers than there may be, or all are to leave.

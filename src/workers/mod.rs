@@ -1,12 +1,13 @@
 //! Our own threads, which run linear tasks: the first customer of the core.
 //!
-//! [`idle`] decides who is awake, [`batch`] is what a worker has taken, [`worker`] is the life of
-//! one thread, [`watchdog`] looks after time-outs and [`interrupt`] after what blocks, and the [`Pool`]
-//! makes threads and ends them.
+//! [`idle`] decides who is awake, [`lending`] who may be there beside those that wait, [`batch`] is
+//! what a worker has taken, [`worker`] is the life of one thread, [`watchdog`] looks after time-outs
+//! and [`interrupt`] after what blocks, and the [`Pool`] makes threads and ends them.
 
 pub mod batch;
 pub mod idle;
 pub mod interrupt;
+pub mod lending;
 pub mod parker;
 pub mod watchdog;
 pub mod worker;
@@ -26,6 +27,7 @@ use batch::Batch;
 use crossbeam_utils::CachePadded;
 use idle::{Idle, Part, Wake};
 use interrupt::Breaker;
+use lending::Waiters;
 use parker::Parker;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -68,6 +70,8 @@ pub struct Shared {
     others: Mutex<Vec<Weak<dyn Watched>>>,
     /// Stuck tasks there are.
     stuck: AtomicUsize,
+    /// Tasks that wait for others.
+    waiters: Waiters,
 }
 
 /// See the module; a copy is the same pool.
@@ -92,6 +96,7 @@ impl Pool {
             watchdog: CachePadded::new(Watchdog::new()),
             others: Mutex::new(Vec::new()),
             stuck: AtomicUsize::new(0),
+            waiters: Waiters::default(),
         }))
     }
 
@@ -180,9 +185,9 @@ impl Pool {
         self.0.idle.alive()
     }
 
-    /// Ends all threads and waits until they are gone; there are none until [`Pool::reopen`]. No
-    /// task is left but dead ones.
-    pub fn stop(&self) {
+    /// Workers that have nothing to do leave, and so does each other one when its task has returned;
+    /// none are made until [`Pool::reopen`]. No task is pending but dead ones.
+    pub fn leave(&self) {
         let told = self.0.idle.close();
         self.0.surplus.store(true, Release);
         {
@@ -191,6 +196,15 @@ impl Pool {
                 slots[worker].parker.unpark(Part::Leave);
             }
         }
+    }
+
+    /// The watchdog ends, after the last task has ended.
+    pub fn leave_watchdog(&self) {
+        self.0.end_watchdog();
+    }
+
+    /// Waits until all threads are gone, which have been told to leave.
+    pub fn join(&self) {
         loop {
             let threads = std::mem::take(&mut *self.0.threads.lock());
             // One that was picked just before the closing may still be on its way into the list.
@@ -202,7 +216,7 @@ impl Pool {
             }
             threads::join(threads);
         }
-        self.0.stop_watchdog();
+        self.0.join_watchdog();
     }
 
     /// Threads may be made again.
@@ -241,11 +255,17 @@ impl Shared {
         let _ = self.carry_out(wake);
     }
 
-    /// Puts the limit on workers in force: the setting, and one for each stuck task, up to a limit
-    /// of their own.
+    /// How many workers there may be: the setting, and one for each stuck task, up to a limit of
+    /// their own, and for each that waits for another, up to the setting.
+    fn most(&self) -> usize {
+        let most = self.settings.count(Key::LineTaskMax);
+        let replaced = self.stuck.load(SeqCst).min(self.settings.count(Key::StuckTaskMax));
+        most + replaced + self.waiters.lent().min(most)
+    }
+
+    /// Puts the limit on workers in force.
     fn resize(self: &Arc<Shared>) {
-        let replaced = self.stuck.load(Relaxed).min(self.settings.count(Key::StuckTaskMax));
-        self.idle.set_most(self.settings.count(Key::LineTaskMax) + replaced);
+        self.idle.set_most(|| self.most());
         self.surplus.store(true, Release);
         if self.core.is_ready() || self.anything_in_batches() {
             self.notify();
@@ -255,7 +275,7 @@ impl Shared {
     /// A stuck task has returned at last: its extra worker leaves.
     #[cold]
     fn unstuck(self: &Arc<Shared>) {
-        self.stuck.fetch_sub(1, Relaxed);
+        self.stuck.fetch_sub(1, SeqCst);
         self.resize();
     }
 

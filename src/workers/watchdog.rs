@@ -320,15 +320,19 @@ impl Shared {
         }
     }
 
-    /// Waits until the thread is gone, after the last task has ended.
-    pub fn stop_watchdog(&self) {
-        let threads = {
+    /// Tells the thread to end, after the last task has ended.
+    pub fn end_watchdog(&self) {
+        {
             let mut state = self.watchdog.state.lock();
             state.told.clear();
             state.look = true;
-            std::mem::take(&mut state.threads)
-        };
+        }
         self.watchdog.news.notify_one();
+    }
+
+    /// Waits until it is gone.
+    pub fn join_watchdog(&self) {
+        let threads = std::mem::take(&mut self.watchdog.state.lock().threads);
         threads::join(threads);
     }
 
@@ -402,14 +406,15 @@ impl Shared {
     pub fn report_stuck(self: &Arc<Shared>, task: RunningTask, first: bool) {
         // Counted first: its worker takes it off again when it sees the mark.
         if first {
-            self.stuck.fetch_add(1, Relaxed);
+            self.stuck.fetch_add(1, SeqCst);
         }
         let stuck = self.core.mark_stuck(task);
         let replaced = first && stuck.is_some_and(|stuck| stuck.by_workers);
         if replaced {
+            self.waiters.replaced(task.index);
             self.resize();
         } else if first {
-            self.stuck.fetch_sub(1, Relaxed);
+            self.stuck.fetch_sub(1, SeqCst);
         }
         let Some(stuck) = stuck else { return };
         log::line(LogLevel::Warning, || {

@@ -2,12 +2,13 @@
 
 use super::batch::BATCH;
 use super::idle::{NAP, Part, Parting};
-use super::{Shared, Slot};
+use super::{Pool, Shared, Slot};
 use crate::clock;
 use crate::config::Key;
 use crate::core::inlet::Item;
 use crate::core::seat::WorkerSeat;
 use crate::core::take::Claim;
+use crate::core::waits;
 use crate::platform::floats::Floats;
 use crate::platform::signals::Mask;
 use crate::run::Bench;
@@ -58,6 +59,7 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::new(slot.counts.clone());
     let (floats, mask) = (Floats::of_this_thread(), Mask::of_this_thread());
     let (peers, inlet, small) = (Vec::new(), number, false);
+    waits::set_lender(Some(Arc::new(Pool(shared.clone()))));
     let mut worker = Worker { shared, number, slot, seat, peers, inlet, small, floats, mask };
     if part == Part::Watch {
         worker.shared.idle.name_sentry(number);
@@ -75,6 +77,7 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
             Next::Gone => break,
         };
     }
+    waits::set_lender(None);
     worker.seat.hand_back(&worker.shared.core);
 }
 

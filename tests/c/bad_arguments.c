@@ -306,6 +306,38 @@ static void information(void)
 #endif
 }
 
+static void shutting_down(void)
+{
+    ts_task_id running;
+    ts_shutdown_report report = TS_SHUTDOWN_REPORT_INIT, before;
+    ts_task_status status = TS_TASK_STATUS_INIT;
+    report.running = report.claims = report.threads = 77;
+    before = report;
+    EXPECT(ts_shutdown_within(NULL, false, (double)NAN, &report),
+           "seconds is not a number; it is 0 to 1e9, or TS_FOREVER");
+    EXPECT(ts_shutdown_within(NULL, false, -1.0, NULL),
+           "seconds is -1e0; it is 0 to 1e9, or TS_FOREVER");
+    EXPECT(ts_shutdown_within(NULL, true, 1e300, &report),
+           "seconds is 1e300; it is 0 to 1e9, or TS_FOREVER");
+    report.capacity = before.capacity = 1;
+    EXPECT(ts_shutdown_within(NULL, true, 0, &report), "tasks in report is NULL");
+#if UINTPTR_MAX == UINT64_MAX
+    status.size = 583;
+    report.tasks = before.tasks = &status;
+    EXPECT(ts_shutdown_within(NULL, true, 0, &report),
+           "the size in tasks[0] in report is 583; it is 584 to 4096, "
+           "and TS_TASK_STATUS_INIT sets it");
+    report.size = 47;
+    EXPECT(ts_shutdown_within(NULL, true, 0, &report),
+           "the size in report is 47; it is 48 to 4096, and TS_SHUTDOWN_REPORT_INIT sets it");
+    report.size = sizeof report;
+#endif
+    CHECK(memcmp(&report, &before, sizeof report) == 0);
+    /* None of these has shut anything. */
+    CHECK(ts_add_task(NULL, false, "name", run, NULL, NULL, &running) == TS_OK);
+    CHECK(ts_shutdown_within(NULL, true, TS_FOREVER, NULL) == TS_OK);
+}
+
 static void the_rest(void)
 {
     ts_scheduler *scheduler = (ts_scheduler *)&id;
@@ -381,6 +413,7 @@ int main(void)
     names_and_kinds();
     information();
     the_rest();
+    shutting_down();
     CHECK(drops == 0);
     CHECK(errno == 77);
     values();

@@ -15,6 +15,7 @@
 
 #define IN_OPTIONS(field, at) HOLDS(offsetof(ts_task_options, field) == (at))
 #define IN_SCHEDULER(field, at) HOLDS(offsetof(ts_scheduler_options, field) == (at))
+#define IN_REPORT(field, at) HOLDS(offsetof(ts_shutdown_report, field) == (at))
 #define IN_STATUS(field, at) HOLDS(offsetof(ts_task_status, field) == (at))
 
 HOLDS(sizeof(ts_task_id) == 16);
@@ -57,6 +58,14 @@ HOLDS(sizeof(ts_pump_options) == 32);
 HOLDS(sizeof(ts_claim) == 40);
 HOLDS(sizeof(ts_completion) == 32);
 
+HOLDS(sizeof(ts_shutdown_report) == 48);
+IN_REPORT(size, 0);
+IN_REPORT(running, 8);
+IN_REPORT(claims, 16);
+IN_REPORT(threads, 24);
+IN_REPORT(tasks, 32);
+IN_REPORT(capacity, 40);
+
 HOLDS(sizeof(ts_scheduler_options) == 72);
 IN_SCHEDULER(size, 0);
 IN_SCHEDULER(config_yaml, 8);
@@ -95,6 +104,7 @@ HOLDS((TS_TIMEOUT_PROCESSING | TS_BAN_ON_FAILURE | TS_KEEP | TS_WAIT_FOR_ROOM
 
 ts_task_options options_at_file_scope = TS_TASK_OPTIONS_INIT;
 ts_scheduler_options scheduler_at_file_scope = TS_SCHEDULER_OPTIONS_INIT;
+ts_shutdown_report report_at_file_scope = TS_SHUTDOWN_REPORT_INIT;
 ts_task_status status_at_file_scope = TS_TASK_STATUS_INIT;
 double forever_at_file_scope = TS_FOREVER;
 const char *version = "built with " TS_VERSION;

@@ -147,7 +147,8 @@ static inline void promise_begins(struct promise_task *task)
 {
     struct promise_name *name = task->name;
     int now = PROMISE_ADD(promise_running, 1) + 1, most = PROMISE_GET(promise_most_running);
-    if (now > PROMISE_GET(promise_limit))
+    /* One that waits for another lends its place; at most as many are lent as there are. */
+    if (now > 2 * PROMISE_GET(promise_limit))
         promise_broken(task, "%d linear tasks at once", now);
     while (now > most && !atomic_compare_exchange_weak_explicit(&promise_most_running, &most, now,
                                                                 memory_order_relaxed,

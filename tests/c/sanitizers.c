@@ -8,6 +8,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,18 @@ static int32_t count(ts_token *token, void *user_data)
     (void)token;
     (void)user_data;
     counter++;
+    return 0;
+}
+
+/* As count, on two threads: they meet by what orders nothing else. */
+static int32_t meet_and_count(ts_token *token, void *user_data)
+{
+    static atomic_int here;
+    atomic_fetch_add_explicit(&here, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&here, memory_order_relaxed) < 2)
+        sched_yield();
+    for (int i = 0; i < TASKS; i++)
+        count(token, user_data);
     return 0;
 }
 
@@ -61,8 +75,8 @@ int main(int argc, char **argv)
             need(ts_add_task(NULL, false, "one", count, NULL, NULL, &last));
     } else if (!strcmp(fault, "race")) {
         /* Tasks of two names do. */
-        for (int i = 0; i < TASKS; i++)
-            need(ts_add_task(NULL, false, i % 2 ? "one" : "two", count, NULL, NULL, &last));
+        need(ts_add_task(NULL, false, "one", meet_and_count, NULL, NULL, &last));
+        need(ts_add_task(NULL, false, "two", meet_and_count, NULL, NULL, &last));
     } else if (!strcmp(fault, "race-in-library")) {
         /* Two calls write to one place of ours. */
         pthread_t threads[2];

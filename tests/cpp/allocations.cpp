@@ -1,4 +1,5 @@
-// The wrapper needs one piece of memory for a task, and gives it back.
+// The wrapper needs one piece of memory for a task, aligned as the task needs
+// it, and gives it back.
 #include <task_scheduling.hpp>
 
 #include "check.hpp"
@@ -19,6 +20,10 @@ void *allocate(std::size_t size)
     alive++;
     return std::malloc(size);
 }
+
+struct Wide {
+    alignas(128) char bytes[128];
+};
 
 void release(void *memory)
 {
@@ -72,6 +77,15 @@ TEST(without_memory_an_add_is_refused)
     fail_at = -1;
     EQUAL(count.alive, 0);
     EQUAL(scheduler.add("a", [] { return 1; }).get(), 1);
+}
+
+TEST(callables_and_values_may_be_aligned_as_they_like)
+{
+    ts::Scheduler scheduler;
+    const auto aligned = [](const Wide &wide) { return reinterpret_cast<std::uintptr_t>(&wide) % alignof(Wide); };
+    EQUAL(scheduler.add("a", [wide = Wide(), aligned] { return aligned(wide); }).get(), 0U);
+    const Wide value = scheduler.add("a", [] { return Wide(); }).get();
+    EQUAL(aligned(value), 0U);
 }
 
 CHECK_ALL

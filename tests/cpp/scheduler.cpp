@@ -4,6 +4,7 @@
 
 #include "check.hpp"
 
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -103,6 +104,18 @@ TEST(errors_have_codes_and_words)
     THROWS(std::runtime_error, bad.value(), true);
     const std::error_code of_error = bad.error().code();
     CHECK(of_error == ts::Errc::invalid_argument);
+}
+
+TEST(words_of_any_bytes_and_length_are_kept)
+{
+    ts::Scheduler scheduler;
+    const std::string words(1000, 'x');
+    auto wordy = scheduler.add("a", [&words] { throw std::runtime_error(words); });
+    EQUAL(wordy.try_get().error().what(), words);
+    EQUAL(wordy.status().error, words.substr(0, 255));
+    auto binary = scheduler.add("a", [] { throw std::runtime_error("caf\xE9!"); });
+    EQUAL(binary.try_get().error().what(), "caf\xE9!");
+    EQUAL(binary.status().error, "caf?!");
 }
 
 TEST(a_result_is_a_value_or_an_error)
@@ -239,6 +252,28 @@ TEST(what_is_known_of_tasks_can_be_seen)
     for (int at = 0; at < 25; at++)
         many.push_back(scheduler.add(ts::no_name, [] {}));
     EQUAL(scheduler.tasks(ts::Kind::linear).size(), 28U);
+}
+
+TEST(a_shutdown_within_a_time_says_what_is_left)
+{
+    ts::Scheduler scheduler;
+    Event started, door;
+    auto slow = scheduler.add("slow", [&] {
+        started.set();
+        door.wait();
+    });
+    started.wait();
+    const std::optional<ts::Remains> left = scheduler.shutdown_within(0s);
+    CHECK(left && left->running == 1 && left->claims == 0 && left->threads >= 1);
+    CHECK(left && left->tasks.size() == 1 && left->tasks[0].name == "slow" && left->tasks[0].id == slow.id());
+    GIVES(ts::Errc::shutting_down, scheduler.try_add("a", [] {}));
+    GIVES(ts::Errc::invalid_argument, scheduler.try_shutdown_within(ts::Duration(std::nan(""))));
+    door.set();
+    CHECK(!scheduler.shutdown_within(ts::forever));
+    slow.get();
+    auto inside = scheduler.add("a", [&scheduler] { GIVES(ts::Errc::would_deadlock, scheduler.try_shutdown_within(0s)); });
+    inside.get();
+    CHECK(!scheduler.shutdown_within(1h, true));
 }
 
 TEST(a_shutdown_waits_or_stops)

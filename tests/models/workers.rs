@@ -454,11 +454,51 @@ fn close_and_watch() {
     });
 }
 
+/// The only worker's task waits and lends its place, while a task comes that saw no place free.
+#[test]
+fn lent_place_is_taken_by_what_came_meanwhile() {
+    loom::model(|| {
+        let pool = Arc::new(Pool { blocking: false, ..Pool::searching(1, 1, 1) });
+        assert_eq!(pool.idle.found(false, || false), Wake::Nobody);
+        let lends = pool.spawn(|pool| {
+            pool.idle.set_most(|| 2);
+            if pool.anything_left(usize::MAX) {
+                pool.notify();
+            }
+        });
+        pool.add(&[1]);
+        join([lends]);
+        let spawned = std::mem::take(&mut *pool.spawned.lock().unwrap());
+        assert_eq!(spawned, [Part::Search]);
+        assert!(pool.take(0) && pool.slots[0].batch.pop() == Some(1));
+    });
+}
+
+/// Of two that lend and give back, whoever is later knows of both.
+#[test]
+fn limit_that_two_change_counts_both() {
+    loom::model(|| {
+        let pool = Arc::new(Pool::parked(1, 1, 0));
+        let lent = Arc::new(loom::sync::atomic::AtomicUsize::new(1));
+        let its = lent.clone();
+        let other = pool.spawn(move |pool| {
+            its.fetch_add(1, SeqCst);
+            pool.idle.set_most(|| its.load(SeqCst));
+        });
+        lent.fetch_sub(1, SeqCst);
+        pool.idle.set_most(|| lent.load(SeqCst));
+        join([other]);
+        assert!(!pool.idle.has_surplus());
+        pool.idle.set_most(|| 0);
+        assert!(pool.idle.has_surplus());
+    });
+}
+
 #[test]
 fn close_and_spawn() {
     loom::model(|| {
         let pool = Pool::searching(1, 1, 0);
-        pool.idle.set_most(2);
+        pool.idle.set_most(|| 2);
         let pool = Arc::new(pool);
         let finds = pool.spawn(|pool| {
             pool.carry_out(pool.idle.found(true, || false));

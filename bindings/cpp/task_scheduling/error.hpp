@@ -40,6 +40,7 @@ enum class Errc : int {
     system = TS_ERROR_SYSTEM,                               ///< The operating system refused.
     forked = TS_ERROR_FORKED,                               ///< The parent's scheduler.
     panic = TS_ERROR_PANIC,                                 ///< A fault in the library.
+    in_use = TS_ERROR_IN_USE,                               ///< Others hold it now.
     // How a task ended of whom a result was asked. No call of C gives these.
     task_failed = 1000,                                     ///< It failed.
     task_cancelled = 1001,                                  ///< It was stopped.

@@ -3,9 +3,10 @@
 #define TASK_SCHEDULING_OPTIONS_HPP
 
 #include "result.hpp"
-#include "time.hpp"
+#include "status.hpp"
 
 #include <cstring>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -72,6 +73,20 @@ struct Options {
     /// When it is told to stop, break the system call that it blocks in.
     /// Accepted, and without effect in this version.
     bool interrupt_blocking = false;
+    /// A Lane of the same scheduler, in place of a name. One that was moved
+    /// from is none.
+    detail::Ref<ts_lane> lane{};
+    /// Who runs the task; otherwise who runs its lane.
+    std::optional<Runner> runner{};
+    /// The Pump that runs it.
+    detail::Ref<ts_pump> pump{};
+    /// The Completions where its end is to be kept, with this data.
+    detail::Ref<ts_completions> completions{};
+    void *data = nullptr;
+    /// Called last, when the task can be waited for: before the next of its
+    /// name starts, so be quick. The task has a copy, which is destroyed after
+    /// the call; what it throws is lost.
+    std::function<void(const Completion &)> on_end{};
 };
 
 namespace detail {
@@ -101,6 +116,11 @@ inline ts_task_options raw(const Name &name, const Options &options) noexcept
         raw.flags |= TS_INTERRUPT_BLOCKING;
     if (options.release_lane_when_stuck)
         raw.flags |= TS_RELEASE_LANE_WHEN_STUCK;
+    raw.lane = options.lane.get();
+    raw.runner = detail::raw(options.runner);
+    raw.pump = options.pump.get();
+    raw.completions = options.completions.get();
+    raw.completion_data = options.data;
     return raw;
 }
 

@@ -2,8 +2,8 @@
 #ifndef TASK_SCHEDULING_SCHEDULER_HPP
 #define TASK_SCHEDULING_SCHEDULER_HPP
 
-#include "options.hpp"
-#include "task.hpp"
+#include "claim.hpp"
+#include "scheduler_options.hpp"
 #include "values.hpp"
 
 #include <vector>
@@ -12,7 +12,8 @@ namespace ts {
 inline namespace TASK_SCHEDULING_ABI {
 
 /// A scheduler: its names, limits and threads. Move-only. Its destructor stops
-/// all tasks and waits until they have returned; no task may destroy its own
+/// all tasks and waits until they have returned, and until its claims were
+/// finished, also those that nobody has taken; no task may destroy its own
 /// scheduler. Handles of its tasks stay good.
 ///
 /// Any thread may call any function, several at once; none blocks unless that
@@ -36,18 +37,24 @@ public:
         const ts_error error = ts_scheduler_new(yaml->c_str(), &raw);
         if (error != TS_OK)
             return detail::last_error(error);
-        auto *core = new (std::nothrow) detail::Core(raw);
-        if (!core) {
-            ts_scheduler_free(raw);
-            return Error(Errc::out_of_memory, "there is no memory for a scheduler");
-        }
-        return Scheduler(core);
+        return own(raw);
+    }
+
+    /// The same, with every option. Errors: also invalid_argument for what
+    /// threads of this system cannot have.
+    static Result<Scheduler> try_create(const SchedulerOptions &options)
+    {
+        const Result<ts_scheduler *> raw = detail::new_scheduler(options);
+        if (!raw)
+            return raw.error();
+        return own(*raw);
     }
 
 #if TASK_SCHEDULING_EXCEPTIONS
     /// As try_create; throws Error.
     Scheduler() : Scheduler(std::string_view()) {}
     explicit Scheduler(std::string_view config) : Scheduler(try_create(config).value()) {}
+    explicit Scheduler(const SchedulerOptions &options) : Scheduler(try_create(options).value()) {}
 #endif
 
     Scheduler(Scheduler &&other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
@@ -61,6 +68,7 @@ public:
     {
         if (!core_ || !core_->raw())
             return;
+        core_->close();
         // First, so that no task makes a handle any more while it is freed.
         ts_shutdown(core_->raw(), true);
         core_->release();
@@ -85,7 +93,7 @@ public:
     template <class Callable>
     auto try_add(const Name &name, Callable &&callable, const Options &options = {})
     {
-        return with_handle<detail::Linear<std::decay_t<Callable>>>(name, std::forward<Callable>(callable), options);
+        return detail::with_handle<Linear<Callable>>(core_, name, std::forward<Callable>(callable), options, submit());
     }
 
     /// Adds an async task: a ts::Async, a callable that makes one (it is
@@ -102,7 +110,7 @@ public:
     template <class Source>
     auto try_add_async(const Name &name, Source &&source, const Options &options = {})
     {
-        return with_handle<detail::AsyncSource<std::decay_t<Source>>>(name, std::forward<Source>(source), options);
+        return detail::with_handle<Async<Source>>(core_, name, std::forward<Source>(source), options, submit());
     }
 
     /// As try_add and try_add_async, without a handle: for tasks of which
@@ -111,12 +119,112 @@ public:
     template <class Callable>
     Result<TaskId> try_post(const Name &name, Callable &&callable, const Options &options = {})
     {
-        return hand_in<detail::Linear<std::decay_t<Callable>>>(name, std::forward<Callable>(callable), options, nullptr);
+        return detail::hand_in<Linear<Callable>>(name, std::forward<Callable>(callable), options, nullptr, submit());
     }
     template <class Source>
     Result<TaskId> try_post_async(const Name &name, Source &&source, const Options &options = {})
     {
-        return hand_in<detail::AsyncSource<std::decay_t<Source>>>(name, std::forward<Source>(source), options, nullptr);
+        return detail::hand_in<Async<Source>>(name, std::forward<Source>(source), options, nullptr, submit());
+    }
+
+    /// Adds a linear task that you run yourself, where you like; see Claim.
+    /// Gives its handle, and its claim if it may start now; else that comes out
+    /// of the finish of another one, or of take_claims. At most line_task_max
+    /// claims are out at once. A task whose options name another runner, or a
+    /// lane with another one, is added all the same, without a claim.
+    ///
+    /// Errors: as try_add; in_use while others run the tasks of the name.
+    template <class Callable>
+    auto try_submit_claim(const Name &name, Callable &&callable, const Options &options = {})
+    {
+        ts_claim claim{};
+        auto task = detail::with_handle<Linear<Callable>>(core_, name, std::forward<Callable>(callable), options,
+                                                          submit_to(claim));
+        return detail::submitted(std::move(task), claim, core_);
+    }
+
+    /// The same without a handle; and of many of one type, in order, until one
+    /// is refused.
+    template <class Callable>
+    Result<Posted> try_post_claim(const Name &name, Callable &&callable, const Options &options = {})
+    {
+        ts_claim claim{};
+        const auto id = detail::hand_in<Linear<Callable>>(name, std::forward<Callable>(callable), options, nullptr,
+                                                          submit_to(claim));
+        return detail::posted(id, claim, core_);
+    }
+    template <class Callable>
+    PostedAll try_post_claims(const Name &name, std::vector<Callable> callables, const Options &options = {})
+    {
+        return detail::post_claims(core_, name, std::move(callables), options);
+    }
+
+    /// Takes up to so many claims that did not come out of a submit or a
+    /// finish, or whose task was stopped before and is only to be finished.
+    /// None when the time was over. Waits so long for the first one; a time of
+    /// 0 only asks. Works during a shutdown too.
+    ///
+    /// Errors: invalid_argument for 0 claims; would_deadlock when it would have
+    /// to wait inside a task; out_of_memory; forked.
+    Result<std::vector<Claim>> try_take_claims(std::size_t most, Duration time = Duration(0))
+    {
+        return detail::take_claims(core_, most, time);
+    }
+
+    /// Finishes every claim, as Claim::try_finish does, and puts those that
+    /// come next in their place. Errors: that of the first one that could not
+    /// be finished.
+    Result<void> try_finish_claims(std::vector<Claim> &claims)
+    {
+        std::vector<ts_claim> raws;
+        std::vector<std::int32_t> codes;
+        std::vector<ts_claim> next(claims.size());
+        std::vector<Claim> made;
+        raws.reserve(claims.size());
+        codes.reserve(claims.size());
+        made.reserve(claims.size());
+        for (const Claim &claim : claims) {
+            raws.push_back(claim.raw_);
+            codes.push_back(claim.code_);
+        }
+        if (raws.empty())
+            return {};
+        std::size_t count = 0;
+        const ts_error error = ts_claims_finish(raw(), raws.data(), codes.data(), raws.size(), next.data(), &count);
+        Result<void> done = detail::done(error);
+        for (std::size_t at = 0; at < count; at++)
+            made.push_back(Claim(&next[at], core_));
+        if (done)
+            for (Claim &claim : claims)
+                claim.let_go();
+        // Of some that could not be finished each tries again as it goes.
+        claims.swap(made);
+        return done;
+    }
+
+    /// A file descriptor that is readable while take_claims has something to
+    /// do, for epoll, poll or another loop: only poll it. From the first call
+    /// on no thread of the library looks at deadlines of claims: call
+    /// take_claims whenever it is readable.
+    ///
+    /// Errors: system when none can be made; forked.
+    Result<int> try_claims_fd()
+    {
+        int fd = -1;
+        const ts_error error = ts_claims_fd(raw(), &fd);
+        if (error != TS_OK)
+            return detail::last_error(error);
+        return fd;
+    }
+
+    /// Says who runs linear tasks whose lane and options say nothing: of names
+    /// that are not in use, and tasks without a name, from now on. A Pump goes
+    /// with Runner::pump only.
+    ///
+    /// Errors: invalid_argument; forked.
+    Result<void> try_set_runner(Runner runner, detail::Ref<ts_pump> pump = {})
+    {
+        return detail::done(ts_scheduler_set_runner(raw(), detail::raw(runner), pump.get()));
     }
 
     /// Stops a task; see Task::try_stop. Errors: those; not_found.
@@ -196,6 +304,17 @@ public:
     /// Errors: would_deadlock inside a task.
     Result<void> try_shutdown(bool force = false) { return detail::done(ts_shutdown(raw(), force)); }
 
+    /// As try_shutdown, but gives up when the time is over, and says what is
+    /// left; none when all has ended. After it has given up, adds give
+    /// shutting_down until a later shutdown has come to the end. No time only
+    /// begins it, or looks how far it is.
+    ///
+    /// Errors: would_deadlock inside a task.
+    Result<std::optional<Remains>> try_shutdown_within(Duration time, bool force = false)
+    {
+        return detail::shutdown_within(raw(), force, time);
+    }
+
 #if TASK_SCHEDULING_EXCEPTIONS
     // As those above; they throw Error.
     template <class Callable>
@@ -218,6 +337,23 @@ public:
     {
         return try_post_async(name, std::forward<Source>(source), options).value();
     }
+    template <class Callable>
+    auto submit_claim(const Name &name, Callable &&callable, const Options &options = {})
+    {
+        return try_submit_claim(name, std::forward<Callable>(callable), options).value();
+    }
+    template <class Callable>
+    Posted post_claim(const Name &name, Callable &&callable, const Options &options = {})
+    {
+        return try_post_claim(name, std::forward<Callable>(callable), options).value();
+    }
+    std::vector<Claim> take_claims(std::size_t most, Duration time = Duration(0))
+    {
+        return try_take_claims(most, time).value();
+    }
+    void finish_claims(std::vector<Claim> &claims) { try_finish_claims(claims).value(); }
+    int claims_fd() { return try_claims_fd().value(); }
+    void set_runner(Runner runner, detail::Ref<ts_pump> pump = {}) { try_set_runner(runner, pump).value(); }
     bool stop(const TaskId &id) { return detail::was_stopped(try_stop(id)).value(); }
     void wait(const TaskId &id) const { try_wait(id).value(); }
     bool wait_for(const TaskId &id, Duration time) const { return try_wait_for(id, time).value(); }
@@ -236,11 +372,32 @@ public:
     }
     void load_config(const std::string &path) { try_load_config(path).value(); }
     void shutdown(bool force = false) { try_shutdown(force).value(); }
+    std::optional<Remains> shutdown_within(Duration time, bool force = false)
+    {
+        return try_shutdown_within(time, force).value();
+    }
 #endif
 
 private:
     friend Scheduler default_scheduler() noexcept;
+    friend struct detail::Access;
+    friend class Lane;
+    template <class Callable>
+    using Linear = detail::Linear<std::decay_t<Callable>>;
+    template <class Source>
+    using Async = detail::AsyncSource<std::decay_t<Source>>;
+
     explicit Scheduler(detail::Core *core) noexcept : core_(core) {}
+
+    static Result<Scheduler> own(ts_scheduler *raw)
+    {
+        auto *core = new (std::nothrow) detail::Core(raw);
+        if (!core) {
+            ts_scheduler_free(raw);
+            return detail::no_memory_for("a scheduler");
+        }
+        return Scheduler(core);
+    }
 
     ts_scheduler *raw() const noexcept { return core_->raw(); }
 
@@ -252,53 +409,8 @@ private:
         return detail::done(function(raw(), detail::raw(kind), name.c_str()));
     }
 
-    /// What needs no options has the shorter way.
-    ts_error submit(const ts_task_options &options, ts_task_id &id) const noexcept
-    {
-        if (options.flags == 0 && options.run)
-            return ts_add_task(raw(), false, options.name, options.run, options.user_data, options.drop, &id);
-        return ts_submit(raw(), &options, &id);
-    }
-
-    /// Hands a task in. With a handle it has one on `made`, and its record is
-    /// kept.
-    template <class Source, class Callable>
-    Result<TaskId> hand_in(const Name &name, Callable &&callable, const Options &options,
-                           detail::Shared<typename Source::Value> **made)
-    {
-        using Memory = typename Source::Memory;
-        if (name.is_cut())
-            return detail::has_nul("the task name");
-        auto *box = new (std::nothrow) Memory(made != nullptr, std::forward<Callable>(callable));
-        if (!box)
-            return Error(Errc::out_of_memory, "there is no memory for the task");
-        ts_task_options raw_options = detail::raw(name, options);
-        Source::set(raw_options);
-        raw_options.user_data = box;
-        raw_options.drop = Memory::drop;
-        if (made) {
-            raw_options.flags |= TS_KEEP;
-            *made = box;
-        }
-        TaskId id;
-        const ts_error error = submit(raw_options, detail::Access::raw(id));
-        if (error != TS_OK) {
-            Error said = detail::last_error(error);
-            box->refuse();
-            return said;
-        }
-        return id;
-    }
-
-    template <class Source, class Callable>
-    Result<Task<typename Source::Value>> with_handle(const Name &name, Callable &&callable, const Options &options)
-    {
-        detail::Shared<typename Source::Value> *shared = nullptr;
-        const Result<TaskId> id = hand_in<Source>(name, std::forward<Callable>(callable), options, &shared);
-        if (!id)
-            return id.error();
-        return detail::Access::wrap<Task<typename Source::Value>>(shared, core_, &*id);
-    }
+    detail::Submit submit() const noexcept { return {raw()}; }
+    detail::SubmitClaim submit_to(ts_claim &claim) const noexcept { return {raw(), &claim}; }
 
     detail::Core *core_;
 };

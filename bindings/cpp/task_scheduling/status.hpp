@@ -5,6 +5,8 @@
 #include "task_id.hpp"
 #include "time.hpp"
 
+#include <vector>
+
 namespace ts {
 inline namespace TASK_SCHEDULING_ABI {
 
@@ -26,6 +28,20 @@ enum class State : int {
 
 /// Whether a task in that state has ended.
 constexpr bool is_final(State state) noexcept { return state != State::pending && state != State::running; }
+
+/// Who runs a linear task. Async tasks always run on the scheduler's event
+/// loops.
+enum class Runner : int {
+    workers = TS_WORKERS, ///< Threads of the scheduler.
+    claims = TS_CLAIMS,   ///< You do, in your own way: see Claim.
+    pump = TS_PUMP,       ///< A Pump.
+};
+
+/// What has become of a thread of the scheduler.
+enum class ThreadEvent : int {
+    started = TS_THREAD_STARTED,   ///< It has started, and has run nothing else of yours.
+    stopping = TS_THREAD_STOPPING, ///< It ends, and will run nothing else of yours.
+};
 
 /// How much a line of the log matters.
 enum class LogLevel : int {
@@ -56,6 +72,23 @@ constexpr std::string_view to_string(Kind kind) noexcept
     }
     return "unknown";
 }
+constexpr std::string_view to_string(Runner runner) noexcept
+{
+    switch (runner) {
+    case Runner::workers: return "workers";
+    case Runner::claims: return "claims";
+    case Runner::pump: return "pump";
+    }
+    return "unknown";
+}
+constexpr std::string_view to_string(ThreadEvent event) noexcept
+{
+    switch (event) {
+    case ThreadEvent::started: return "started";
+    case ThreadEvent::stopping: return "stopping";
+    }
+    return "unknown";
+}
 constexpr std::string_view to_string(LogLevel level) noexcept
 {
     switch (level) {
@@ -82,6 +115,24 @@ struct Status {
     std::optional<TimePoint> ended_at;   ///< Not while it has not.
 };
 
+/// How a task ended.
+struct Completion {
+    TaskId id;
+    void *data = nullptr;           ///< The data of its options.
+    State state = State::completed; ///< Its final state.
+    std::int32_t code = 0;          ///< As in Status.
+};
+
+/// What a shutdown that gave up has left.
+struct Remains {
+    static constexpr std::size_t most = 64; ///< So many statuses at most.
+
+    std::vector<Status> tasks; ///< The first of those that still run, in the order of their adds.
+    std::size_t running = 0;   ///< How many still run.
+    std::size_t claims = 0;    ///< Cancelled ones that whoever takes claims has to finish.
+    std::size_t threads = 0;   ///< Threads of the library that are still there.
+};
+
 namespace detail {
 
 /// The way from the public types to those of C, for the wrapper alone.
@@ -96,6 +147,13 @@ struct Access {
         return id;
     }
 
+    /// What a handle is a handle of; NULL of an empty one.
+    template <class Handle>
+    static auto handle(const Handle &handle) noexcept -> decltype(handle.raw())
+    {
+        return handle.raw();
+    }
+
     template <class Wrapper, class... Raw>
     static Wrapper wrap(Raw... raw) noexcept
     {
@@ -103,7 +161,34 @@ struct Access {
     }
 };
 
+/// Refers to a Lane, a Pump or Completions, which must stay as long; or to none.
+template <class Raw>
+class Ref {
+public:
+    constexpr Ref() noexcept = default;
+    template <class Handle,
+              std::enable_if_t<std::is_same_v<decltype(Access::handle(std::declval<const Handle &>())), Raw *>, int> = 0>
+    Ref(const Handle &handle) noexcept : raw_(Access::handle(handle))
+    {
+    }
+
+    Raw *get() const noexcept { return raw_; }
+
+private:
+    Raw *raw_ = nullptr;
+};
+
 constexpr ts_kind raw(Kind kind) noexcept { return static_cast<ts_kind>(kind); }
+
+constexpr ts_runner raw(std::optional<Runner> runner) noexcept
+{
+    return runner ? static_cast<ts_runner>(*runner) : ts_runner{};
+}
+
+inline Completion completion(const ts_completion &raw) noexcept
+{
+    return {Access::id(raw.id), raw.data, static_cast<State>(raw.state), raw.code};
+}
 
 inline ts_task_status raw_status() noexcept
 {

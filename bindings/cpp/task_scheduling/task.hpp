@@ -17,6 +17,10 @@ public:
 
     ts_scheduler *raw() const noexcept { return raw_; }
 
+    /// The Scheduler itself goes; only handles are left.
+    void close() noexcept { is_closed_.store(true, std::memory_order_release); }
+    bool is_closed() const noexcept { return is_closed_.load(std::memory_order_acquire); }
+
     void keep() noexcept
     {
         if (raw_)
@@ -33,6 +37,7 @@ public:
 private:
     ts_scheduler *raw_ = nullptr;
     std::atomic<std::size_t> owners_{1};
+    std::atomic<bool> is_closed_{false};
 };
 
 /// Never changed: one without a scheduler of the C face does not count.

@@ -46,6 +46,28 @@ inline Result<std::vector<Status>> tasks(ts_scheduler *scheduler, Kind kind)
     return all;
 }
 
+inline Result<std::optional<Remains>> shutdown_within(ts_scheduler *scheduler, bool force, Duration time)
+{
+    std::vector<ts_task_status> raws(Remains::most);
+    raws[0].size = sizeof raws[0];
+    ts_shutdown_report report{};
+    report.size = sizeof report;
+    report.tasks = raws.data();
+    report.capacity = raws.size();
+    const ts_error error = ts_shutdown_within(scheduler, force, patience(time), &report);
+    if (error == TS_OK)
+        return std::optional<Remains>();
+    if (error != TS_ERROR_TIMED_OUT)
+        return last_error(error);
+    Remains remains;
+    remains.running = report.running;
+    remains.claims = report.claims;
+    remains.threads = report.threads;
+    for (std::size_t at = 0; at < report.running && at < raws.size(); at++)
+        remains.tasks.push_back(status(raws[at]));
+    return std::optional<Remains>(std::move(remains));
+}
+
 inline Result<std::optional<std::string>> config(ts_scheduler *scheduler, std::string_view key)
 {
     const Result<std::string> name = terminated(key, "the key");
