@@ -172,7 +172,8 @@ const char *ts_last_error_message(void);
  *
  * A scheduler has its own names, queues, limits and threads. Wherever a
  * function takes a ts_scheduler *, NULL means the default one of the process,
- * which is made when it is first used and never freed.
+ * which is made when it is first used and never freed. In a forked child it is
+ * a new one.
  */
 
 /// A scheduler.
@@ -194,7 +195,8 @@ ts_error ts_scheduler_new(const char *config_yaml, ts_scheduler **out);
 /// that waits in ts_wait or ts_submit is: call ts_shutdown, which ends what it
 /// waits for, join your threads, then free.
 ///
-/// Inside a task nothing is freed, and the log says so.
+/// Inside a task or another callback, and on a thread that holds a claim,
+/// nothing is freed, and the log says so: finish your claims first.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 void ts_scheduler_free(ts_scheduler *scheduler);
@@ -369,7 +371,8 @@ typedef struct {
     /// Handed back with its end.
     void *completion_data;
     /// Called last, after drop, when the task can be waited for and its result
-    /// be taken; or NULL. Before the next of its name starts, so be quick.
+    /// be taken; or NULL. Before the next of its name starts, so be quick. An
+    /// end that it brings about itself is told of when it has returned.
     ts_end_fn on_end;
     /// Handed to on_end.
     void *on_end_data;
@@ -904,10 +907,11 @@ typedef struct {
     ts_pump *pump;
     /// How many tasks of it may run at once. 0: of linear ones 1, of async ones
     /// maximum_event_loop_tasks. More than 1 only for async tasks and for
-    /// TS_CLAIMS.
+    /// TS_CLAIMS; at most 2147483648.
     size_t width;
     /// How many tasks of it may be pending. 0: what the configuration says; for
-    /// linear ones that is a limit for all names together, which holds too.
+    /// linear ones that is a limit for all names together, which holds too. At
+    /// most 2147483648.
     size_t capacity;
 } ts_lane_options;
 
@@ -1002,7 +1006,9 @@ void ts_completions_free(ts_completions *completions);
 
 /// Takes up to capacity ends out of the queue and writes them into array, the
 /// oldest first, and how many into out_count, at least one. Waits so long for
-/// the first one; 0 seconds only ask, TS_FOREVER waits without bound.
+/// the first one; 0 seconds only ask, TS_FOREVER waits without bound. A task
+/// whose claim this thread holds, or whose pump it runs, does not end
+/// meanwhile.
 ///
 /// Errors: TS_NOT_YET when 0 seconds found none; TS_ERROR_TIMED_OUT;
 /// TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SHUTTING_DOWN when the scheduler was
@@ -1016,8 +1022,9 @@ ts_error ts_completions_take(ts_completions *completions,
                              double seconds,
                              size_t *out_count);
 
-/// A file descriptor that is readable while there is something to take, for
-/// epoll, poll or another loop. It belongs to the queue: only poll it.
+/// A file descriptor that is readable while there is something to take, and
+/// when the scheduler was freed, for epoll, poll or another loop. It belongs to
+/// the queue: only poll it.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SYSTEM when none can be made;
 /// TS_ERROR_FORKED.
@@ -1046,7 +1053,8 @@ typedef struct {
     /// sizeof(ts_pump_options).
     size_t size;
     /// Called when there is something to run and was nothing before, on the
-    /// thread that added it, or that ended the task before it; or NULL.
+    /// thread that added it, or that ended the task before it; and at the end
+    /// of a ts_pump_run that leaves something. Or NULL.
     ts_ready_fn ready;
     /// Handed to ready.
     void *user_data;
@@ -1089,8 +1097,9 @@ ts_error ts_pump_run(ts_pump *pump,
                      double budget_seconds,
                      size_t *out_ran);
 
-/// A file descriptor that is readable while something can run, for epoll, poll
-/// or another loop. It belongs to the pump: only poll it.
+/// A file descriptor that is readable while something can run, and when the
+/// scheduler was freed, for epoll, poll or another loop. It belongs to the
+/// pump: only poll it. When it is readable ts_pump_run may still find nothing.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SYSTEM when none can be made;
 /// TS_ERROR_SHUTTING_DOWN; TS_ERROR_FORKED.
@@ -1118,11 +1127,12 @@ ts_error ts_pump_fd(ts_pump *pump, int *out_fd);
  * until then, on any thread, and is never meant by a NULL token.
  *
  * A stop may come first: then ts_claim_start gives TS_STOPPED, and the claim
- * is only to be finished. A task that is cancelled before it was handed out
- * comes out of ts_claims_take as such a claim, so user_data needs no drop. It
- * ends when it is finished; a shutdown waits for that, so go on taking until
- * it has returned. A host with one thread has ts_shutdown_within, with 0
- * seconds.
+ * is only to be finished. So ask it of every claim before you run it, and
+ * finish every claim. A task that is cancelled before it was handed out comes
+ * out of ts_claims_take, and of nothing else, as such a claim, so user_data
+ * needs no drop. It ends when it is finished; a shutdown waits for that, so go
+ * on taking until it has returned. A host with one thread has
+ * ts_shutdown_within, with 0 seconds.
  *
  * Deadlines of claims are looked at by whoever takes claims, and by a thread of
  * the library until ts_claims_fd was called.
@@ -1130,7 +1140,7 @@ ts_error ts_pump_fd(ts_pump *pump, int *out_fd);
 
 /// The right, and duty, to run one task now.
 typedef struct {
-    /// Its token. NULL: no claim.
+    /// Its token. NULL: no claim. A later claim may have the same.
     ts_token *token;
     /// The task.
     ts_task_id id;
@@ -1181,7 +1191,8 @@ ts_error ts_claim_start(ts_scheduler *scheduler, const ts_claim *claim);
 /// Ends a claim: completed with code 0, else failed with that code. result,
 /// which may be NULL, is what the task leaves, as with ts_set_result; error,
 /// which may be NULL, the words of a failure. out_next, which may be NULL, is
-/// the next claim of the lane, or of another one that waited, or has no token.
+/// the next claim of the lane, or of another one that waited, to be run, or has
+/// no token.
 /// Without out_next what comes next comes out of ts_claims_take.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT, also for a task that was not handed out;
@@ -1244,7 +1255,8 @@ ts_error ts_claims_take(ts_scheduler *scheduler,
 
 /// A file descriptor that is readable while ts_claims_take has something to do:
 /// a claim to give, or a deadline that has passed. For epoll, poll or another
-/// loop; it belongs to the scheduler: only poll it. From the first call on no
+/// loop; it belongs to the scheduler: only poll it. When it is readable
+/// ts_claims_take may still find nothing. From the first call on no
 /// thread of the library looks at deadlines of claims: call ts_claims_take with
 /// 0 seconds whenever it is readable.
 ///

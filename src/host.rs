@@ -4,7 +4,8 @@
 //!
 //! * no lock of ours is held while host code runs;
 //! * a drop caused by a drop is queued on its thread and runs when the outer one has returned, so
-//!   that a long chain of tasks that own each other needs no stack;
+//!   that a long chain of tasks that own each other needs no stack; so is an end that comes about
+//!   while the host is told of another;
 //! * a thread knows when it is inside host code, so that calls which would wait for their own
 //!   caller can be refused.
 
@@ -111,6 +112,10 @@ thread_local! {
     static OUTER: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
     /// The cancelled tasks that this thread is ending, the outermost first.
     static ENDING: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
+    /// The thread is telling the host of an end.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+    /// Ends that it brought about meanwhile, to be told of next.
+    static NEWS: RefCell<VecDeque<Box<dyn FnOnce()>>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// The number of this thread: never 0, and no other thread's.
@@ -272,6 +277,26 @@ pub(crate) unsafe fn call_poll(function: PollFn, token: &Token, data: *mut c_voi
     let poll = unsafe { function(token.cast_mut(), data) };
     POLLING.with(|polling| polling.set(outer));
     poll
+}
+
+/// Whether this thread is telling the host of an end.
+pub(crate) fn is_telling() -> bool {
+    TELLING.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Tells of an end, and then, one after the other, of those that this has brought about here.
+pub(crate) fn tell(end: impl FnOnce()) {
+    let _ = TELLING.try_with(|telling| telling.set(true));
+    end();
+    while let Ok(Some(next)) = NEWS.try_with(|news| news.borrow_mut().pop_front()) {
+        next();
+    }
+    let _ = TELLING.try_with(|telling| telling.set(false));
+}
+
+/// Tells of an end after the one that this thread [is telling](is_telling) of.
+pub(crate) fn tell_next(end: Box<dyn FnOnce()>) {
+    let _ = NEWS.try_with(|news| news.borrow_mut().push_back(end));
 }
 
 /// Tells the host how a task ended.

@@ -19,12 +19,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::RawFd;
 
-/// Whether the first thing there is may be taken now.
+/// Whether the first of what is not urgent may be taken now.
 pub type Gate<T> = Box<dyn Fn(&T) -> bool + Send + Sync>;
 
 /// See the module.
-pub struct Mailbox<T> {
-    inner: Mutex<Inner<T>>,
+pub struct Mailbox<T, U = ()> {
+    inner: Mutex<Inner<T, U>>,
     /// None: it always may. It takes no lock.
     gate: Option<Gate<T>>,
     news: Condvar,
@@ -33,9 +33,11 @@ pub struct Mailbox<T> {
 }
 
 #[derive(Debug)]
-struct Inner<T> {
+struct Inner<T, U> {
     items: VecDeque<T>,
-    /// The gate does not let the first one out for now.
+    /// What goes before all of those, and no gate holds.
+    urgent: VecDeque<U>,
+    /// The gate does not let the first of the items out for now.
     held: bool,
     /// Whoever took all that was there has not begun all of it: that counts as still there.
     batched: bool,
@@ -59,9 +61,13 @@ pub enum News {
     Closed,
 }
 
-impl<T> Inner<T> {
+impl<T, U> Inner<T, U> {
     fn has_some(&self) -> bool {
-        !self.items.is_empty() && !self.held || self.batched
+        !self.urgent.is_empty() || !self.items.is_empty() && !self.held || self.batched
+    }
+
+    fn len(&self) -> usize {
+        self.urgent.len() + self.items.len()
     }
 
     /// Makes the descriptor say what holds now.
@@ -73,17 +79,18 @@ impl<T> Inner<T> {
     }
 }
 
-impl<T> fmt::Debug for Mailbox<T> {
+impl<T, U> fmt::Debug for Mailbox<T, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailbox").field("len", &self.len).finish_non_exhaustive()
     }
 }
 
-impl<T> Mailbox<T> {
+impl<T, U> Mailbox<T, U> {
     /// An empty one.
-    pub fn new() -> Mailbox<T> {
+    pub fn new() -> Mailbox<T, U> {
         let inner = Inner {
             items: VecDeque::new(),
+            urgent: VecDeque::new(),
             held: false,
             batched: false,
             closed: false,
@@ -95,15 +102,15 @@ impl<T> Mailbox<T> {
     }
 
     /// An empty one, with a gate: when it may open, [`Mailbox::let_go`] is to be called.
-    pub fn with_gate(gate: Gate<T>) -> Mailbox<T> {
+    pub fn with_gate(gate: Gate<T>) -> Mailbox<T, U> {
         Mailbox { gate: Some(gate), ..Mailbox::new() }
     }
 
-    fn changed(&self, inner: &mut MutexGuard<'_, Inner<T>>) {
+    fn changed(&self, inner: &mut MutexGuard<'_, Inner<T, U>>) {
         if let Some(gate) = &self.gate {
             inner.held = inner.items.front().is_some_and(|first| !gate(first));
         }
-        self.len.store(inner.items.len(), SeqCst);
+        self.len.store(inner.len(), SeqCst);
         inner.show();
         if inner.has_some() || inner.closed {
             self.news.notify_one();
@@ -121,13 +128,13 @@ impl<T> Mailbox<T> {
         let mut inner = self.inner.lock();
         inner.items.push_back(item);
         self.changed(&mut inner);
-        inner.items.len() == 1 && !inner.batched
+        inner.len() == 1 && !inner.batched
     }
 
-    /// Puts something before all else.
-    pub fn push_first(&self, item: T) {
+    /// Puts something before all that is not urgent.
+    pub fn push_urgent(&self, item: U) {
         let mut inner = self.inner.lock();
-        inner.items.push_front(item);
+        inner.urgent.push_back(item);
         self.changed(&mut inner);
     }
 
@@ -138,7 +145,15 @@ impl<T> Mailbox<T> {
         inner.items.try_reserve(more).map_err(|_| ErrorCode::OutOfMemory.into())
     }
 
-    /// Takes the first, if `may` it be taken.
+    /// Takes the first that is urgent.
+    pub fn pop_urgent(&self) -> Option<U> {
+        let mut inner = self.inner.lock();
+        let item = inner.urgent.pop_front();
+        self.changed(&mut inner);
+        item
+    }
+
+    /// Takes the first that is not urgent, if `may` it be taken.
     pub fn pop_if(&self, may: impl FnOnce(&T) -> bool) -> Option<T> {
         let mut inner = self.inner.lock();
         let item = if may(inner.items.front()?) { inner.items.pop_front() } else { None };
@@ -146,7 +161,7 @@ impl<T> Mailbox<T> {
         item
     }
 
-    /// Takes up to `most` from the front.
+    /// Takes up to `most` of what is not urgent.
     pub fn take(&self, most: usize) -> Vec<T> {
         let mut inner = self.inner.lock();
         let count = most.min(inner.items.len());
@@ -161,7 +176,7 @@ impl<T> Mailbox<T> {
         inner.items.shrink_to(to());
     }
 
-    /// Takes all of it; `into` is empty, and its room is used next. Until [`Mailbox::begun`] is
+    /// Takes all that is not urgent; `into` is empty, and its room is used next. Until [`Mailbox::begun`] is
     /// called it counts as still there, if it is more than one.
     pub fn take_all(&self, into: &mut VecDeque<T>) {
         let mut inner = self.inner.lock();
@@ -195,7 +210,7 @@ impl<T> Mailbox<T> {
         self.changed(&mut inner);
     }
 
-    /// Keeps of what is in it only what `keep` says.
+    /// Keeps of what is not urgent only what `keep` says.
     pub fn retain(&self, keep: impl FnMut(&mut T) -> bool) {
         let mut inner = self.inner.lock();
         inner.items.retain_mut(keep);
@@ -204,7 +219,7 @@ impl<T> Mailbox<T> {
 
     /// How much is in it.
     pub fn len(&self) -> usize {
-        self.inner.lock().items.len()
+        self.inner.lock().len()
     }
 
     /// From now on an alarm is set for that moment, and no other.

@@ -139,6 +139,11 @@ fn claims_stops() {
 }
 
 #[test]
+fn ready() {
+    theme("ready");
+}
+
+#[test]
 fn pumps() {
     theme("pumps");
 }

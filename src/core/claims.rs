@@ -6,7 +6,7 @@
 //! ([`super::word::Word::give_back`]) says who ends the task.
 
 use super::Core;
-use super::outlet::Ready;
+use super::inlet::Item;
 use super::record::Record;
 use super::seat::Seat;
 use super::slab::NIL;
@@ -128,14 +128,14 @@ impl Core {
         claim.lane != NIL && !last.is_released()
     }
 
-    /// What the next entry of the claims' outlet is: a lane or a task to be started, if `may` it,
-    /// or one that is only to be ended.
-    pub fn next_ready_claim(&self, may: impl FnOnce() -> bool) -> Option<Ready> {
-        let ready = self.claims_outlet().mailbox.pop_if(|ready| match ready {
-            Ready::Item(_) => may(),
-            Ready::Stopped(_) => true,
-        })?;
-        Some(ready)
+    /// A task that was cancelled before it started and is only to be ended.
+    pub fn next_stopped_claim(&self) -> Option<u32> {
+        self.claims_outlet().mailbox.pop_urgent()
+    }
+
+    /// The next entry of the claims' outlet, a lane or a task to be started, if `may` it.
+    pub fn next_ready_claim(&self, may: impl FnOnce() -> bool) -> Option<Item> {
+        self.claims_outlet().mailbox.pop_if(|_| may())
     }
 
     /// The lane of a task that has not ended, or [`NIL`].

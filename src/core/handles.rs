@@ -8,8 +8,11 @@
 use super::Core;
 use super::add::To;
 use super::outlet::{CLAIMS, WORKERS};
-use crate::kinds::Kind;
+use crate::host::{self, Holding};
+use crate::kinds::{Kind, State};
+use crate::sync::atomic::Ordering::*;
 use crate::{Error, ErrorCode, Result};
+use std::time::Duration;
 
 /// What a handle asks for; 0 and none are what is there already.
 #[derive(Clone, Copy, Debug)]
@@ -75,30 +78,55 @@ impl Core {
         Ok((lane, hash))
     }
 
-    /// Waits a moment for a lane that is empty to be let go of: who has waited for its last task may
-    /// be here before the worker that ran it is done with the lane. True when it has been.
+    /// Waits for a lane whose tasks have all ended to be let go of: who has waited for the last one
+    /// may be here before the thread that ran it is done with the lane. True when it has been, false
+    /// when some have not ended, or when that thread takes its time: it may be hearing of the end.
     #[cold]
     pub fn await_rest(&self, to: To<'_>, kind: Kind) -> bool {
-        const LOOKS: u32 = 200;
+        const LOOKS: u32 = 20;
+        const NAP: Duration = Duration::from_micros(100);
+        const NAPS: u32 = 2000;
         let hash = self.hash_to(to);
-        for _ in 0..LOOKS {
-            {
+        for look in 0..LOOKS + NAPS {
+            let lane = {
                 let door = self.inlets[Core::inlet_of(hash)].lock();
                 let lane = match to {
                     To::Nobody => None,
                     To::Name(name) => door.find(hash, kind, name),
                     To::Lane { index, .. } => Some(index),
                 };
-                match lane.map(|lane| self.lanes.at(lane)) {
-                    None => return true,
-                    Some(lane) if lane.is_at_rest() => return true,
-                    Some(lane) if lane.handles() > 0 || !lane.seems_empty() => return false,
-                    Some(_) => {}
+                let Some(lane) = lane else { return true };
+                let its = self.lanes.at(lane);
+                if its.is_at_rest() {
+                    return true;
                 }
+                if its.handles() > 0 || !its.seems_empty() {
+                    return false;
+                }
+                lane
+            };
+            match look {
+                LOOKS if self.is_alive(lane) || self.is_ending_here(lane) => return false,
+                ..LOOKS => std::thread::yield_now(),
+                _ => std::thread::sleep(NAP),
             }
-            std::thread::yield_now();
         }
         false
+    }
+
+    /// Whether any task of a lane has not ended.
+    fn is_alive(&self, lane: u32) -> bool {
+        self.each_record().any(|(_, record)| {
+            let state = record.word.load().state();
+            matches!(state, Some(State::Pending | State::Running))
+                && record.lane.load(Relaxed) == lane
+        })
+    }
+
+    /// Whether this very thread is ending a task of a lane.
+    fn is_ending_here(&self, lane: u32) -> bool {
+        let ours = |held: &Holding| held.core == self.address() && held.lane == lane;
+        host::holdings().iter().any(ours)
     }
 
     /// Closes a handle of a lane; the places of its name that are free now, which the caller sends

@@ -7,8 +7,8 @@
 //! is the host's, by claims; each pump has another number, which is never used again.
 //!
 //! Who takes an entry either starts a task or frees the place; nothing that is alive is lost with
-//! an entry, since a cancelled task ends where it is cancelled, but for claims: those come out as
-//! [`Ready::Stopped`], to be ended by who runs them.
+//! an entry, since a cancelled task ends where it is cancelled, but for claims: those come out
+//! before all else, to be ended by who runs them.
 
 use super::Core;
 use super::add::{NewTask, To};
@@ -30,23 +30,17 @@ pub const WORKERS: u32 = 0;
 /// The host runs it, by claims.
 pub const CLAIMS: u32 = 1;
 
-/// What lies in an outlet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ready {
-    /// A lane that has a place for its next task, or a task without a name.
-    Item(Item),
-    /// A task that was cancelled before it started: it is only to be ended.
-    Stopped(u32),
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct Outlet {
     number: u32,
-    /// What is ready.
-    pub mailbox: Mailbox<Ready>,
+    /// What is ready: lanes that have a place for their next task, and tasks without a name. Before
+    /// those, tasks that were cancelled and are only to be ended.
+    pub mailbox: Mailbox<Item, u32>,
     /// Cancelled tasks without a name that still lie there.
     dead: AtomicUsize,
+    /// What lies behind the first may be hollow.
+    thinned: AtomicBool,
     /// Its pump is no more.
     closed: AtomicBool,
     /// The thread that alone takes from it, by [`host::thread_number`]; 0 for none, or for any.
@@ -56,11 +50,12 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    fn new(number: u32, bell: Option<Bell>, mailbox: Mailbox<Ready>) -> Arc<Outlet> {
+    fn new(number: u32, bell: Option<Bell>, mailbox: Mailbox<Item, u32>) -> Arc<Outlet> {
         Arc::new(Outlet {
             number,
             mailbox,
             dead: AtomicUsize::new(0),
+            thinned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             owner: AtomicU32::new(0),
             bell,
@@ -78,8 +73,14 @@ impl Outlet {
     }
 
     fn put(&self, item: Item) {
-        let first = self.mailbox.push(Ready::Item(item));
-        if first && let Some(bell) = &self.bell {
+        if self.mailbox.push(item) {
+            self.ring();
+        }
+    }
+
+    /// Tells its owner that there is something in it.
+    pub fn ring(&self) {
+        if let Some(bell) = &self.bell {
             bell.ring();
         }
     }
@@ -105,10 +106,7 @@ impl Outlets {
     pub fn new() -> Outlets {
         let limit = Arc::new(ClaimLimit::new());
         let gate = limit.clone();
-        let mailbox = Mailbox::with_gate(Box::new(move |ready| match ready {
-            Ready::Stopped(_) => true,
-            Ready::Item(_) => gate.has_room(),
-        }));
+        let mailbox = Mailbox::with_gate(Box::new(move |_| gate.has_room()));
         Outlets {
             claims: Outlet::new(CLAIMS, None, mailbox),
             limit,
@@ -249,6 +247,11 @@ impl Core {
         outlet.mailbox.close();
     }
 
+    /// The scheduler is no more: whoever polls a pump's descriptor hears of it.
+    pub fn tell_pumps(&self) {
+        self.outlets.pumps.lock().values().for_each(|outlet| outlet.mailbox.close());
+    }
+
     /// The outlet through which a task is run.
     pub fn outlet_of(&self, record: &Record, word: Snapshot) -> u32 {
         if !word.has(word::HOSTED) {
@@ -277,32 +280,62 @@ impl Core {
         }
     }
 
+    /// Puts entries back, before all else, that the owner took, and one behind; nobody is told.
+    pub fn return_to(
+        self: &Arc<Self>,
+        outlet: &Outlet,
+        entries: &mut VecDeque<Item>,
+        last: Option<Item>,
+    ) {
+        outlet.mailbox.put_back(entries);
+        if let Some(last) = last {
+            outlet.mailbox.push(last);
+        }
+        if outlet.is_closed() {
+            self.clear_outlet(outlet);
+        }
+    }
+
     /// A task that is run by claims was cancelled before it started: it comes out as that.
     pub(super) fn put_stopped(&self, index: u32) {
-        self.outlets.claims.mailbox.push_first(Ready::Stopped(index));
+        self.outlets.claims.mailbox.push_urgent(index);
     }
 
     /// A task was cancelled before it started: what lies in front and is dead now is taken out, so
     /// that nobody wakes for it.
     pub(super) fn purge(self: &Arc<Self>, number: u32) {
-        let Some(outlet) = self.outlets.find(number) else { return };
-        while let Some(Ready::Item(item)) = outlet.mailbox.pop_if(|ready| self.is_hollow(ready)) {
+        if let Some(outlet) = self.outlets.find(number) {
+            self.purge_front(&outlet);
+        }
+    }
+
+    /// Something was taken out: as [`Core::purge`], for what lay behind.
+    pub fn purge_rest(self: &Arc<Self>, outlet: &Outlet) {
+        if outlet.thinned.load(Relaxed) {
+            self.purge_front(outlet);
+        }
+    }
+
+    fn purge_front(self: &Arc<Self>, outlet: &Outlet) {
+        // Set before the look: a cancel that comes later looks itself.
+        outlet.thinned.store(true, Relaxed);
+        while let Some(item) = outlet.mailbox.pop_if(|item| self.is_hollow(*item)) {
             self.discard(item);
+        }
+        if !outlet.mailbox.seems_filled() {
+            outlet.thinned.store(false, Relaxed);
         }
     }
 
     /// Whether nothing alive is behind an entry. Under the outlet's lock, and takes an inlet's.
-    fn is_hollow(&self, ready: &Ready) -> bool {
-        match ready {
-            Ready::Stopped(_) => false,
-            Ready::Item(item) => match item.split() {
-                Err(task) => !self.records.at(task).word.load().is_startable(),
-                Ok(lane) => {
-                    let its = self.lanes.at(lane);
-                    let _door = self.inlets[its.inlet()].lock();
-                    its.alive() < its.coming()
-                }
-            },
+    fn is_hollow(&self, item: Item) -> bool {
+        match item.split() {
+            Err(task) => !self.records.at(task).word.load().is_startable(),
+            Ok(lane) => {
+                let its = self.lanes.at(lane);
+                let _door = self.inlets[its.inlet()].lock();
+                its.alive() < its.coming()
+            }
         }
     }
 
@@ -315,15 +348,12 @@ impl Core {
         }
         outlet.dead.store(0, SeqCst);
         let mut found = Vec::new();
-        outlet.mailbox.retain(|ready| match ready {
-            Ready::Item(item) => match item.split() {
-                Err(task) if !self.records.at(task).word.load().is_startable() => {
-                    found.push(task);
-                    false
-                }
-                _ => true,
-            },
-            Ready::Stopped(_) => true,
+        outlet.mailbox.retain(|item| match item.split() {
+            Err(task) if !self.records.at(task).word.load().is_startable() => {
+                found.push(task);
+                false
+            }
+            _ => true,
         });
         self.unlink_all(found);
     }
@@ -347,12 +377,8 @@ impl Core {
     }
 
     /// Takes entries away of which nothing is left but dead tasks.
-    pub fn discard_all(self: &Arc<Self>, entries: &mut VecDeque<Ready>) {
-        for ready in entries.drain(..) {
-            if let Ready::Item(item) = ready {
-                self.discard(item);
-            }
-        }
+    pub fn discard_all(self: &Arc<Self>, entries: &mut VecDeque<Item>) {
+        entries.drain(..).for_each(|item| self.discard(item));
     }
 
     /// Takes everything away that lies in any outlet, when only dead tasks are left.

@@ -15,6 +15,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::task::Completion;
 use crate::{Result, TaskId};
 use std::ffi::c_void;
+use std::ptr;
 use std::sync::Arc;
 
 /// Where ends are kept until somebody takes them.
@@ -91,6 +92,23 @@ impl Core {
         let state = word.state().unwrap_or(State::Cancelled);
         let id = self.id(index, word.generation());
         let end = Completion { id: id.to_halves(), data: report.data, state, code };
+        if report.on_end.is_none() {
+            self.tell_end(index, end, report, seat);
+        } else if !host::is_telling() {
+            host::tell(|| self.tell_end(index, end, report, seat));
+        } else {
+            let core = ptr::from_ref(self);
+            self.dropping.come();
+            host::tell_next(Box::new(move || {
+                // SAFETY: a shutdown waits until this has gone, so the core is there.
+                let core = unsafe { &*core };
+                core.tell_end(index, end, report, &mut core.visitor());
+                core.dropping.go();
+            }));
+        }
+    }
+
+    fn tell_end(&self, index: u32, end: Completion, report: Report, seat: &mut impl Seat) {
         if let Some((function, owned)) = report.on_end {
             // SAFETY: the host's promise when it submitted the task.
             unsafe { host::call_end(function, &end, owned.data()) };

@@ -19,11 +19,12 @@
 //! until then, on any thread, and is never meant by a NULL token.
 //!
 //! A stop may come first: then ts_claim_start gives TS_STOPPED, and the claim
-//! is only to be finished. A task that is cancelled before it was handed out
-//! comes out of ts_claims_take as such a claim, so user_data needs no drop. It
-//! ends when it is finished; a shutdown waits for that, so go on taking until
-//! it has returned. A host with one thread has ts_shutdown_within, with 0
-//! seconds.
+//! is only to be finished. So ask it of every claim before you run it, and
+//! finish every claim. A task that is cancelled before it was handed out comes
+//! out of ts_claims_take, and of nothing else, as such a claim, so user_data
+//! needs no drop. It ends when it is finished; a shutdown waits for that, so go
+//! on taking until it has returned. A host with one thread has
+//! ts_shutdown_within, with 0 seconds.
 //!
 //! Deadlines of claims are looked at by whoever takes claims, and by a thread of
 //! the library until ts_claims_fd was called.
@@ -51,7 +52,7 @@ use std::ptr;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ts_claim {
-    /// Its token. NULL: no claim.
+    /// Its token. NULL: no claim. A later claim may have the same.
     pub token: *mut ts_token,
     /// The task.
     pub id: ts_task_id,
@@ -189,7 +190,8 @@ unsafe fn claim_id(claim: *const ts_claim) -> Result<TaskId> {
 /// Ends a claim: completed with code 0, else failed with that code. result,
 /// which may be NULL, is what the task leaves, as with ts_set_result; error,
 /// which may be NULL, the words of a failure. out_next, which may be NULL, is
-/// the next claim of the lane, or of another one that waited, or has no token.
+/// the next claim of the lane, or of another one that waited, to be run, or has
+/// no token.
 /// Without out_next what comes next comes out of ts_claims_take.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT, also for a task that was not handed out;
@@ -404,7 +406,8 @@ pub unsafe extern "C" fn ts_claims_take(
 
 /// A file descriptor that is readable while ts_claims_take has something to do:
 /// a claim to give, or a deadline that has passed. For epoll, poll or another
-/// loop; it belongs to the scheduler: only poll it. From the first call on no
+/// loop; it belongs to the scheduler: only poll it. When it is readable
+/// ts_claims_take may still find nothing. From the first call on no
 /// thread of the library looks at deadlines of claims: call ts_claims_take with
 /// 0 seconds whenever it is readable.
 ///

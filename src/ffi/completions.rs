@@ -69,7 +69,9 @@ unsafe fn queue<'a>(completions: *mut ts_completions) -> Result<&'a Completions>
 
 /// Takes up to capacity ends out of the queue and writes them into array, the
 /// oldest first, and how many into out_count, at least one. Waits so long for
-/// the first one; 0 seconds only ask, TS_FOREVER waits without bound.
+/// the first one; 0 seconds only ask, TS_FOREVER waits without bound. A task
+/// whose claim this thread holds, or whose pump it runs, does not end
+/// meanwhile.
 ///
 /// Errors: TS_NOT_YET when 0 seconds found none; TS_ERROR_TIMED_OUT;
 /// TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SHUTTING_DOWN when the scheduler was
@@ -106,8 +108,9 @@ pub unsafe extern "C" fn ts_completions_take(
     })
 }
 
-/// A file descriptor that is readable while there is something to take, for
-/// epoll, poll or another loop. It belongs to the queue: only poll it.
+/// A file descriptor that is readable while there is something to take, and
+/// when the scheduler was freed, for epoll, poll or another loop. It belongs to
+/// the queue: only poll it.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SYSTEM when none can be made;
 /// TS_ERROR_FORKED.

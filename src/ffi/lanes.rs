@@ -43,10 +43,11 @@ pub struct ts_lane_options {
     pub pump: *mut ts_pump,
     /// How many tasks of it may run at once. 0: of linear ones 1, of async ones
     /// maximum_event_loop_tasks. More than 1 only for async tasks and for
-    /// TS_CLAIMS.
+    /// TS_CLAIMS; at most 2147483648.
     pub width: usize,
     /// How many tasks of it may be pending. 0: what the configuration says; for
-    /// linear ones that is a limit for all names together, which holds too.
+    /// linear ones that is a limit for all names together, which holds too. At
+    /// most 2147483648.
     pub capacity: usize,
 }
 

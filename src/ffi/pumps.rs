@@ -31,7 +31,8 @@ pub struct ts_pump_options {
     /// sizeof(ts_pump_options).
     pub size: usize,
     /// Called when there is something to run and was nothing before, on the
-    /// thread that added it, or that ended the task before it; or NULL.
+    /// thread that added it, or that ended the task before it; and at the end
+    /// of a ts_pump_run that leaves something. Or NULL.
     pub ready: ts_ready_fn,
     /// Handed to ready.
     pub user_data: *mut c_void,
@@ -139,8 +140,9 @@ pub unsafe extern "C" fn ts_pump_run(
     })
 }
 
-/// A file descriptor that is readable while something can run, for epoll, poll
-/// or another loop. It belongs to the pump: only poll it.
+/// A file descriptor that is readable while something can run, and when the
+/// scheduler was freed, for epoll, poll or another loop. It belongs to the
+/// pump: only poll it. When it is readable ts_pump_run may still find nothing.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_SYSTEM when none can be made;
 /// TS_ERROR_SHUTTING_DOWN; TS_ERROR_FORKED.

@@ -2,7 +2,8 @@
 //!
 //! A scheduler has its own names, queues, limits and threads. Wherever a
 //! function takes a ts_scheduler *, NULL means the default one of the process,
-//! which is made when it is first used and never freed.
+//! which is made when it is first used and never freed. In a forked child it is
+//! a new one.
 
 use super::arguments::{Out, text};
 use super::errors::ts_error;
@@ -52,7 +53,8 @@ pub unsafe extern "C" fn ts_scheduler_new(
 /// that waits in ts_wait or ts_submit is: call ts_shutdown, which ends what it
 /// waits for, join your threads, then free.
 ///
-/// Inside a task nothing is freed, and the log says so.
+/// Inside a task or another callback, and on a thread that holds a claim,
+/// nothing is freed, and the log says so: finish your claims first.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 #[unsafe(no_mangle)]

@@ -12,7 +12,7 @@ use super::slots::Slots;
 use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::obstacles::Holders;
-use crate::core::outlet::{Outlet, Ready};
+use crate::core::outlet::Outlet;
 use crate::core::record::Outcome;
 use crate::core::seat::{HostSeat, Seat};
 use crate::core::slab::NIL;
@@ -182,23 +182,27 @@ impl Claims {
         }
     }
 
-    /// The next claim of the outlet, in that slot.
+    /// The next claim of the outlet to run, in that slot.
     fn next(&self, slot: u32, seat: &mut HostSeat) -> Option<Handed> {
         loop {
-            match self.core.next_ready_claim(|| self.reserve())? {
-                Ready::Stopped(index) => return Some(self.hand_stopped(slot, index)),
-                Ready::Item(item) => {
-                    let claim = match item.split() {
-                        Ok(lane) => self.core.take_place(lane, seat),
-                        Err(task) => self.core.start(task, seat),
-                    };
-                    if let Some(claim) = claim {
-                        return Some(self.hand(slot, &claim, seat.now()));
-                    }
-                    // It had been cancelled.
-                    self.unreserve();
-                }
+            let item = self.core.next_ready_claim(|| self.reserve())?;
+            let claim = match item.split() {
+                Ok(lane) => self.core.take_place(lane, seat),
+                Err(task) => self.core.start(task, seat),
+            };
+            if let Some(claim) = claim {
+                return Some(self.hand(slot, &claim, seat.now()));
             }
+            // It had been cancelled.
+            self.unreserve();
+        }
+    }
+
+    /// The next claim of the outlet, to run or only to be finished, in that slot.
+    fn next_of_all(&self, slot: u32, seat: &mut HostSeat) -> Option<Handed> {
+        match self.core.next_stopped_claim() {
+            Some(index) => Some(self.hand_stopped(slot, index)),
+            None => self.next(slot, seat),
         }
     }
 
@@ -223,7 +227,7 @@ impl Claims {
                     Ok(slot) => slot,
                     Err(error) => break Err(error),
                 };
-                let Some(handed) = self.next(slot, &mut seat) else {
+                let Some(handed) = self.next_of_all(slot, &mut seat) else {
                     self.slots.put_back(slot);
                     break Ok(());
                 };
@@ -231,6 +235,7 @@ impl Claims {
                 count += 1;
             };
             seat.leave(&self.core);
+            self.core.purge_rest(self.outlet());
             if count > 0 {
                 return Ok(count);
             }
@@ -294,6 +299,7 @@ impl Claims {
             }
             if wants_next && self.outlet().mailbox.seems_filled() {
                 next = self.next_anywhere(&mut spare, &mut seat);
+                self.core.purge_rest(self.outlet());
             }
             if let Some(slot) = spare {
                 self.slots.put_back(slot);
@@ -303,7 +309,7 @@ impl Claims {
         Ok(next)
     }
 
-    /// The next claim of the outlet, in the slot that is to spare, or another one.
+    /// The next claim of the outlet to run, in the slot that is to spare, or another one.
     fn next_anywhere(&self, spare: &mut Option<u32>, seat: &mut HostSeat) -> Option<Handed> {
         let slot = match spare.take() {
             Some(slot) => slot,
@@ -378,10 +384,8 @@ impl Claims {
 
     /// Ends the tasks that were cancelled before they started and that nobody will take any more.
     pub fn end_untaken(&self) {
-        while let Some(ready) = self.core.next_ready_claim(|| false) {
-            if let Ready::Stopped(index) = ready {
-                self.core.end_untaken(index);
-            }
+        while let Some(index) = self.core.next_stopped_claim() {
+            self.core.end_untaken(index);
         }
     }
 

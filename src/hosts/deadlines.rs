@@ -37,7 +37,7 @@ struct Timers {
 }
 
 impl Timers {
-    fn set_alarm<T>(&mut self, alarm: Option<u64>, outlet: &Mailbox<T>) {
+    fn set_alarm<T, U>(&mut self, alarm: Option<u64>, outlet: &Mailbox<T, U>) {
         self.alarm = alarm;
         outlet.set_alarm(alarm);
     }
@@ -50,14 +50,14 @@ impl Deadlines {
     }
 
     /// Sets a timer of the slot of that number, if it is still that task's.
-    pub fn set<T>(
+    pub fn set<T, U>(
         &self,
         slots: &Slots,
         slot: u32,
         task: (u32, u64),
         what: What,
         due: u64,
-        outlet: &Mailbox<T>,
+        outlet: &Mailbox<T, U>,
     ) {
         let mut timers = self.0.lock();
         let its = slots.at(slot);
@@ -76,7 +76,7 @@ impl Deadlines {
     }
 
     /// Clears the timers of a slot, whose claim is finished.
-    pub fn clear<T>(&self, slots: &Slots, slot: u32, outlet: &Mailbox<T>) {
+    pub fn clear<T, U>(&self, slots: &Slots, slot: u32, outlet: &Mailbox<T, U>) {
         let mut timers = self.0.lock();
         let mut earliest = false;
         for timer in &slots.at(slot).timers {
@@ -94,11 +94,11 @@ impl Deadlines {
     }
 
     /// What is due at `now`.
-    pub fn take_due<T>(
+    pub fn take_due<T, U>(
         &self,
         slots: &Slots,
         now: u64,
-        outlet: &Mailbox<T>,
+        outlet: &Mailbox<T, U>,
     ) -> Vec<(u32, RunningTask, What)> {
         let mut timers = self.0.lock();
         if timers.alarm.is_none_or(|alarm| alarm > now) {

@@ -5,7 +5,8 @@
 //! lies in an outlet of its own; a lane goes behind the others after each of its tasks. Handles of it
 //! are counted: it may outlive its scheduler.
 
-use crate::core::outlet::{Outlet, Ready};
+use crate::core::inlet::Item;
+use crate::core::outlet::Outlet;
 use crate::core::seat::{Counts, WorkerSeat};
 use crate::core::slab::NIL;
 use crate::core::take::Claim;
@@ -42,7 +43,7 @@ pub struct Pump {
 struct Run {
     seat: WorkerSeat,
     /// Taken from the outlet, and not begun; empty between runs.
-    batch: VecDeque<Ready>,
+    batch: VecDeque<Item>,
     /// That was more than one, and the outlet still counts it as there.
     was_batch: bool,
 }
@@ -72,7 +73,7 @@ impl Watched for Current {
 
 impl Pump {
     /// A pump of this scheduler; `ready` is rung when there is something to run and was nothing
-    /// before. On failure its data is not dropped.
+    /// before, and when a run has left something. On failure its data is not dropped.
     pub(crate) fn new(shared: &Arc<Shared>, ready: Option<Bell>) -> Result<Pump> {
         if let Err(error) = shared.check() {
             Bell::refuse(ready);
@@ -114,6 +115,11 @@ impl Pump {
         let ran = self.run_batches(&mut run, most, budget_seconds);
         drop(nesting);
         run.seat.hand_back(&self.shared.core);
+        self.shared.core.purge_rest(&self.outlet);
+        if self.outlet.mailbox.seems_filled() && !self.outlet.is_closed() {
+            // Who runs the pump when it hears of something is not to forget the rest.
+            self.outlet.ring();
+        }
         *self.runs.lock() = Some(run);
         if !self.outlet.mailbox.seems_filled() {
             self.shared.pool.rest();
@@ -134,7 +140,7 @@ impl Pump {
                 run.was_batch = run.batch.len() > 1;
             }
             if lane != NIL && !run.batch.is_empty() {
-                self.shared.core.send_place_on(std::mem::replace(&mut lane, NIL));
+                self.put_behind(std::mem::replace(&mut lane, NIL), &mut VecDeque::new());
             }
             let Some((claim, its)) = self.next(lane, run) else {
                 let nothing = run.batch.is_empty() && !self.outlet.mailbox.seems_filled();
@@ -149,15 +155,16 @@ impl Pump {
                 break;
             }
         }
-        if lane != NIL {
-            self.shared.core.send_place_on(lane);
-        }
         run.was_batch = false;
-        match self.outlet.is_closed() {
-            true => self.shared.core.discard_all(&mut run.batch),
-            false => self.outlet.mailbox.put_back(&mut run.batch),
-        }
+        self.put_behind(lane, &mut run.batch);
         ran
+    }
+
+    /// The lane whose task has just run goes behind what is ready, and that goes back in front.
+    fn put_behind(&self, lane: u32, front: &mut VecDeque<Item>) {
+        let core = &self.shared.core;
+        let last = core.pass_place_on(lane).then(|| Item::lane(lane));
+        core.return_to(&self.outlet, front, last);
     }
 
     /// The next task of that lane, or else of the batch; none if it was only a dead one.
@@ -166,7 +173,7 @@ impl Pump {
         if lane != NIL {
             return Some((core.pass_on(lane, &mut run.seat)?, lane));
         }
-        let Some(Ready::Item(item)) = run.batch.pop_front() else { return None };
+        let item = run.batch.pop_front()?;
         if run.batch.is_empty() && std::mem::take(&mut run.was_batch) {
             self.outlet.mailbox.begun();
         }

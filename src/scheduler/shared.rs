@@ -135,6 +135,7 @@ impl Shared {
     pub fn retire(&self) {
         self.gone.store(true, Release);
         self.claims.close();
+        self.core.tell_pumps();
         self.loops.retire();
         for ends in self.ends.lock().iter().filter_map(Weak::upgrade) {
             ends.mailbox.close();

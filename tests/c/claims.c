@@ -426,6 +426,43 @@ static ts_value value_of(void *data, size_t size, ts_drop_fn drop)
     return value;
 }
 
+/* Whatever lies before it: a stopped one, or a live one. */
+static void the_descriptor_is_quiet_when_what_lay_behind_is_dead(void)
+{
+    int which, fd;
+    for (which = 0; which < 2; which++) {
+        ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0");
+        ts_claim one = start_one(scheduler, "name", NULL, NULL, 0), two, taken;
+        int at;
+        MUST(ts_claims_fd(scheduler, &fd));
+        for (at = 0; at < 3; at++)
+            queue_up(scheduler, "name", NULL, NULL, 0);
+        if (which) {
+            two = start_one(scheduler, "other", NULL, NULL, 0);
+            queue_up(scheduler, "other", NULL, NULL, 0);
+            finish(scheduler, &two);
+        }
+        finish(scheduler, &one);
+        CHECK(is_readable(fd));
+        MUST(ts_ban_task_name(scheduler, TS_LINEAR, "name"));
+        for (at = 0; at < 3; at++) {
+            CHECK(is_readable(fd));
+            taken = take_one(scheduler);
+            GIVES(TS_STOPPED, ts_claim_start(scheduler, &taken));
+            finish(scheduler, &taken);
+        }
+        if (which) {
+            CHECK(is_readable(fd));
+            taken = take_one(scheduler);
+            CHECK(!is_readable(fd));
+            finish(scheduler, &taken);
+        }
+        CHECK(!is_readable(fd));
+        take_none(scheduler);
+        ts_scheduler_free(scheduler);
+    }
+}
+
 static void results_and_errors_are_those_of_the_finish(void)
 {
     ts_scheduler *scheduler = scheduler_with(NULL);
@@ -606,6 +643,7 @@ static const check_test tests[] = {
     TEST(the_descriptor_is_quiet_at_the_limit),
     TEST(the_descriptor_is_quiet_when_only_dead_tasks_are_left),
     TEST(the_descriptor_is_quiet_when_more_end_than_wait),
+    TEST(the_descriptor_is_quiet_when_what_lay_behind_is_dead),
     TEST(results_and_errors_are_those_of_the_finish),
     TEST(a_token_is_good_on_any_thread),
     TEST(null_never_means_a_claim),

@@ -85,6 +85,36 @@ static void a_result_of_a_stopped_one_is_dropped(void)
     ts_scheduler_free(scheduler);
 }
 
+/* A finish gives what is to be run, past those that are not. */
+static void cancelled_ones_are_only_taken_in_the_order_of_their_stops(void)
+{
+    ts_scheduler *scheduler = scheduler_with("line_task_max: 1\nmaximum_queue_line: 0");
+    ts_claim one = start_one(scheduler, "name", NULL, NULL, 0), next, claims[2];
+    ts_task_id ids[5];
+    size_t got = 0;
+    int at;
+    for (at = 0; at < 5; at++)
+        ids[at] = queue_up(scheduler, at % 2 ? NULL : "name", NULL, NULL, 0);
+    GIVES(TS_OK, ts_force_stop(scheduler, ids[0]));
+    GIVES(TS_OK, ts_force_stop(scheduler, ids[1]));
+    GIVES(TS_OK, ts_force_stop(scheduler, ids[4]));
+    next = finish_for_next(scheduler, &one);
+    CHECK(next.token != NULL && same(next.id, ids[2]));
+    GIVES(TS_OK, ts_claim_start(scheduler, &next));
+    MUST(ts_claims_finish(scheduler, &next, NULL, 1, claims, &got));
+    CHECK(got == 1 && same(claims[0].id, ids[3]));
+    next = finish_for_next(scheduler, &claims[0]);
+    CHECK(next.token == NULL);
+    for (at = 0; at < 3; at++) {
+        ts_claim stopped = take_one(scheduler);
+        CHECK(same(stopped.id, ids[at == 2 ? 4 : at]));
+        GIVES(TS_STOPPED, ts_claim_start(scheduler, &stopped));
+        CHECK(finish_for_next(scheduler, &stopped).token == NULL);
+    }
+    take_none(scheduler);
+    ts_scheduler_free(scheduler);
+}
+
 static void a_stop_that_comes_first_decides(void)
 {
     ts_scheduler *scheduler = scheduler_with(NULL);
@@ -322,7 +352,8 @@ static void a_failure_bans_before_the_next_can_start(void)
     CHECK(status_of(scheduler, behind).stopping == TS_CANCELLED);
     GIVES(TS_ERROR_BANNED, ts_claim_submit(scheduler, &options, &stopped, &id));
     CHECK(is_zero(id) && stopped.token == NULL);
-    stopped = next.token != NULL ? next : take_one(scheduler);
+    CHECK(next.token == NULL);
+    stopped = take_one(scheduler);
     CHECK(same(stopped.id, behind));
     GIVES(TS_STOPPED, ts_claim_start(scheduler, &stopped));
     finish(scheduler, &stopped);
@@ -516,6 +547,7 @@ static void cancelled_ones_leave_no_memory_behind(void)
 static const check_test tests[] = {
     TEST(a_cancelled_one_comes_out_once_to_be_finished),
     TEST(a_result_of_a_stopped_one_is_dropped),
+    TEST(cancelled_ones_are_only_taken_in_the_order_of_their_stops),
     TEST(a_stop_that_comes_first_decides),
     TEST(a_stop_wakes_all_who_sleep_on_the_token),
     TEST(a_shutdown_waits_for_claims_and_they_are_taken_meanwhile),

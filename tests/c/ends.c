@@ -381,6 +381,92 @@ static void who_hears_of_an_end_may_call_everything(void)
         }
 }
 
+/* A chain of tasks, each of which is ended by who hears of the end before it. */
+typedef struct {
+    ts_scheduler *scheduler;
+    ts_pump *pump;          /* never run */
+    int how, left, depth, deepest, ends, drops;
+    ts_task_id last;
+} chain;
+
+static void drop_of_chain(void *user_data)
+{
+    chain *its = user_data;
+    count(&its->drops);
+}
+
+static void end_another(const ts_completion *end, void *user_data)
+{
+    chain *its = user_data;
+    ts_state state = (ts_state)0;
+    its->depth++;
+    its->deepest = its->depth > its->deepest ? its->depth : its->deepest;
+    GIVES(TS_OK, ts_get_task_state(its->scheduler, end->id, &state));
+    CHECK(state == end->state);
+    if (its->left-- > 0) {
+        ts_task_options options = options_of(its->how == 1 ? NULL : "chain", run_nothing, its, drop_of_chain, 0);
+        ts_task_id id = dirty_id();
+        options.on_end = end_another;
+        options.on_end_data = its;
+        if (its->how < 2) {
+            options.pump = its->pump;
+            MUST(ts_submit(its->scheduler, &options, &id));
+            GIVES(TS_OK, ts_force_stop(its->scheduler, id));
+        } else {
+            ts_claim claimed;
+            options.runner = TS_CLAIMS;
+            options.run = NULL;
+            options.name = NULL;
+            MUST(ts_claim_submit(its->scheduler, &options, &claimed, &id));
+            MUST(ts_claim_start(its->scheduler, &claimed));
+            finish(its->scheduler, &claimed);
+        }
+        /* It has ended, though nobody has heard of that yet. */
+        GIVES(TS_OK, ts_wait(its->scheduler, id, TS_FOREVER, NULL));
+        its->last = id;
+    }
+    its->depth--;
+    count(&its->ends);
+}
+
+static void *begin_chain(void *argument)
+{
+    chain *its = argument;
+    ts_task_options options = options_of(NULL, NULL, its, drop_of_chain, 0);
+    ts_claim claimed;
+    options.runner = TS_CLAIMS;
+    options.on_end = end_another;
+    options.on_end_data = its;
+    MUST(ts_claim_submit(its->scheduler, &options, &claimed, &claimed.id));
+    finish(its->scheduler, &claimed);
+    return NULL;
+}
+
+static void ends_that_bring_about_others_need_no_stack(void)
+{
+    const int length = 100000;
+    int how;
+    for (how = 0; how < 3; how++) {
+        pthread_attr_t small;
+        pthread_t beginner;
+        chain its;
+        memset(&its, 0, sizeof its);
+        its.scheduler = scheduler_with("maximum_queue_line: 0");
+        MUST(ts_pump_new(its.scheduler, NULL, &its.pump));
+        its.how = how;
+        its.left = length;
+        CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 256 * 1024) == 0);
+        CHECK(pthread_create(&beginner, &small, begin_chain, &its) == 0);
+        pthread_join(beginner, NULL);
+        pthread_attr_destroy(&small);
+        /* All of it, before the call that began it has returned. */
+        CHECK(counted(&its.ends) == length + 1 && counted(&its.drops) == length + 1);
+        CHECK(its.deepest == 1 && its.depth == 0);
+        ts_pump_free(its.pump);
+        ts_scheduler_free(its.scheduler);
+    }
+}
+
 static void drop_and_wait(void *user_data)
 {
     listener *its = user_data;
@@ -475,6 +561,7 @@ static const check_test tests[] = {
     TEST(every_end_is_heard_once_and_last),
     TEST(nothing_is_heard_after_a_shutdown),
     TEST(who_hears_of_an_end_may_call_everything),
+    TEST(ends_that_bring_about_others_need_no_stack),
     TEST(a_drop_may_not_wait_for_the_next_of_its_name),
     TEST(who_hears_of_an_async_end_holds_up_no_loop),
     TEST(a_refused_add_reports_nothing),

@@ -1,29 +1,5 @@
 /* Pumps: tasks that run only inside ts_pump_run, on one thread. */
-#include "hosting.h"
-
-static ts_pump *pump_of(ts_scheduler *scheduler)
-{
-    ts_pump *pump = NULL;
-    MUST(ts_pump_new(scheduler, NULL, &pump));
-    return pump;
-}
-
-static size_t run(ts_pump *pump, size_t most)
-{
-    size_t ran = 77;
-    GIVES(TS_OK, ts_pump_run(pump, most, 0, &ran));
-    return ran;
-}
-
-static ts_task_id pumped(ts_scheduler *scheduler, ts_pump *pump, const char *name, ts_task_fn run,
-                         void *user_data, ts_drop_fn drop, uint32_t flags)
-{
-    ts_task_options options = options_of(name, run, user_data, drop, flags);
-    ts_task_id id;
-    options.pump = pump;
-    MUST(ts_submit(scheduler, &options, &id));
-    return id;
-}
+#include "pumping.h"
 
 static pthread_t home;
 static int elsewhere;
@@ -139,107 +115,6 @@ static void a_budget_is_overrun_by_one_task_at_most(void)
     CHECK(got == 1 && counted(&ran) == 3);
     GIVES(TS_OK, ts_pump_run(pump, 0, 1e9, NULL));
     CHECK(counted(&ran) == 4);
-    ts_pump_free(pump);
-    ts_scheduler_free(scheduler);
-}
-
-static void it_is_heard_when_there_is_something_and_was_nothing(void)
-{
-    ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0");
-    ts_pump_options wanted = TS_PUMP_OPTIONS_INIT;
-    ts_pump *pump = NULL;
-    int heard = 0, ran = 0, fd = -7;
-    wanted.ready = drop_count;
-    wanted.user_data = &heard;
-    MUST(ts_pump_new(scheduler, &wanted, &pump));
-    MUST(ts_pump_fd(pump, &fd));
-    CHECK(!is_readable(fd) && counted(&heard) == 0);
-    pumped(scheduler, pump, "one", run_count, &ran, NULL, 0);
-    CHECK(is_readable(fd) && counted(&heard) == 1);
-    pumped(scheduler, pump, "two", run_count, &ran, NULL, 0);
-    pumped(scheduler, pump, NULL, run_count, &ran, NULL, 0);
-    CHECK(is_readable(fd) && counted(&heard) == 1);
-    CHECK(run(pump, 1) == 1);
-    CHECK(is_readable(fd));
-    pumped(scheduler, pump, "three", run_count, &ran, NULL, 0);
-    CHECK(counted(&heard) == 1);
-    CHECK(run(pump, 0) == 3);
-    CHECK(!is_readable(fd) && counted(&heard) == 1);
-    pumped(scheduler, pump, "one", run_count, &ran, NULL, 0);
-    CHECK(is_readable(fd) && counted(&heard) == 2);
-    CHECK(run(pump, 0) == 1);
-    CHECK(!is_readable(fd));
-    ts_pump_free(pump);
-    ts_scheduler_free(scheduler);
-    CHECK(counted(&ran) == 5);
-}
-
-typedef struct {
-    ts_scheduler *scheduler;
-    ts_pump *pump;
-    int heard, before, ran, fd, last;
-} inside;
-
-static int32_t run_adds(ts_token *token, void *user_data)
-{
-    inside *its = user_data;
-    (void)token;
-    if (its->last) {
-        /* It was the only one: now there is something. */
-        CHECK(!is_readable(its->fd));
-        pumped(its->scheduler, its->pump, NULL, run_count, &its->ran, NULL, 0);
-        CHECK(counted(&its->heard) == its->before + 1);
-    } else {
-        /* Others wait all the same. */
-        CHECK(is_readable(its->fd));
-        pumped(its->scheduler, its->pump, NULL, run_count, &its->ran, NULL, 0);
-        CHECK(counted(&its->heard) == its->before);
-    }
-    CHECK(is_readable(its->fd));
-    return 0;
-}
-
-static void it_is_heard_in_its_own_tasks_too(void)
-{
-    ts_pump_options wanted = TS_PUMP_OPTIONS_INIT;
-    inside its;
-    memset(&its, 0, sizeof its);
-    its.scheduler = scheduler_with("maximum_queue_line: 0");
-    wanted.ready = drop_count;
-    wanted.user_data = &its.heard;
-    MUST(ts_pump_new(its.scheduler, &wanted, &its.pump));
-    MUST(ts_pump_fd(its.pump, &its.fd));
-    for (its.last = 0; its.last < 2; its.last++) {
-        pumped(its.scheduler, its.pump, "one", run_adds, &its, NULL, 0);
-        if (!its.last) {
-            pumped(its.scheduler, its.pump, "two", run_count, &its.ran, NULL, 0);
-            pumped(its.scheduler, its.pump, NULL, run_count, &its.ran, NULL, 0);
-        }
-        its.before = counted(&its.heard);
-        CHECK(run(its.pump, 0) == (its.last ? 2 : 4));
-        CHECK(!is_readable(its.fd));
-    }
-    ts_pump_free(its.pump);
-    ts_scheduler_free(its.scheduler);
-}
-
-/* The level: what was cancelled is nothing to run. */
-static void what_was_cancelled_is_not_readable(void)
-{
-    ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0");
-    ts_pump *pump = pump_of(scheduler);
-    int ran = 0, fd, which;
-    MUST(ts_pump_fd(pump, &fd));
-    for (which = 0; which < 2; which++) {
-        ts_task_id id = pumped(scheduler, pump, which ? "name" : NULL, run_count, &ran, NULL, 0);
-        CHECK(is_readable(fd));
-        MUST(ts_force_stop(scheduler, id));
-        CHECK(state_of(scheduler, id) == TS_CANCELLED);
-        CHECK(!is_readable(fd));
-        CHECK(run(pump, 0) == 0);
-        CHECK(!is_readable(fd));
-    }
-    CHECK(counted(&ran) == 0);
     ts_pump_free(pump);
     ts_scheduler_free(scheduler);
 }
@@ -626,9 +501,6 @@ static const check_test tests[] = {
     TEST(tasks_run_on_the_thread_that_pumps_and_no_thread_is_made),
     TEST(names_take_turns_and_keep_their_order),
     TEST(a_budget_is_overrun_by_one_task_at_most),
-    TEST(it_is_heard_when_there_is_something_and_was_nothing),
-    TEST(it_is_heard_in_its_own_tasks_too),
-    TEST(what_was_cancelled_is_not_readable),
     TEST(it_belongs_to_the_thread_of_its_first_run),
     TEST(another_thread_may_not_run_it),
     TEST(a_run_inside_another_task_leaves_that_as_it_was),
