@@ -10,7 +10,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build demo test test-hosts check-models check-sanitizers bench header docs clean help setup-build setup-test setup-hosts
+.PHONY: build demo test test-hosts check-models check-sanitizers check-canaries bench header docs clean help setup-build setup-test setup-hosts
 
 build: setup-build
 	@cargo build --release
@@ -30,6 +30,7 @@ test: setup-test
 	cargo test
 	$(MAKE) --no-print-directory check-models
 	scripts/check-sanitizers
+	scripts/check-canaries
 	@echo "make test: all passed"
 
 # In and against what the world runs. One after the other: they print figures.
@@ -39,8 +40,12 @@ test-hosts: setup-hosts
 check-sanitizers: setup-test
 	scripts/check-sanitizers
 
+check-canaries: setup-test
+	scripts/check-canaries
+
 # Built apart, and quickly: what is modelled is small.
-check-models: export RUSTFLAGS = --cfg ts_loom
+# With canaries that do not sing, so that check-canaries finds it built.
+check-models: export RUSTFLAGS = --cfg ts_loom --cfg ts_canary
 check-models: export LOOM_MAX_PREEMPTIONS ?= 3
 check-models: export CARGO_PROFILE_RELEASE_LTO = off
 check-models: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
@@ -67,6 +72,7 @@ help:
 	@echo "make test             formatting, lints, and every test"
 	@echo "make test-hosts       in real hosts: libuv, SDL2, epoll under wrk, a module of nginx; fetch against nginx"
 	@echo "make check-sanitizers random calls, and the C++ tests, on a library built with sanitizers; part of make test"
+	@echo "make check-canaries   faults put in on purpose, each found by the check that should; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs, in C and in C++"
 	@echo "make header           writes include/task_scheduling.h anew"

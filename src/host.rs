@@ -9,6 +9,7 @@
 //! * a thread knows when it is inside host code, so that calls which would wait for their own
 //!   caller can be refused.
 
+use crate::sync;
 use crate::task::Completion;
 use crate::token::Token;
 use std::cell::{Cell, RefCell};
@@ -60,6 +61,12 @@ impl Owned {
     /// The pointer.
     pub fn data(&self) -> *mut c_void {
         self.data
+    }
+
+    /// A second one of the same, which must not be: see [`crate::canary`].
+    #[doc(hidden)]
+    pub fn again(&self) -> Owned {
+        Owned { data: self.data, drop: self.drop }
     }
 
     /// Gives the pointer back without dropping it.
@@ -244,6 +251,7 @@ pub(crate) struct Inside;
 
 impl Inside {
     pub(crate) fn enter() -> Inside {
+        sync::assert_none_held();
         let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
         Inside
     }
@@ -418,6 +426,7 @@ pub(crate) fn current_token() -> *const Token {
 /// `function` takes `data`, and may be called on this thread.
 #[inline]
 pub(crate) unsafe fn call_task(function: TaskFn, token: &Token, data: *mut c_void) -> i32 {
+    sync::assert_none_held();
     let token: *const Token = token;
     let outer = CURRENT.with(|current| current.replace(token));
     // SAFETY: the caller's promise; tokens change through atomics alone.

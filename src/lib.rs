@@ -20,13 +20,14 @@
 //! when a task may run and knows no threads; `workers` are the threads that run linear tasks, `loops`
 //! those that run async ones, `hosts` how the host runs them without a thread of ours; `threads` makes
 //! every thread.
-//! Beside them: `host` is the one place that calls the host's code, `sync` and `clock` are where
+//! Beside them: `canary` knows the faults that checks have to find, `host` is the one place that calls the host's code, `sync` and `clock` are where
 //! locks and time come from, `platform` is what the system has to be asked for by hand.
 
 // loom's locks and atomics do not fit everywhere: `tests/loom.rs` takes the pieces that it models by
 // their files, and the crate itself is empty there.
 #![cfg(not(ts_loom))]
 
+mod canary;
 mod clock;
 pub mod completions;
 pub mod config;

@@ -1,5 +1,6 @@
 //! How a linear task is run on the thread that took it, whoever's that is.
 
+use crate::canary::Canary;
 use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::seat::Seat;
@@ -31,7 +32,8 @@ pub struct Bench<'a> {
 
 /// How long a claimed task may run (nanoseconds), if that is limited.
 pub fn limit(core: &Core, settings: &Settings, claim: &Claim) -> Option<u64> {
-    claim.word.has(word::TIMED).then(|| {
+    let timed = claim.word.has(word::TIMED) && !Canary::LostDeadline.sings();
+    timed.then(|| {
         let own = core.own_timeout(claim);
         own.unwrap_or_else(|| settings.nanoseconds(Key::WatchDogTime))
     })

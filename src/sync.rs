@@ -22,6 +22,7 @@ use shuttle::sync as base;
 use std::sync as base;
 
 use atomic::Ordering::Relaxed;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 /// A mutual exclusion lock.
@@ -29,7 +30,27 @@ use std::time::Duration;
 pub struct Mutex<T>(base::Mutex<T>);
 
 /// What a locked [`Mutex`] gives.
-pub type MutexGuard<'a, T> = base::MutexGuard<'a, T>;
+#[derive(Debug)]
+pub struct MutexGuard<'a, T> {
+    base: base::MutexGuard<'a, T>,
+    held: Held,
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.base
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.base
+    }
+}
 
 impl<T> Mutex<T> {
     /// A free lock.
@@ -41,11 +62,64 @@ impl<T> Mutex<T> {
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         #[cfg(all(ts_checker, not(any(ts_loom, ts_shuttle))))]
-        return self.0.lock();
+        let base = self.0.lock();
         #[cfg(not(all(ts_checker, not(any(ts_loom, ts_shuttle)))))]
-        return self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let base = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        MutexGuard { base, held: Held::new() }
     }
 }
+
+/// Counts the locks that a thread holds, where debug assertions are on.
+#[derive(Debug)]
+struct Held(());
+
+#[cfg(all(debug_assertions, not(any(ts_loom, ts_shuttle))))]
+mod held {
+    use super::Held;
+    use std::cell::Cell;
+
+    thread_local! {
+        static HELD: Cell<usize> = const { Cell::new(0) };
+    }
+
+    impl Held {
+        pub(super) fn new() -> Held {
+            let _ = HELD.try_with(|held| held.set(held.get() + 1));
+            Held(())
+        }
+    }
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let _ = HELD.try_with(|held| held.set(held.get() - 1));
+        }
+    }
+
+    /// The host's code is about to run: no lock of ours is held on this thread.
+    pub fn assert_none_held() {
+        let held = HELD.try_with(Cell::get).unwrap_or(0);
+        assert!(held == 0, "{held} locks are held while host code runs");
+    }
+}
+
+#[cfg(not(all(debug_assertions, not(any(ts_loom, ts_shuttle)))))]
+mod held {
+    use super::Held;
+
+    impl Held {
+        #[inline(always)]
+        pub(super) fn new() -> Held {
+            Held(())
+        }
+    }
+
+    /// Looks where debug assertions are on.
+    #[inline(always)]
+    pub fn assert_none_held() {}
+}
+
+#[cfg(not(any(ts_loom, ts_shuttle)))]
+pub use held::assert_none_held;
 
 /// A condition variable, for one mutex. Telling when nobody waits costs next to nothing, where the
 /// base would ask the system.
@@ -83,16 +157,17 @@ impl Condvar {
     /// Waits to be notified; may also return without.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         self.count(|waiters| waiters + 1);
+        let MutexGuard { base, held } = guard;
         #[cfg(all(ts_checker, not(any(ts_loom, ts_shuttle))))]
-        let guard = {
-            let mut guard = guard;
-            self.base.wait(&mut guard);
-            guard
+        let base = {
+            let mut base = base;
+            self.base.wait(&mut base);
+            base
         };
         #[cfg(not(all(ts_checker, not(any(ts_loom, ts_shuttle)))))]
-        let guard = self.base.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner());
+        let base = self.base.wait(base).unwrap_or_else(|poisoned| poisoned.into_inner());
         self.count(|waiters| waiters - 1);
-        guard
+        MutexGuard { base, held }
     }
 
     /// Waits to be notified for at most `time`; may also return before.
@@ -106,19 +181,20 @@ impl Condvar {
         #[cfg(not(any(ts_loom, ts_shuttle)))]
         {
             self.count(|waiters| waiters + 1);
+            let MutexGuard { base, held } = guard;
             #[cfg(ts_checker)]
-            let guard = {
-                let mut guard = guard;
-                self.base.wait_for(&mut guard, time);
-                guard
+            let base = {
+                let mut base = base;
+                self.base.wait_for(&mut base, time);
+                base
             };
             #[cfg(not(ts_checker))]
-            let guard = match self.base.wait_timeout(guard, time) {
-                Ok((guard, _)) => guard,
+            let base = match self.base.wait_timeout(base, time) {
+                Ok((base, _)) => base,
                 Err(poisoned) => poisoned.into_inner().0,
             };
             self.count(|waiters| waiters - 1);
-            guard
+            MutexGuard { base, held }
         }
     }
 

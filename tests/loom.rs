@@ -6,6 +6,8 @@
 #![cfg(ts_loom)]
 #![allow(dead_code)]
 
+#[path = "../src/canary.rs"]
+mod canary;
 #[path = "../src/clock.rs"]
 mod clock;
 #[path = "../src/count.rs"]

@@ -11,6 +11,7 @@ use super::record::Extra;
 use super::slab::NIL;
 use super::take::Claim;
 use super::word;
+use crate::canary::Canary;
 use crate::host::DropFn;
 use crate::kinds::Kind;
 use crate::sync::atomic::Ordering::*;
@@ -560,6 +561,9 @@ impl Core {
                 lane.is_at_rest() && lane.handles() == 0 && lane.remembered().load(Relaxed) == 0;
             if idle {
                 lane.close();
+                if Canary::LeakedName.sings() {
+                    std::mem::forget(std::mem::take(&mut entry.name));
+                }
                 lanes.put_back_one(entry.lane);
             }
             !idle

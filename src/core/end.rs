@@ -19,6 +19,7 @@ use super::slab::NIL;
 use super::take::Claim;
 use super::view::Failure;
 use super::word::{self, Snapshot};
+use crate::canary::Canary;
 use crate::host::{self, Ending, Holding};
 use crate::kinds::State;
 use crate::log::{self, LogLevel};
@@ -85,7 +86,14 @@ impl Core {
         if state != State::Completed {
             drop(self.take_result(index));
         }
-        drop(record.take_user_data());
+        let user_data = record.take_user_data();
+        if Canary::DoubleDrop.sings() {
+            drop(user_data.again());
+        }
+        match Canary::LostDrop.sings() {
+            true => drop(user_data.into_parts()),
+            false => drop(user_data),
+        }
         if state == State::Failed {
             self.note_failure(index, word, code);
             if word.has(word::BAN_ON_FAILURE) {
@@ -239,7 +247,12 @@ impl Core {
     /// The result of a task that has not ended, if it has one.
     fn take_result(&self, index: u32) -> Option<Outcome> {
         let _room = self.rooms.lock(index);
-        self.records.at(index).see_extra(|extra| extra.result.take()).flatten()
+        let result = self.records.at(index).see_extra(|extra| extra.result.take()).flatten();
+        if Canary::DropUnderLock.sings() {
+            drop(result);
+            return None;
+        }
+        result
     }
 
     fn note_failure(&self, index: u32, word: Snapshot, code: i32) {

@@ -6,6 +6,7 @@
 //! make the lane ready. Adders put the task in (under the inlet's lock) and then announce it;
 //! the owner leaves only by a step that fails when there was an announcement.
 
+use crate::canary::Canary;
 use crate::sync::atomic::{AtomicU32, Ordering::*};
 
 const IDLE: u32 = 0;
@@ -50,6 +51,10 @@ impl Gate {
     /// The owner leaves, unless there is more; then it still owns the lane.
     #[inline]
     pub fn release(&self) -> bool {
+        if Canary::LaneLeft.sings() {
+            self.0.store(IDLE, Release);
+            return true;
+        }
         self.0.compare_exchange(OWNED, IDLE, AcqRel, Relaxed).is_ok()
     }
 

@@ -9,6 +9,7 @@ use super::lane::Lane;
 use super::record::Record;
 use super::slab::{NIL, Slab};
 use super::word;
+use crate::canary::Canary;
 use crate::kinds::State;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Mutex, MutexGuard};
@@ -120,6 +121,9 @@ pub fn let_go(records: &Slab<Record>, lanes: &Slab<Lane>, index: u32) -> bool {
 pub fn remember_name(lanes: &Slab<Lane>, lane: u32) {
     if lane != NIL {
         let remembered = lanes.at(lane).remembered();
+        if Canary::FreedName.sings() {
+            return;
+        }
         remembered.store(remembered.load(Relaxed) + 1, Relaxed);
     }
 }
@@ -128,6 +132,9 @@ pub fn remember_name(lanes: &Slab<Lane>, lane: u32) {
 pub fn forget_name(lanes: &Slab<Lane>, lane: u32) {
     if lane != NIL {
         let remembered = lanes.at(lane).remembered();
+        if Canary::FreedName.sings() {
+            return;
+        }
         remembered.store(remembered.load(Relaxed) - 1, Relaxed);
     }
 }

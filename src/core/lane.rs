@@ -6,6 +6,7 @@
 use super::gate::Gate;
 use super::record::Record;
 use super::slab::{NIL, Place, Slab};
+use crate::canary::Canary;
 use crate::kinds::Kind;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
 use std::ptr;
@@ -88,6 +89,9 @@ impl Lane {
 
     /// Forgets the name. Under both locks that guard it.
     pub fn close(&self) {
+        if Canary::FreedName.sings() {
+            return;
+        }
         self.name.store(ptr::null_mut(), Release);
         self.name_len.store(0, Relaxed);
     }
@@ -129,7 +133,7 @@ impl Lane {
 
     /// As above.
     pub fn set_banned(&self, banned: bool) {
-        self.banned.store(banned, Relaxed);
+        self.banned.store(banned && !Canary::DeafBan.sings(), Relaxed);
         self.note_special();
     }
 
@@ -290,6 +294,12 @@ impl Lane {
     #[inline]
     pub fn push(&self, records: &Slab<Record>, index: u32) {
         let tail = self.tail.load(Relaxed);
+        if Canary::SwappedOrder.sings() && tail != NIL {
+            records.at(index).link.store(self.head.load(Relaxed), Relaxed);
+            self.head.store(index, Relaxed);
+            self.len.store(self.len.load(Relaxed) + 1, Relaxed);
+            return;
+        }
         if tail == NIL {
             self.head.store(index, Relaxed);
         } else {

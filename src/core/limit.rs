@@ -5,6 +5,7 @@
 //! who puts something into the outlet looks at the gate under that lock too. So whichever comes
 //! second finds the room, or what is there, and nobody sleeps beside both.
 
+use crate::canary::Canary;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 
 /// See the module.
@@ -71,7 +72,7 @@ impl ClaimLimit {
     /// Gives a right up; true when others may have waited for it: then the gate is to be looked at
     /// again.
     pub fn give_up(&self) -> bool {
-        self.out.fetch_sub(1, SeqCst) >= self.most()
+        self.out.fetch_sub(1, SeqCst) >= self.most() && !Canary::HeldClaims.sings()
     }
 
     /// So many may be out, and so many more in place of stuck ones. The gate is to be looked at

@@ -16,6 +16,7 @@ use super::seat::{HostSeat, Seat};
 use super::slab::NIL;
 use super::take::Claim;
 use super::word;
+use crate::canary::Canary;
 use crate::host::PollFn;
 use crate::kinds::Kind;
 use crate::sync::atomic::Ordering::*;
@@ -36,6 +37,7 @@ impl Core {
     #[inline]
     pub(super) fn width_of(&self, lane: &Lane) -> usize {
         match (lane.width(), lane.kind()) {
+            (0, Kind::Async) if Canary::WideLane.sings() => self.async_width.load(Relaxed) + 1,
             (0, Kind::Async) => self.async_width.load(Relaxed),
             (0, Kind::Linear) => 1,
             (width, _) => width,

@@ -8,6 +8,7 @@
 use super::Core;
 use super::seat::Seat;
 use super::word::{self, Snapshot};
+use crate::canary::Canary;
 use crate::host::{self, EndFn, Owned};
 use crate::kinds::State;
 use crate::mailbox::Mailbox;
@@ -114,7 +115,7 @@ impl Core {
             unsafe { host::call_end(function, &end, owned.data()) };
         }
         match report.ends {
-            Some(ends) if !ends.closed.load(SeqCst) => {
+            Some(ends) if !ends.closed.load(SeqCst) && !Canary::LostEnd.sings() => {
                 ends.mailbox.push(end);
                 // Closed meanwhile: nobody takes it, unless that did.
                 if ends.closed.load(SeqCst) {

@@ -8,6 +8,7 @@ use super::record::Record;
 use super::slab::NIL;
 use super::view::{RunningTask, Stuck};
 use super::word::{self, Cause, Snapshot, Stop};
+use crate::canary::Canary;
 use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::Ordering::*;
@@ -39,6 +40,9 @@ impl Core {
                 if waited {
                     self.tell(index);
                 }
+                if Canary::EarlyDrop.sings() {
+                    drop(record.take_user_data());
+                }
                 Ok(Some(RunningTask::new(index, generation)))
             }
             Stop::Again => Ok(None),
@@ -52,6 +56,9 @@ impl Core {
     /// its lane is remembered for its name: its owner may find the task dead at once, and the lane
     /// empty.
     fn cancel_if(self: &Arc<Self>, index: u32, seen: Snapshot, cause: Cause) -> bool {
+        if Canary::RunAfterCancel.sings() {
+            return true;
+        }
         let record = self.records.at(index);
         let lane = record.lane.load(Relaxed);
         let counted = lane != NIL && self.lanes.at(lane).is_counted();

@@ -30,6 +30,7 @@
 //! nor REPORTS; the one whose
 //! step makes that so frees it ([`Snapshot::is_garbage`]).
 
+use crate::canary::Canary;
 use crate::kinds::{Kind, State};
 use crate::sync::atomic::{AtomicU64, Ordering::*};
 
@@ -266,6 +267,7 @@ impl Word {
     /// The place is free. The caller is who made it garbage.
     #[inline]
     pub fn free(&self, generation: u64) {
+        let generation = generation - u64::from(Canary::ReusedId.sings() && generation > 0);
         self.0.store(generation << GENERATION_AT, Relaxed);
     }
 
@@ -360,12 +362,13 @@ impl Word {
     #[inline]
     pub fn finish_at_once(&self, state: State) -> Result<Snapshot, Snapshot> {
         let mut seen = self.0.load(Relaxed);
+        let order = if Canary::UnorderedEnd.sings() { Relaxed } else { AcqRel };
         loop {
-            if seen & CAUSE != 0 {
+            if seen & CAUSE != 0 && !Canary::TwoEnds.sings() {
                 return Err(Snapshot(seen));
             }
             let next = (seen + (state as u64 - RUNNING)) | RETURNED;
-            match self.0.compare_exchange_weak(seen, next, AcqRel, Relaxed) {
+            match self.0.compare_exchange_weak(seen, next, order, Relaxed) {
                 Ok(_) => return Ok(Snapshot(next)),
                 Err(now) => seen = now,
             }
@@ -376,7 +379,8 @@ impl Word {
     #[inline]
     pub fn finish(&self, from: State, to: State) -> Snapshot {
         let step = to as u64 - from as u64;
-        Snapshot(self.0.fetch_add(step, AcqRel) + step)
+        let order = if Canary::UnorderedEnd.sings() { Relaxed } else { AcqRel };
+        Snapshot(self.0.fetch_add(step, order) + step)
     }
 
     /// Something of it is going to be told, and the rest later: true unless somebody else is

@@ -5,6 +5,7 @@
 //! back does that and then looks whether it was said. So the loop sees that none is out, or the last
 //! one to come back has the task polled once more; if both do, that is a poll too many.
 
+use crate::canary::Canary;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 
 /// See the module.
@@ -32,7 +33,7 @@ impl Handed {
 
     /// Whether the host has none. If it has, the last one to come back will say so.
     pub fn are_back(&self) -> bool {
-        self.looked_for.store(true, SeqCst);
+        self.looked_for.store(!Canary::ForgottenWaker.sings(), SeqCst);
         let back = self.out.load(SeqCst) == 0;
         if back {
             self.looked_for.store(false, SeqCst);

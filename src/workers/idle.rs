@@ -26,6 +26,7 @@
 //! each of the locks. Whichever has a lock first, one of the two sees the other. All else is
 //! decided under one lock, which nobody takes per task; a batch is filled before its owner takes it.
 
+use crate::canary::Canary;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::*};
 use crossbeam_utils::CachePadded;
@@ -181,6 +182,9 @@ impl Idle {
     /// Whether who has just made something ready has to wake somebody.
     #[inline]
     pub fn must_wake(&self) -> bool {
+        if Canary::LostWake.sings() {
+            return false;
+        }
         let summary = self.summary.load(Acquire);
         let watched = summary & SENTRY != 0 && summary & AWAKE != 0;
         summary & (SEARCHER | FULL) == 0 && !watched

@@ -140,7 +140,9 @@ fn of_two_wakers_the_last_one_says_so() {
             })
             .collect();
         let known = handed.0.are_back();
-        hosts.into_iter().for_each(|host| drop(host.join().unwrap()));
+        hosts.into_iter().for_each(|host| {
+            host.join().unwrap();
+        });
         assert!(known || handed.1.load(SeqCst) == 1);
         assert!(handed.1.load(SeqCst) <= 1);
     });
