@@ -35,11 +35,11 @@
  *
  * Errors. A call that can fail returns a ts_error; ts_last_error_message says
  * in words what was wrong. A failed call did nothing: it took nothing over and
- * called no drop. An id or handle that it should have given is zero or NULL;
- * other outputs are as they were. errno is kept. No pointer may be NULL unless
- * the description says so; a wrong NULL, and a number that its enumeration
- * does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can give
- * TS_ERROR_PANIC.
+ * called no drop. An id or handle that it should have given is zero or NULL, a
+ * file descriptor -1; other outputs are as they were. errno is kept. No pointer
+ * may be NULL unless the description says so; a wrong NULL, and a number that
+ * its enumeration does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can
+ * give TS_ERROR_PANIC. What was freed must not be used again.
  *
  * Threads. Each description ends in one line: which thread may make the call,
  * whether it blocks, and whether a task may make it. What a task may do, every
@@ -196,7 +196,10 @@ ts_error ts_scheduler_new(const char *config_yaml, ts_scheduler **out);
 /// waits for, join your threads, then free.
 ///
 /// Inside a task or another callback, and on a thread that holds a claim,
-/// nothing is freed, and the log says so: finish your claims first.
+/// nothing is freed, and the log says so: finish your claims first. Claims that
+/// other threads hold are waited for, and only to be finished. Cancelled ones
+/// that nobody has taken end here, with their drop: shut down first to take
+/// them.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 void ts_scheduler_free(ts_scheduler *scheduler);
@@ -368,7 +371,7 @@ typedef struct {
     ts_pump *pump;
     /// Where the task's end is to be kept for you, or NULL.
     ts_completions *completions;
-    /// Handed back with its end.
+    /// Handed back with its end, in the queue and to on_end.
     void *completion_data;
     /// Called last, after drop, when the task can be waited for and its result
     /// be taken; or NULL. Before the next of its name starts, so be quick. An
@@ -425,10 +428,11 @@ ts_error ts_submit(ts_scheduler *scheduler,
                    const ts_task_options *options,
                    ts_task_id *out_id);
 
-/// Stops a task. A pending one is cancelled on the spot. A running one is told
-/// to stop: ts_should_stop says true, and ts_interruptible_sleep returns at
-/// once. TS_OK is a promise: the task ends as TS_CANCELLED, without a result;
-/// ts_wait tells when. Stopping it again gives TS_OK too.
+/// Stops a task. A pending one is cancelled on the spot; one that is run by
+/// claims ends when its claim is finished. A running one is told to stop:
+/// ts_should_stop says true, and ts_interruptible_sleep returns at once. TS_OK
+/// is a promise: the task ends as TS_CANCELLED, without a result; ts_wait tells
+/// when. Stopping it again gives TS_OK too.
 ///
 /// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED;
 /// TS_ERROR_ALREADY_STOPPING when a time-out or a shutdown came first.
@@ -661,8 +665,8 @@ typedef struct {
     ts_state state;
     /// Its kind.
     ts_kind kind;
-    /// While it runs after it was told to stop: the state in which it will
-    /// end. Else 0.
+    /// While it runs after it was told to stop, and while a cancelled claim is
+    /// to be finished: the state in which it will end. Else 0.
     ts_state stopping;
     /// Of a failed task what its function returned; of an async one 1. Else 0.
     int32_t code;
@@ -765,7 +769,8 @@ ts_error ts_task_forget(ts_scheduler *scheduler, ts_task_id id);
 /// Writes the statuses of the known tasks of a kind into array, at most
 /// capacity of them, and how many there are into out_count, which may be more.
 /// array[0].size must be set and counts for every element. With capacity 0 the
-/// tasks are only counted, and array may be NULL.
+/// tasks are only counted, and array may be NULL. Each status is of one moment,
+/// the list as a whole is not.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
 ///
@@ -886,7 +891,8 @@ ts_error ts_shutdown_within(ts_scheduler *scheduler,
  * need not look the name up. While a handle is open its options hold.
  *
  * Tasks of one name are run by one runner at a time. Asking for another one
- * gives TS_ERROR_IN_USE while the lane is not empty or another handle is open.
+ * gives TS_ERROR_IN_USE while the lane is not empty or another handle is open;
+ * so does asking for another width or capacity than an open handle.
  *
  * A handle may outlive its scheduler: adds then give TS_ERROR_SHUTTING_DOWN.
  * It is still to be freed.
@@ -928,7 +934,8 @@ typedef struct {
 ///     error = ts_lane_new(NULL, &options, &lane);
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_IN_USE; TS_ERROR_SHUTTING_DOWN
-/// when the pump was freed; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_FORKED.
+/// when the scheduler's own pump was freed; TS_ERROR_OUT_OF_MEMORY;
+/// TS_ERROR_FORKED.
 ///
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_lane_new(ts_scheduler *scheduler,
@@ -1040,9 +1047,10 @@ ts_error ts_completions_fd(ts_completions *completions, int *out_fd);
  * their options, by their lane, or by ts_scheduler_set_runner. Tasks of a name
  * keep their order; names take turns.
  *
- * A pump belongs to the thread that runs it first. It may outlive its
- * scheduler: ts_pump_run then gives TS_ERROR_SHUTTING_DOWN. It is still to be
- * freed.
+ * Tasks that are pending in a pump count for maximum_queue_line, and none for
+ * line_task_max. A pump belongs to the thread that runs it first. It may
+ * outlive its scheduler: ts_pump_run then gives TS_ERROR_SHUTTING_DOWN. It is
+ * still to be freed.
  */
 
 /// Hears that there is something to do.
@@ -1075,8 +1083,9 @@ ts_error ts_pump_new(ts_scheduler *scheduler,
                      const ts_pump_options *options,
                      ts_pump **out_pump);
 
-/// Frees a pump: cancels its pending tasks, and adds that would go to it give
-/// TS_ERROR_SHUTTING_DOWN from now on. Inside one of its own tasks that task
+/// Frees a pump: cancels its pending tasks, and adds that would go to it by
+/// their lane or by ts_scheduler_set_runner give TS_ERROR_SHUTTING_DOWN from
+/// now on. Inside one of its own tasks that task
 /// goes on, and the run ends after it. NULL does nothing.
 ///
 /// Any thread. Never blocks. From a task: yes.
@@ -1084,14 +1093,14 @@ void ts_pump_free(ts_pump *pump);
 
 /// Runs tasks on this thread until none is ready, max_tasks have run, or
 /// budget_seconds are used up, which the last task may overrun. 0 max_tasks are
-/// any number, 0 seconds any time. out_ran, which may be NULL, is how many ran;
-/// that there was none is no error.
+/// any number, 0 seconds any time, which TS_FOREVER is not. out_ran, which may
+/// be NULL, is how many ran; that there was none is no error.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_THREAD on another thread
 /// than the first; TS_ERROR_WOULD_DEADLOCK inside one of its own tasks;
 /// TS_ERROR_SHUTTING_DOWN when the scheduler was freed; TS_ERROR_FORKED.
 ///
-/// Any thread, always the same. Blocks while tasks run. From a task: no.
+/// Any thread, always the same. Blocks while tasks run. From a task: yes.
 ts_error ts_pump_run(ts_pump *pump,
                      size_t max_tasks,
                      double budget_seconds,
@@ -1123,19 +1132,22 @@ ts_error ts_pump_fd(ts_pump *pump, int *out_fd);
  *            `-- no next, or not asked for <--- next claim of its lane --> ...
  *
  * A claim that is out counts as running and holds its place in its lane until
- * it is finished; at most line_task_max are out at once. Its token is valid
- * until then, on any thread, and is never meant by a NULL token.
+ * it is finished; at most line_task_max are out at once, beside what the
+ * scheduler's own threads run. Its token is valid until then, on any thread,
+ * and is never meant by a NULL token. What is pending counts for
+ * maximum_queue_line.
  *
  * A stop may come first: then ts_claim_start gives TS_STOPPED, and the claim
  * is only to be finished. So ask it of every claim before you run it, and
  * finish every claim. A task that is cancelled before it was handed out comes
  * out of ts_claims_take, and of nothing else, as such a claim, so user_data
- * needs no drop. It ends when it is finished; a shutdown waits for that, so go
- * on taking until it has returned. A host with one thread has
- * ts_shutdown_within, with 0 seconds.
+ * needs no drop. It holds no place, and stays TS_PENDING until it is finished;
+ * a shutdown waits for that, so go on taking until it has returned. A host
+ * with one thread has ts_shutdown_within, with 0 seconds.
  *
- * Deadlines of claims are looked at by whoever takes claims, and by a thread of
- * the library until ts_claims_fd was called.
+ * The time of a claim begins when it is handed out. Deadlines are looked at by
+ * whoever takes claims, and by a thread of the library until ts_claims_fd was
+ * called. One that nobody looked at before the finish has no effect.
  */
 
 /// The right, and duty, to run one task now.
@@ -1188,12 +1200,12 @@ ts_error ts_lane_claim_task(ts_lane *lane,
 /// Any thread. Never blocks. From a task: yes.
 ts_error ts_claim_start(ts_scheduler *scheduler, const ts_claim *claim);
 
-/// Ends a claim: completed with code 0, else failed with that code. result,
-/// which may be NULL, is what the task leaves, as with ts_set_result; error,
-/// which may be NULL, the words of a failure. out_next, which may be NULL, is
-/// the next claim of the lane, or of another one that waited, to be run, or has
-/// no token.
-/// Without out_next what comes next comes out of ts_claims_take.
+/// Ends a claim, by its id: completed with code 0, else failed with that code.
+/// result, which may be NULL, is what the task leaves, as with ts_set_result;
+/// error, which may be NULL, the words of a failure. out_next, which may be
+/// NULL, is the next claim of the lane, or of another one that waited, to be
+/// run, or has no token. Without out_next what comes next comes out of
+/// ts_claims_take.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT, also for a task that was not handed out;
 /// TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED when it was finished before;
@@ -1353,8 +1365,9 @@ typedef enum {
 
 /// Called on each thread of a scheduler: first of all your functions and last
 /// of them, each once. name is the thread's, not cut, and valid until the
-/// function returns. It may call what a task may call, and add tasks; a call
-/// that would wait gives TS_ERROR_WOULD_DEADLOCK. It should return soon: the
+/// function returns. It may call what a task may call, and add tasks, but not
+/// where it is a shutdown that ends the thread; a call that would wait gives
+/// TS_ERROR_WOULD_DEADLOCK. It should return soon: the
 /// thread's tasks, or all time-outs, wait for it.
 typedef void (*ts_thread_fn)(ts_thread_event event,
                              const char *name,
@@ -1433,9 +1446,9 @@ typedef void (*ts_log_fn)(ts_log_level level, const char *text,
                           void *user_data);
 
 /// Sets the function that takes the log of every scheduler of the process, in
-/// place of an earlier one. NULL sets none, and user_data is then dropped at
-/// once. The function is called on any
-/// thread, on several at once too.
+/// place of an earlier one. NULL sets none, and this user_data is then dropped
+/// at once. The function is called on any thread, on several at once too; the
+/// drop of an earlier one tells that it is not called any more.
 ///
 /// Errors: TS_ERROR_OUT_OF_MEMORY; user_data is then still yours.
 ///

@@ -60,8 +60,10 @@ pub struct More<'a> {
     pub lane: Option<&'a Lane>,
     /// Who runs it; `None` for who runs its lane, or by default.
     pub runner: Option<Runner<'a>>,
-    /// Where its end is reported, and what is handed back with it.
-    pub completions: Option<(&'a Completions, *mut c_void)>,
+    /// Where its end is reported.
+    pub completions: Option<&'a Completions>,
+    /// What is handed back with its end.
+    pub completion_data: Option<*mut c_void>,
     /// Called last, with the second, which the third drops after that.
     pub on_end: Option<(EndFn, *mut c_void, Option<DropFn>)>,
 }

@@ -15,19 +15,22 @@
 //! ```
 //!
 //! A claim that is out counts as running and holds its place in its lane until
-//! it is finished; at most line_task_max are out at once. Its token is valid
-//! until then, on any thread, and is never meant by a NULL token.
+//! it is finished; at most line_task_max are out at once, beside what the
+//! scheduler's own threads run. Its token is valid until then, on any thread,
+//! and is never meant by a NULL token. What is pending counts for
+//! maximum_queue_line.
 //!
 //! A stop may come first: then ts_claim_start gives TS_STOPPED, and the claim
 //! is only to be finished. So ask it of every claim before you run it, and
 //! finish every claim. A task that is cancelled before it was handed out comes
 //! out of ts_claims_take, and of nothing else, as such a claim, so user_data
-//! needs no drop. It ends when it is finished; a shutdown waits for that, so go
-//! on taking until it has returned. A host with one thread has
-//! ts_shutdown_within, with 0 seconds.
+//! needs no drop. It holds no place, and stays TS_PENDING until it is finished;
+//! a shutdown waits for that, so go on taking until it has returned. A host
+//! with one thread has ts_shutdown_within, with 0 seconds.
 //!
-//! Deadlines of claims are looked at by whoever takes claims, and by a thread of
-//! the library until ts_claims_fd was called.
+//! The time of a claim begins when it is handed out. Deadlines are looked at by
+//! whoever takes claims, and by a thread of the library until ts_claims_fd was
+//! called. One that nobody looked at before the finish has no effect.
 
 use super::arguments::{self, Out, beginning, invalid, null, seconds_or_forever};
 use super::errors::ts_error;
@@ -187,12 +190,12 @@ unsafe fn claim_id(claim: *const ts_claim) -> Result<TaskId> {
     Ok(claim.id.into())
 }
 
-/// Ends a claim: completed with code 0, else failed with that code. result,
-/// which may be NULL, is what the task leaves, as with ts_set_result; error,
-/// which may be NULL, the words of a failure. out_next, which may be NULL, is
-/// the next claim of the lane, or of another one that waited, to be run, or has
-/// no token.
-/// Without out_next what comes next comes out of ts_claims_take.
+/// Ends a claim, by its id: completed with code 0, else failed with that code.
+/// result, which may be NULL, is what the task leaves, as with ts_set_result;
+/// error, which may be NULL, the words of a failure. out_next, which may be
+/// NULL, is the next claim of the lane, or of another one that waited, to be
+/// run, or has no token. Without out_next what comes next comes out of
+/// ts_claims_take.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT, also for a task that was not handed out;
 /// TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED when it was finished before;

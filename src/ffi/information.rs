@@ -40,8 +40,8 @@ pub struct ts_task_status {
     pub state: MaybeUninit<ts_state>,
     /// Its kind.
     pub kind: MaybeUninit<ts_kind>,
-    /// While it runs after it was told to stop: the state in which it will
-    /// end. Else 0.
+    /// While it runs after it was told to stop, and while a cancelled claim is
+    /// to be finished: the state in which it will end. Else 0.
     pub stopping: MaybeUninit<ts_state>,
     /// Of a failed task what its function returned; of an async one 1. Else 0.
     pub code: i32,
@@ -278,7 +278,8 @@ pub unsafe extern "C" fn ts_task_forget(scheduler: *mut ts_scheduler, id: ts_tas
 /// Writes the statuses of the known tasks of a kind into array, at most
 /// capacity of them, and how many there are into out_count, which may be more.
 /// array[0].size must be set and counts for every element. With capacity 0 the
-/// tasks are only counted, and array may be NULL.
+/// tasks are only counted, and array may be NULL. Each status is of one moment,
+/// the list as a whole is not.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
 ///

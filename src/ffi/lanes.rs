@@ -6,7 +6,8 @@
 //! need not look the name up. While a handle is open its options hold.
 //!
 //! Tasks of one name are run by one runner at a time. Asking for another one
-//! gives TS_ERROR_IN_USE while the lane is not empty or another handle is open.
+//! gives TS_ERROR_IN_USE while the lane is not empty or another handle is open;
+//! so does asking for another width or capacity than an open handle.
 //!
 //! A handle may outlive its scheduler: adds then give TS_ERROR_SHUTTING_DOWN.
 //! It is still to be freed.
@@ -55,7 +56,8 @@ pub struct ts_lane_options {
 //##define TS_LANE_OPTIONS_INIT                                                   \
 //#    { sizeof(ts_lane_options), NULL, (ts_kind)0, (ts_runner)0, NULL, 0, 0 }
 
-/// The size of the struct when it first came out: the smallest that a host can have.
+/// The size of the struct when it first came out: the smallest that a host can
+/// have.
 const OPTIONS_SMALLEST: usize = offset_of!(ts_lane_options, capacity) + size_of::<usize>();
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(OPTIONS_SMALLEST == 48 && size_of::<ts_lane_options>() == 48);
@@ -71,7 +73,8 @@ const _: () = assert!(OPTIONS_SMALLEST == 48 && size_of::<ts_lane_options>() == 
 /// ```
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_IN_USE; TS_ERROR_SHUTTING_DOWN
-/// when the pump was freed; TS_ERROR_OUT_OF_MEMORY; TS_ERROR_FORKED.
+/// when the scheduler's own pump was freed; TS_ERROR_OUT_OF_MEMORY;
+/// TS_ERROR_FORKED.
 ///
 /// Any thread. Never blocks. From a task: yes.
 #[unsafe(no_mangle)]

@@ -28,9 +28,9 @@ pub type ts_log_fn =
     Option<unsafe extern "C" fn(level: ts_log_level, text: *const c_char, user_data: *mut c_void)>;
 
 /// Sets the function that takes the log of every scheduler of the process, in
-/// place of an earlier one. NULL sets none, and user_data is then dropped at
-/// once. The function is called on any
-/// thread, on several at once too.
+/// place of an earlier one. NULL sets none, and this user_data is then dropped
+/// at once. The function is called on any thread, on several at once too; the
+/// drop of an earlier one tells that it is not called any more.
 ///
 /// Errors: TS_ERROR_OUT_OF_MEMORY; user_data is then still yours.
 ///

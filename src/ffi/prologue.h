@@ -35,11 +35,11 @@
  *
  * Errors. A call that can fail returns a ts_error; ts_last_error_message says
  * in words what was wrong. A failed call did nothing: it took nothing over and
- * called no drop. An id or handle that it should have given is zero or NULL;
- * other outputs are as they were. errno is kept. No pointer may be NULL unless
- * the description says so; a wrong NULL, and a number that its enumeration
- * does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can give
- * TS_ERROR_PANIC.
+ * called no drop. An id or handle that it should have given is zero or NULL, a
+ * file descriptor -1; other outputs are as they were. errno is kept. No pointer
+ * may be NULL unless the description says so; a wrong NULL, and a number that
+ * its enumeration does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can
+ * give TS_ERROR_PANIC. What was freed must not be used again.
  *
  * Threads. Each description ends in one line: which thread may make the call,
  * whether it blocks, and whether a task may make it. What a task may do, every

@@ -5,9 +5,10 @@
 //! their options, by their lane, or by ts_scheduler_set_runner. Tasks of a name
 //! keep their order; names take turns.
 //!
-//! A pump belongs to the thread that runs it first. It may outlive its
-//! scheduler: ts_pump_run then gives TS_ERROR_SHUTTING_DOWN. It is still to be
-//! freed.
+//! Tasks that are pending in a pump count for maximum_queue_line, and none for
+//! line_task_max. A pump belongs to the thread that runs it first. It may
+//! outlive its scheduler: ts_pump_run then gives TS_ERROR_SHUTTING_DOWN. It is
+//! still to be freed.
 
 use super::arguments::{self, Out, null, seconds};
 use super::errors::ts_error;
@@ -43,7 +44,8 @@ pub struct ts_pump_options {
 //#/// Options with the size set and all else at its default.
 //##define TS_PUMP_OPTIONS_INIT { sizeof(ts_pump_options), NULL, NULL, NULL }
 
-/// The size of the struct when it first came out: the smallest that a host can have.
+/// The size of the struct when it first came out: the smallest that a host can
+/// have.
 const OPTIONS_SMALLEST: usize = offset_of!(ts_pump_options, drop) + size_of::<ts_drop_fn>();
 const _: () = assert!(size_of::<ts_pump_options>() == OPTIONS_SMALLEST);
 
@@ -79,8 +81,9 @@ pub unsafe extern "C" fn ts_pump_new(
     })
 }
 
-/// Frees a pump: cancels its pending tasks, and adds that would go to it give
-/// TS_ERROR_SHUTTING_DOWN from now on. Inside one of its own tasks that task
+/// Frees a pump: cancels its pending tasks, and adds that would go to it by
+/// their lane or by ts_scheduler_set_runner give TS_ERROR_SHUTTING_DOWN from
+/// now on. Inside one of its own tasks that task
 /// goes on, and the run ends after it. NULL does nothing.
 ///
 /// Any thread. Never blocks. From a task: yes.
@@ -110,14 +113,14 @@ unsafe fn pump<'a>(pump: *mut ts_pump) -> Result<&'a Pump> {
 
 /// Runs tasks on this thread until none is ready, max_tasks have run, or
 /// budget_seconds are used up, which the last task may overrun. 0 max_tasks are
-/// any number, 0 seconds any time. out_ran, which may be NULL, is how many ran;
-/// that there was none is no error.
+/// any number, 0 seconds any time, which TS_FOREVER is not. out_ran, which may
+/// be NULL, is how many ran; that there was none is no error.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_THREAD on another thread
 /// than the first; TS_ERROR_WOULD_DEADLOCK inside one of its own tasks;
 /// TS_ERROR_SHUTTING_DOWN when the scheduler was freed; TS_ERROR_FORKED.
 ///
-/// Any thread, always the same. Blocks while tasks run. From a task: no.
+/// Any thread, always the same. Blocks while tasks run. From a task: yes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ts_pump_run(
     pump: *mut ts_pump,

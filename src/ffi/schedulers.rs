@@ -54,7 +54,10 @@ pub unsafe extern "C" fn ts_scheduler_new(
 /// waits for, join your threads, then free.
 ///
 /// Inside a task or another callback, and on a thread that holds a claim,
-/// nothing is freed, and the log says so: finish your claims first.
+/// nothing is freed, and the log says so: finish your claims first. Claims that
+/// other threads hold are waited for, and only to be finished. Cancelled ones
+/// that nobody has taken end here, with their drop: shut down first to take
+/// them.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 #[unsafe(no_mangle)]

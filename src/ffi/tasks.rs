@@ -260,7 +260,7 @@ pub struct ts_task_options {
     pub pump: *mut ts_pump,
     /// Where the task's end is to be kept for you, or NULL.
     pub completions: *mut ts_completions,
-    /// Handed back with its end.
+    /// Handed back with its end, in the queue and to on_end.
     pub completion_data: *mut c_void,
     /// Called last, after drop, when the task can be waited for and its result
     /// be taken; or NULL. Before the next of its name starts, so be quick. An
@@ -395,8 +395,9 @@ unsafe fn more<'a>(
     {
         return Err(invalid("on_end_data or on_end_drop is set, but on_end is NULL"));
     }
-    if options.completions.is_null() && !options.completion_data.is_null() {
-        return Err(invalid("completion_data is set, but completions is NULL"));
+    let is_told = options.on_end.is_some() || !options.completions.is_null();
+    if !is_told && !options.completion_data.is_null() {
+        return Err(invalid("completion_data is set, but completions and on_end are NULL"));
     }
     // SAFETY: the caller's promise; C's completion is ours, asserted above.
     unsafe {
@@ -410,7 +411,8 @@ unsafe fn more<'a>(
         *more = More {
             lane: options.lane.cast::<Lane>().as_ref(),
             runner: runner(options.runner, options.pump)?,
-            completions: completions.map(|queue| (queue, options.completion_data)),
+            completions,
+            completion_data: Some(options.completion_data),
             on_end: on_end.map(|function| (function, options.on_end_data, options.on_end_drop)),
         };
         Ok(Some(more))
@@ -573,10 +575,11 @@ pub unsafe extern "C" fn ts_submit(
     })
 }
 
-/// Stops a task. A pending one is cancelled on the spot. A running one is told
-/// to stop: ts_should_stop says true, and ts_interruptible_sleep returns at
-/// once. TS_OK is a promise: the task ends as TS_CANCELLED, without a result;
-/// ts_wait tells when. Stopping it again gives TS_OK too.
+/// Stops a task. A pending one is cancelled on the spot; one that is run by
+/// claims ends when its claim is finished. A running one is told to stop:
+/// ts_should_stop says true, and ts_interruptible_sleep returns at once. TS_OK
+/// is a promise: the task ends as TS_CANCELLED, without a result; ts_wait tells
+/// when. Stopping it again gives TS_OK too.
 ///
 /// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED;
 /// TS_ERROR_ALREADY_STOPPING when a time-out or a shutdown came first.

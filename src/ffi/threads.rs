@@ -44,8 +44,9 @@ pub enum ts_thread_event {
 
 /// Called on each thread of a scheduler: first of all your functions and last
 /// of them, each once. name is the thread's, not cut, and valid until the
-/// function returns. It may call what a task may call, and add tasks; a call
-/// that would wait gives TS_ERROR_WOULD_DEADLOCK. It should return soon: the
+/// function returns. It may call what a task may call, and add tasks, but not
+/// where it is a shutdown that ends the thread; a call that would wait gives
+/// TS_ERROR_WOULD_DEADLOCK. It should return soon: the
 /// thread's tasks, or all time-outs, wait for it.
 pub type ts_thread_fn = Option<
     unsafe extern "C" fn(event: ts_thread_event, name: *const c_char, user_data: *mut c_void),

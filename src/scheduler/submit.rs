@@ -237,14 +237,14 @@ impl Shared {
         if more.completions.is_none() && more.on_end.is_none() {
             return Ok(());
         }
-        let mut report = Report { on_end: None, ends: None, data: ptr::null_mut() };
-        if let Some((completions, data)) = more.completions {
+        let data = more.completion_data.unwrap_or(ptr::null_mut());
+        let mut report = Report { on_end: None, ends: None, data };
+        if let Some(completions) = more.completions {
             if !completions.is_of(self) {
                 return Err(not_ours("completion queue"));
             }
             completions.ends().expect()?;
             report.ends = Some(completions.ends().clone());
-            report.data = data;
         }
         report.on_end =
             more.on_end.map(|(function, data, drop)| (function, Owned::new(data, drop)));

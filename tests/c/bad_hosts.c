@@ -198,7 +198,13 @@ static void options(void)
     SUBMIT_WITH(reserved, 1, "reserved");
     SUBMIT_WITH(pump, foreign_pump, "another scheduler");
     SUBMIT_WITH(completions, foreign_queue, "another scheduler");
-    SUBMIT_WITH(completion_data, &drops, "completion_data");
+    mixed.on_end = NULL;
+    mixed.on_end_data = NULL;
+    mixed.on_end_drop = NULL;
+    mixed.completions = NULL;
+    mixed.completion_data = &drops;
+    REFUSED(TS_ERROR_INVALID_ARGUMENT, "completion_data", submit_with(mixed));
+    mixed = good();
     SUBMIT_WITH(on_end, NULL, "on_end");
     SUBMIT_WITH(lane, lane, "not both");
     SUBMIT_WITH(lane, foreign_lane, "another scheduler");

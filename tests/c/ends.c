@@ -82,6 +82,7 @@ static ts_task_options heard(listener *its, const char *name, ts_task_fn run)
     options.on_end = hear;
     options.on_end_data = its;
     options.on_end_drop = drop_of_listener;
+    options.completion_data = its;
     return options;
 }
 
@@ -100,6 +101,7 @@ static listener fresh(ts_scheduler *scheduler)
         CHECK(counted(&(its).heard) == 1 && counted(&(its).heard_drop) == 1);      \
         CHECK(counted(&(its).dropped) == 1 && (its).dropped_before == 1);          \
         CHECK(!(its).not_before);                                                  \
+        CHECK((its).end.data == &(its));                                           \
         CHECK((its).end.state == (its_state) && (its).end.code == (its_code));     \
     } while (0)
 

@@ -437,6 +437,18 @@ static void raise_limit(int limit)
         ;
 }
 
+static char config_path[] = "/tmp/stress-XXXXXX";
+
+/* What is loaded while tasks run. */
+static void write_config(void)
+{
+    static const char text[] = "line_task_max: 4\nmaximum_queue_line: 100\n";
+    int fd = mkstemp(config_path);
+    if (fd < 0 || write(fd, text, sizeof text - 1) != (ssize_t)sizeof text - 1)
+        abort();
+    close(fd);
+}
+
 static void configure(struct random *random)
 {
     static const char *const lines[] = { "1", "2", "3", "5", "12" };
@@ -444,7 +456,11 @@ static void configure(struct random *random)
     static const char *const stores[] = { "0", "1", "60", "1000", "100000" };
     char *text = NULL;
     int pick = below(random, 5);
-    switch (below(random, 4)) {
+    switch (below(random, 5)) {
+    case 3:
+        raise_limit(4);
+        CALL(ts_load_config, (scheduler, config_path), OR(TS_OK));
+        break;
     case 0:
         raise_limit(atoi(lines[pick]));
         CALL(ts_update_config, (scheduler, "line_task_max", lines[pick]), OR(TS_OK));
@@ -776,6 +792,7 @@ int main(int argc, char **argv)
     long count = stress_begin("stress", argc, argv, 20000, &threads);
     writers_first(&adding);
     writers_first(&calling);
+    write_config();
 
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
@@ -796,15 +813,16 @@ int main(int argc, char **argv)
     }
     free(old_ids);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    alarm(0);
+    unlink(config_path);
+    long all = stress_end();
 
     printf("stress %ld %lu %d: %ld accepted, %ld refused (%ld full, %ld banned, %ld shutting down), "
            "%ld ran, at most %d at once; seen: %ld completed, %ld failed, %ld timed out, %ld cancelled; "
-           "%d shutdowns, %ld log lines, %d results dropped late, starts up to %.3f s before their add; %.2f s\n",
+           "%d shutdowns, %ld log lines, %d results dropped late, starts up to %.3f s before their add; %ld calls; %.2f s\n",
            count, seed, threads, totals.accepted, totals.refused, refusals[TS_ERROR_QUEUE_FULL],
            refusals[TS_ERROR_BANNED], refusals[TS_ERROR_SHUTTING_DOWN], totals.ran, totals.most_running,
            totals.completed, totals.failed, totals.timed_out, totals.cancelled, PROMISE_GET(promise_shutdowns), lines,
            PROMISE_GET(promise_results_after_shutdown), latest_start,
-           seconds_between(start, end));
+           all, seconds_between(start, end));
     return 0;
 }

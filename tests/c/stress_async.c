@@ -27,6 +27,7 @@ struct name {
     long accepted;
     long last;
     atomic_int running;
+    ts_lane *lane;              /* a handle, or NULL */
 };
 
 struct task {
@@ -455,7 +456,13 @@ static void add(struct random *random, bool inside)
         uint64_t errors = OR(TS_OK) | OR(TS_ERROR_SHUTTING_DOWN);
         if (name)
             errors |= OR(TS_ERROR_QUEUE_FULL) | OR(TS_ERROR_BANNED);
-        ts_error error = CALL(ts_submit, (scheduler, &options, &task->id), errors);
+        ts_error error;
+        if (!options.flags && !name && one_in(random, 2))
+            error = CALL(ts_add_async_task, (scheduler, false, NULL, poll_task, task, drop_task, &task->id), errors);
+        else if (!options.flags && name && name->lane && one_in(random, 2))
+            error = CALL(ts_lane_add_async_task, (name->lane, false, poll_task, task, drop_task, &task->id), errors);
+        else
+            error = CALL(ts_submit, (scheduler, &options, &task->id), errors);
         if (error == TS_OK) {
             if (name)
                 name->accepted++;
@@ -578,6 +585,14 @@ static long play_round(int count, int threads)
     snprintf(yaml, sizeof yaml, "event_loop_threads: %d\nmaximum_task_info_storage: %d\nmax_idle_time: %s\n",
              1 + below(&random, 3), stores_all ? 100000 : 60, one_in(&random, 4) ? "0.0005" : "60");
     CALL(ts_scheduler_new, (yaml, &scheduler), OR(TS_OK));
+    for (int i = 0; i < NAMES; i++) {
+        ts_lane_options wanted = TS_LANE_OPTIONS_INIT;
+        wanted.name = names[i].text;
+        wanted.kind = TS_ASYNC;
+        names[i].lane = NULL;
+        if (one_in(&random, 2))
+            CALL(ts_lane_new, (scheduler, &wanted, &names[i].lane), OR(TS_OK));
+    }
     phase = "calls";
     for (int i = 0; i < threads; i++)
         if (pthread_create(&callers[i], NULL, caller, (void *)(intptr_t)i))
@@ -643,7 +658,11 @@ static long play_round(int count, int threads)
         for (int i = 0; i < 2; i++)
             pthread_join(runners[i], NULL);
     }
+    for (int i = 0; i < NAMES / 2; i++)
+        ts_lane_free(names[i].lane);
     ts_scheduler_free(scheduler);
+    for (int i = NAMES / 2; i < NAMES; i++)
+        ts_lane_free(names[i].lane);
     for (int i = 0; i < late_count; i++) {
         CALL(ts_waker_wake, (late[i]), OR(TS_ERROR_SHUTTING_DOWN));
         ts_waker_free(late[i]);
@@ -687,9 +706,9 @@ static void tell(void)
 int main(int argc, char **argv)
 {
     int threads = 3;
+    signal(SIGPIPE, SIG_IGN);
     long count = stress_begin("stress_async", argc, argv, 200000, &threads), done = 0;
     stress_tell = tell;
-    signal(SIGPIPE, SIG_IGN);
     writers_first(&adding);
     for (int i = 0; i < NAMES; i++) {
         pthread_mutex_init(&names[i].adding, NULL);
@@ -700,13 +719,13 @@ int main(int argc, char **argv)
     for (long left = count; left > 0; left = count - done, round_number++)
         done += play_round(left < ROUND_TASKS ? (int)left : ROUND_TASKS, threads);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    alarm(0);
+    long all = stress_end();
     printf("stress_async %ld %lu %d: %ld accepted, %d refused (%ld full, %ld banned, %ld shutting down), "
            "%ld polls, %ld errands; seen: %ld completed, %ld failed, %ld timed out, %ld cancelled; "
-           "%d shutdowns; %.2f s\n",
+           "%d shutdowns; %ld calls; %.2f s\n",
            count, seed, threads, done, PROMISE_GET(refused), calls[TS_ERROR_QUEUE_FULL],
            calls[TS_ERROR_BANNED], calls[TS_ERROR_SHUTTING_DOWN], polls, errands_done,
            seen[TS_COMPLETED], seen[TS_FAILED], seen[TS_TIMEOUT], seen[TS_CANCELLED],
-           PROMISE_GET(promise_shutdowns), seconds_between(start, end));
+           PROMISE_GET(promise_shutdowns), all, seconds_between(start, end));
     return 0;
 }

@@ -277,6 +277,35 @@ static void run_claims(ts_claim claim, struct random *random)
     }
 }
 
+/* Runs received claims, and ends them together. */
+static void run_batch(ts_claim *claims, size_t count, struct random *random)
+{
+    int32_t codes[BATCH];
+    ts_claim next[BATCH];
+    size_t got = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct task *task = task_of(&claims[i]);
+        ts_state state = (ts_state)0;
+        ts_error started = CALL(ts_claim_start, (scheduler, &claims[i]), OR(TS_OK) | OR(TS_STOPPED));
+        CALL(ts_get_task_state, (scheduler, claims[i].id, &state), OR(TS_OK));
+        codes[i] = 0;
+        if (state == TS_RUNNING) {
+            if (started == TS_STOPPED)
+                task->work = NOTHING;
+            codes[i] = claims[i].run(claims[i].token, claims[i].user_data);
+            PROMISE_ADD(claims_out, -1);
+        }
+        task->promise.runner = pthread_self();
+    }
+    CALL(ts_claims_finish, (scheduler, claims, codes, count, next, &got), OR(TS_OK));
+    if (got > count)
+        promise_broken(NULL, "more claims come next than were finished");
+    for (size_t i = 0; i < got; i++)
+        receive(&next[i]);
+    for (size_t i = 0; i < got; i++)
+        run_claims(next[i], random);
+}
+
 static void *taker(void *argument)
 {
     thread_number = (int)(intptr_t)argument;
@@ -304,8 +333,11 @@ static void *taker(void *argument)
             promise_broken(NULL, "ts_claims_take gave TS_OK and no claim");
         for (size_t i = 0; i < count; i++)
             receive(&claims[i]);
-        for (size_t i = 0; i < count; i++)
-            run_claims(claims[i], &random);
+        if (count && one_in(&random, 4))
+            run_batch(claims, count, &random);
+        else
+            for (size_t i = 0; i < count; i++)
+                run_claims(claims[i], &random);
         PROMISE_SET(doing[thread_number], "nothing");
     }
     return NULL;
@@ -355,6 +387,11 @@ static void *reader(void *argument)
     thread_number = (int)(intptr_t)argument;
     struct random random = random_of(seed * 79 + (uint64_t)round_number, (uint64_t)thread_number);
     while (!PROMISE_GET(stop_helpers)) {
+        if (one_in(&random, 3)) {
+            struct pollfd its = { -1, POLLIN, 0 };
+            CALL(ts_completions_fd, (queues[below(&random, QUEUES)], &its.fd), OR(TS_OK));
+            poll(&its, 1, 1);
+        }
         read_ends(queues[below(&random, QUEUES)], (size_t)(1 + below(&random, 32)), one_in(&random, 2) ? 0 : 0.0005);
         if (one_in(&random, 20))
             nap(3000);
@@ -568,7 +605,14 @@ static void add(struct random *random, bool inside)
         if (options.runner == TS_PUMP)
             options.pump = pump;
     }
-    if (options.runner == TS_CLAIMS || is_wide || one_in(random, 4))
+    bool briefly = by_handle && !task->has_end && !task->has_queue && !options.flags;
+    if (briefly && one_in(random, 2))
+        error = CALL(ts_lane_claim_task, (handle.lane, false, options.run, options.user_data, options.drop, &claim,
+                                          &promise->id), ADD_ERRORS);
+    else if (briefly)
+        error = CALL(ts_lane_add_task, (handle.lane, false, options.run, options.user_data, options.drop, &promise->id),
+                     ADD_ERRORS);
+    else if (options.runner == TS_CLAIMS || is_wide || one_in(random, 4))
         error = CALL(ts_claim_submit, (scheduler, &options, &claim, &promise->id), ADD_ERRORS);
     else
         error = CALL(ts_submit, (scheduler, &options, &promise->id), ADD_ERRORS);
@@ -761,7 +805,13 @@ static void random_call(struct random *random, bool inside)
         PROMISE_ADD(promise_shutdowns, 1);
         PROMISE_ADD(promise_forced, force);
         /* A claim that was sent on may still count as this thread's. */
-        CALL(ts_shutdown, (scheduler, force), OR(TS_OK) | OR(TS_ERROR_WOULD_DEADLOCK));
+        if (one_in(random, 2)) {
+            CALL(ts_shutdown, (scheduler, force), OR(TS_OK) | OR(TS_ERROR_WOULD_DEADLOCK));
+        } else {
+            /* Begun, and looked at until it has come to its end. */
+            while (CALL(ts_shutdown_within, (scheduler, force, 0, NULL), OR(TS_OK) | OR(TS_ERROR_TIMED_OUT)) != TS_OK)
+                nap(below(random, 300));
+        }
         PROMISE_ADD(promise_shutdowns_ended, 1);
     }
 }
@@ -796,6 +846,19 @@ static void quiet_shutdown(struct random *random)
     pthread_rwlock_unlock(&adding);
     PROMISE_SET(no_adds, 0);
     phase = "calls";
+}
+
+static atomic_int threads_there;
+
+static void count_thread(ts_thread_event event, const char *name, void *user_data)
+{
+    (void)user_data;
+    if (strncmp(name, "ts-", 3))
+        promise_broken(NULL, "a thread is called %s", name);
+    if (PROMISE_ADD(threads_there, event == TS_THREAD_STARTED ? 1 : -1) + (event == TS_THREAD_STARTED) <= 0)
+        promise_broken(NULL, "a thread stops that had not started");
+    if (PROMISE_GET(promise_quiet))
+        promise_broken(NULL, "a thread is heard of after a shutdown has returned");
 }
 
 struct totals {
@@ -845,7 +908,10 @@ static void play_round(int count, int threads, struct totals *totals)
     PROMISE_SET(promise_limit, 11);
     snprintf(yaml, sizeof yaml, "line_task_max: 5\nstuck_grace: 1000\nmaximum_queue_line: %d\nmaximum_task_info_storage: %d\n",
              one_in(&random, 2) ? 0 : 100, stores_all ? 100000 : 60);
-    CALL(ts_scheduler_new, (yaml, &scheduler), OR(TS_OK));
+    ts_scheduler_options made = TS_SCHEDULER_OPTIONS_INIT;
+    made.config_yaml = yaml;
+    made.on_thread = count_thread;
+    CALL(ts_scheduler_new_with, (&made, &scheduler), OR(TS_OK));
     CALL(ts_pump_new, (scheduler, NULL, &pump), OR(TS_OK));
     for (int i = 0; i < QUEUES; i++)
         CALL(ts_completions_new, (scheduler, &queues[i]), OR(TS_OK));
@@ -942,6 +1008,8 @@ static void play_round(int count, int threads, struct totals *totals)
             promise_broken(NULL, "at the end: %s runs", names[i].text);
         pthread_mutex_destroy(&names[i].adding);
     }
+    if (PROMISE_GET(threads_there))
+        promise_broken(NULL, "at the end: %d threads have not stopped", PROMISE_GET(threads_there));
     if (PROMISE_GET(promise_running) || PROMISE_GET(claims_out) || PROMISE_GET(wide_running))
         promise_broken(NULL, "at the end: %d tasks run", PROMISE_GET(promise_running));
     PROMISE_SET(promise_quiet, 0);
@@ -990,14 +1058,14 @@ int main(int argc, char **argv)
     promise_ids(old_ids, (size_t)old_count);
     free(old_ids);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    alarm(0);
+    long all = stress_end();
     printf("stress_hosts %ld %lu %d: %ld accepted, %d refused (%ld full, %ld banned, %ld in use, %ld shutting down), "
            "%ld ran, %ld of them claimed, %ld pumped; %ld stopped ones taken, %ld ends read, %ld heard; "
-           "seen: %ld completed, %ld failed, %ld timed out, %ld cancelled; %d shutdowns; %.2f s\n",
+           "seen: %ld completed, %ld failed, %ld timed out, %ld cancelled; %d shutdowns; %ld calls; %.2f s\n",
            count, seed, threads, totals.accepted, PROMISE_GET(refused), calls[TS_ERROR_QUEUE_FULL],
            calls[TS_ERROR_BANNED], calls[TS_ERROR_IN_USE], calls[TS_ERROR_SHUTTING_DOWN], totals.ran, claimed, pumped,
            taken_stopped, ends_read, ends_heard, totals.seen[TS_COMPLETED], totals.seen[TS_FAILED],
            totals.seen[TS_TIMEOUT], totals.seen[TS_CANCELLED], PROMISE_GET(promise_shutdowns),
-           seconds_between(start, end));
+           all, seconds_between(start, end));
     return 0;
 }

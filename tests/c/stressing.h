@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #endif
 #include "promises.h"
+#include "resources.h"
 #include <signal.h>
 #include <stdint.h>
 #include <time.h>
@@ -30,6 +31,7 @@ static const char *stress_program;
 static void (*stress_tell)(void);   /* prints what else there is to say of a hang */
 static atomic_int next_task, accepted, refused, stop_threads;
 static atomic_long calls[32];
+static struct resources resources_before;
 static _Atomic(const char *) doing[MOST_THREADS + 1];    /* the last: tasks, and the main thread */
 static _Thread_local int thread_number = MOST_THREADS;
 
@@ -143,7 +145,22 @@ static inline long stress_begin(const char *program, int argc, char **argv, long
         abort();
     pthread_detach(guardian);
     alarm(seconds ? (unsigned)stress_number(seconds, 1, 100000) : 60);
+    resources_before = resources_now();
     return count;
+}
+
+/* All schedulers were freed, and what the harness had too. How many calls of the
+ * library were checked. */
+static inline long stress_end(void)
+{
+    const char *wrong = resources_gone_wrong(&resources_before, 1 << 20);
+    long all = 0;
+    if (wrong)
+        promise_broken(NULL, "at the end: %s", wrong);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        all += PROMISE_GET(calls[i]);
+    alarm(0);
+    return all;
 }
 
 /* A lock that writers get soon, however many read. */
