@@ -7,10 +7,12 @@
 
 use super::Core;
 use super::seat::Seat;
+use super::slab::NIL;
 use super::word::{self, Snapshot};
 use crate::host::{self, EndFn, Owned};
 use crate::kinds::State;
 use crate::mailbox::Mailbox;
+use crate::platform::annotate;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::task::Completion;
 use crate::{Result, TaskId};
@@ -112,6 +114,8 @@ impl Core {
         if let Some((function, owned)) = report.on_end {
             // SAFETY: the host's promise when it submitted the task.
             unsafe { host::call_end(function, &end, owned.data()) };
+            drop(owned);
+            self.annotate_told(index);
         }
         match report.ends {
             Some(ends) if !ends.closed.load(SeqCst) => {
@@ -125,13 +129,27 @@ impl Core {
         }
     }
 
+    /// What the host did when it heard of the end comes before what follows that, too. The record is
+    /// kept until then.
+    fn annotate_told(&self, index: u32) {
+        if annotate::is_on() {
+            let record = self.records.at(index);
+            annotate::release(record);
+            let lane = record.lane.load(Relaxed);
+            if lane != NIL {
+                annotate::release(self.lanes.at(lane));
+            }
+        }
+    }
+
     /// Takes up to `most` ends: how many.
     pub fn take_ends(&self, ends: &Ends, most: usize, mut each: impl FnMut(Completion)) -> usize {
         let taken = ends.mailbox.take(most);
         let mut seat = self.visitor();
         let _dropping = self.dropping();
         for end in &taken {
-            if let Some((index, _, _)) = self.locate(TaskId::from_halves(end.id)) {
+            if let Some((index, _, record)) = self.locate(TaskId::from_halves(end.id)) {
+                annotate::acquire(record);
                 self.end_was_heard(index, &mut seat);
             }
         }

@@ -10,6 +10,7 @@ use super::view::{RunningTask, Stuck};
 use super::word::{self, Cause, Snapshot, Stop};
 use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
+use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
 use crate::task::TaskStatus;
 use crate::{Error, ErrorCode, Result, TaskId, clock};
@@ -20,6 +21,7 @@ impl Core {
     /// comes back, to be watched.
     pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<Option<RunningTask>> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        annotate::release(record);
         // A pending one, whatever else may happen to its word meanwhile.
         let mut seen = record.word.load();
         while seen.is_held(generation) && seen.is_startable() {
@@ -59,6 +61,8 @@ impl Core {
             // Counted before the lane can be found at rest, and its count be started anew.
             let door = counted.then(|| self.inlets[self.lanes.at(lane).inlet()].lock());
             let _history = self.history.lock();
+            // A claim that is cancelled is finished by another thread.
+            annotate::release(record);
             let cancelled = record.word.cancel_pending(seen, cause);
             if cancelled {
                 remember_name(&self.lanes, lane);
@@ -272,6 +276,7 @@ impl Core {
         let mut told = Vec::new();
         for (index, record) in self.each_record() {
             let seen = record.word.load();
+            annotate::release(record);
             if seen.state() == Some(State::Running)
                 && let Stop::Running { waited } =
                     record.word.stop(seen.generation(), Cause::Shutdown)
@@ -400,6 +405,7 @@ impl Core {
             let result = {
                 let _history = self.history.lock();
                 let word = record.word.load();
+                annotate::acquire(record);
                 match word.is_final() && word.is_readable() {
                     true => record.see_extra(|extra| extra.result.take()).flatten(),
                     false => None,
@@ -408,7 +414,12 @@ impl Core {
             drop(result);
         }
         drop(dropping);
-        self.dropping.wait_none(deadline)
+        let gone = self.dropping.wait_none(deadline);
+        if gone && annotate::is_on() {
+            // Whoever has shut down comes after all that there was.
+            self.each_record().for_each(|(_, record)| annotate::acquire(record));
+        }
+        gone
     }
 }
 
