@@ -130,13 +130,19 @@ impl Core {
 
     /// Whoever sees the end, and the next of its name, come after all that the task did.
     #[inline(always)]
-    fn annotate_end(&self, record: &Record) {
+    pub(super) fn annotate_end(&self, record: &Record) {
         if annotate::is_on() {
-            annotate::release(record);
-            let lane = record.lane.load(Relaxed);
-            if lane != NIL {
-                annotate::release(self.lanes.at(lane));
-            }
+            self.say_end(record);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn say_end(&self, record: &Record) {
+        annotate::release(record);
+        let lane = record.lane.load(Relaxed);
+        if lane != NIL {
+            annotate::release(self.lanes.at(lane));
         }
     }
 
@@ -200,7 +206,7 @@ impl Core {
         self.finish_from(index, State::Pending, state, &mut seat);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn free_evicted(&self, index: u32, seat: &mut impl Seat) {
         drop(self.records.at(index).take_extra());
         seat.free(self, index);

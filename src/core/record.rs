@@ -191,6 +191,11 @@ impl Record {
         if self.extra.load(Relaxed).is_null() {
             return None;
         }
+        self.take_down()
+    }
+
+    #[inline(never)]
+    fn take_down(&self) -> Option<Box<Extra>> {
         let extra = self.extra.swap(ptr::null_mut(), AcqRel);
         // Whoever drops what is in it comes after who put it there.
         annotate::acquire(self);

@@ -7,7 +7,6 @@
 
 use super::Core;
 use super::seat::Seat;
-use super::slab::NIL;
 use super::word::{self, Snapshot};
 use crate::host::{self, EndFn, Owned};
 use crate::kinds::State;
@@ -115,7 +114,8 @@ impl Core {
             // SAFETY: the host's promise when it submitted the task.
             unsafe { host::call_end(function, &end, owned.data()) };
             drop(owned);
-            self.annotate_told(index);
+            // Comes before what follows that, too; the record is kept until then.
+            self.annotate_end(self.records.at(index));
         }
         match report.ends {
             Some(ends) if !ends.closed.load(SeqCst) => {
@@ -126,19 +126,6 @@ impl Core {
                 }
             }
             _ => self.end_was_heard(index, seat),
-        }
-    }
-
-    /// What the host did when it heard of the end comes before what follows that, too. The record is
-    /// kept until then.
-    fn annotate_told(&self, index: u32) {
-        if annotate::is_on() {
-            let record = self.records.at(index);
-            annotate::release(record);
-            let lane = record.lane.load(Relaxed);
-            if lane != NIL {
-                annotate::release(self.lanes.at(lane));
-            }
         }
     }
 

@@ -113,11 +113,17 @@ impl Core {
     #[inline(always)]
     pub(super) fn annotate_start(&self, record: &Record) {
         if annotate::is_on() {
-            annotate::acquire(record);
-            let lane = record.lane.load(Relaxed);
-            if lane != NIL {
-                annotate::acquire(self.lanes.at(lane));
-            }
+            self.say_start(record);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn say_start(&self, record: &Record) {
+        annotate::acquire(record);
+        let lane = record.lane.load(Relaxed);
+        if lane != NIL {
+            annotate::acquire(self.lanes.at(lane));
         }
     }
 

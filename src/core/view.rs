@@ -58,7 +58,7 @@ pub struct Failure {
 
 impl Core {
     /// Where a task stands: some loads, no lock.
-    #[inline]
+    #[inline(always)]
     pub fn state(&self, id: TaskId) -> Result<State> {
         if let Some((_, generation, record)) = self.locate(id) {
             let word = record.word.load();
