@@ -10,7 +10,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build demo test test-hosts check-models check-sanitizers check-canaries bench header docs clean help setup-build setup-test setup-hosts
+.PHONY: build demo test test-hosts check-models check-sanitizers check-canaries bench header abi docs clean help setup-build setup-test setup-hosts
 
 build: setup-build
 	@cargo build --release
@@ -58,9 +58,13 @@ bench: setup-build
 header: setup-test
 	TS_UPDATE=1 cargo test --test header
 
+abi: setup-test
+	TS_UPDATE=1 cargo test --test abi what_programs_rely_on
+
 docs: setup-test
 	@mkdir -p docs
 	TS_UPDATE=1 cargo test --lib the_files_in_docs
+	TS_UPDATE=1 cargo test --test everywhere the_page_shows_the_table
 
 clean:
 	cargo clean
@@ -76,7 +80,8 @@ help:
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs, in C and in C++"
 	@echo "make header           writes include/task_scheduling.h anew"
-	@echo "make docs             writes docs/task_scheduling.yaml and docs/configuration.md anew"
+	@echo "make abi              writes abi/task_scheduling.abi anew: with a release, and never else"
+	@echo "make docs             writes docs/task_scheduling.yaml, configuration.md and callbacks.md anew"
 	@echo "make clean            removes what was built"
 
 setup-build:

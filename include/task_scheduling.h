@@ -124,7 +124,7 @@ typedef enum {
     TS_ERROR_SHUTTING_DOWN = 9,
     /// The task has not ended.
     TS_ERROR_NOT_FINISHED = 10,
-    /// The task has ended.
+    /// The task has ended, or its function has returned.
     TS_ERROR_ALREADY_FINISHED = 11,
     /// The task is being stopped for another reason, which came first.
     TS_ERROR_ALREADY_STOPPING = 12,
@@ -195,7 +195,7 @@ ts_error ts_scheduler_new(const char *config_yaml, ts_scheduler **out);
 /// that waits in ts_wait or ts_submit is: call ts_shutdown, which ends what it
 /// waits for, join your threads, then free.
 ///
-/// Inside a task or another callback, and on a thread that holds a claim,
+/// Inside a task or another callback, and on a thread that holds a claim of it,
 /// nothing is freed, and the log says so: finish your claims first. Claims that
 /// other threads hold are waited for, and only to be finished. Cancelled ones
 /// that nobody has taken end here, with their drop: shut down first to take
@@ -421,7 +421,8 @@ ts_error ts_add_task(ts_scheduler *scheduler,
 ///
 /// Errors: as ts_add_task; TS_ERROR_QUEUE_FULL with TS_WAIT_FOR_ROOM when the
 /// time to wait is over; TS_ERROR_WOULD_DEADLOCK when it would have to wait
-/// for room inside a task.
+/// for room inside a task, on a thread that holds a claim of the scheduler, or
+/// on that of the pump that is to run it.
 ///
 /// Any thread. Never blocks without TS_WAIT_FOR_ROOM. From a task: yes.
 ts_error ts_submit(ts_scheduler *scheduler,
@@ -434,8 +435,9 @@ ts_error ts_submit(ts_scheduler *scheduler,
 /// is a promise: the task ends as TS_CANCELLED, without a result; ts_wait tells
 /// when. Stopping it again gives TS_OK too.
 ///
-/// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED;
-/// TS_ERROR_ALREADY_STOPPING when a time-out or a shutdown came first.
+/// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED once its function
+/// has returned, even if its drop has not; TS_ERROR_ALREADY_STOPPING when a
+/// time-out or a shutdown came first.
 ///
 /// Any thread. Never blocks. From a task: yes, also for itself.
 ts_error ts_force_stop(ts_scheduler *scheduler, ts_task_id id);
@@ -716,8 +718,9 @@ ts_error ts_get_task_status(ts_scheduler *scheduler,
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
 /// TS_ERROR_WOULD_DEADLOCK where the task cannot end before the wait is over:
 /// inside a task for the task itself, for one that queues behind it, and for
-/// one that waits for it, be it by others; inside a poll for any that has not
-/// ended. docs/threads.md has it in full. A task that ended and is no longer
+/// one that waits for it, be it by others; inside a poll, a drop or on_end of
+/// an async task, and the function for threads for any that has not ended.
+/// docs/threads.md has it in full. A task that ended and is no longer
 /// among the last maximum_task_info_storage gives TS_ERROR_NOT_FOUND: use
 /// TS_KEEP to wait for one at any time later. A wait that began before its end
 /// gets TS_OK.
@@ -830,7 +833,7 @@ ts_error ts_task_id_parse(const char *text, ts_task_id *out_id);
 /// starts the scheduler afresh.
 ///
 /// Errors: TS_ERROR_WOULD_DEADLOCK inside a task, a drop or another callback,
-/// and on a thread that holds a claim.
+/// and on a thread that holds a claim of the scheduler.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 ts_error ts_shutdown(ts_scheduler *scheduler, bool force_cleanup);
@@ -874,7 +877,7 @@ typedef struct {
 ///
 /// Errors: TS_ERROR_TIMED_OUT; TS_ERROR_INVALID_ARGUMENT;
 /// TS_ERROR_WOULD_DEADLOCK inside a task, a drop or another callback, and,
-/// unless seconds is 0, on a thread that holds a claim.
+/// unless seconds is 0, on a thread that holds a claim of the scheduler.
 ///
 /// Any thread. Blocks up to the time. From a task: no.
 ts_error ts_shutdown_within(ts_scheduler *scheduler,
@@ -1100,7 +1103,7 @@ void ts_pump_free(ts_pump *pump);
 /// than the first; TS_ERROR_WOULD_DEADLOCK inside one of its own tasks;
 /// TS_ERROR_SHUTTING_DOWN when the scheduler was freed; TS_ERROR_FORKED.
 ///
-/// Any thread, always the same. Blocks while tasks run. From a task: yes.
+/// Any thread, always the same. Blocks. From a task: yes, of another pump.
 ts_error ts_pump_run(ts_pump *pump,
                      size_t max_tasks,
                      double budget_seconds,

@@ -42,7 +42,7 @@ codes! {
     ShuttingDown = 9, "TS_ERROR_SHUTTING_DOWN", "the scheduler is shutting down";
     /// The task has not ended.
     NotFinished = 10, "TS_ERROR_NOT_FINISHED", "the task has not finished";
-    /// The task has ended.
+    /// The task has ended, or its function has returned.
     AlreadyFinished = 11, "TS_ERROR_ALREADY_FINISHED", "the task has finished already";
     /// Another cause is stopping the task.
     AlreadyStopping = 12, "TS_ERROR_ALREADY_STOPPING", "the task is being stopped for another reason";

@@ -9,6 +9,7 @@
 //! * a thread knows when it is inside host code, so that calls which would wait for their own
 //!   caller can be refused.
 
+use crate::platform::annotate;
 use crate::sync;
 use crate::task::Completion;
 use crate::token::Token;
@@ -381,6 +382,13 @@ impl ThreadHook {
         let _waits = MustNotWait::enter();
         // SAFETY: the promise given to `new`.
         unsafe { function(event as c_int, name.as_ptr(), self.user_data.data()) };
+        annotate::release(self);
+    }
+}
+
+impl Drop for ThreadHook {
+    fn drop(&mut self) {
+        annotate::acquire(self);
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::error::Result;
 use crate::host::{DropFn, Inside, Owned};
+use crate::platform::annotate;
 use crate::sync::Mutex;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering::*};
@@ -36,6 +37,12 @@ struct Callback {
 // SAFETY: the host's promise is that the function and its data may be used on any thread.
 unsafe impl Sync for Callback {}
 
+impl Drop for Callback {
+    fn drop(&mut self) {
+        annotate::acquire(self);
+    }
+}
+
 static ON: AtomicBool = AtomicBool::new(false);
 
 fn current() -> &'static Mutex<Option<Arc<Callback>>> {
@@ -55,7 +62,9 @@ pub unsafe fn set_callback(
 ) -> Result<()> {
     // Taken over even without a function, and then dropped at once.
     let user_data = Owned::new(user_data, drop);
+    annotate::look();
     let next = log.map(|log| Arc::new(Callback { log, user_data }));
+    next.iter().for_each(|next| annotate::release(&**next));
     let earlier = {
         let mut current = current().lock();
         ON.store(next.is_some(), Relaxed);
@@ -84,6 +93,8 @@ fn say(level: LogLevel, text: String) {
     let Some(callback) = current().lock().clone() else { return };
     let text = CString::new(text).unwrap_or_default();
     let _inside = Inside::enter();
+    annotate::acquire(&*callback);
     // SAFETY: the promise given to `set_callback`; the count keeps the data from being dropped.
     unsafe { (callback.log)(level as c_int, text.as_ptr(), callback.user_data.data()) };
+    annotate::release(&*callback);
 }

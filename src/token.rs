@@ -55,7 +55,12 @@ impl Token {
     /// Whether the task was told to stop: some loads.
     #[inline]
     pub fn should_stop(&self) -> bool {
-        self.core().word(self.index()).cause().is_some()
+        let (core, index) = (self.core(), self.index());
+        let stops = core.word(index).cause().is_some();
+        if stops {
+            core.annotate_stopped(index);
+        }
+        stops
     }
 
     /// Whether the task is of kind async.

@@ -276,9 +276,50 @@ fn the_list_of_symbols_is_the_header_and_the_library() {
     );
 }
 
-/// Both libraries may be linked into one program.
+/// Beside ours, a static library brings the names of what Rust it is made of; a program's own names
+/// begin with none of these.
+#[test]
+fn the_static_library_defines_the_same_names() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let defined = symbols::defined(&symbols::static_library());
+    let ours: Vec<_> = defined.iter().filter(|name| name.starts_with("ts_")).cloned().collect();
+    let mut in_header: Vec<_> = functions().into_iter().map(|(name, _)| name).collect();
+    in_header.sort();
+    assert_eq!(ours, in_header, "the static library (left) and the header (right)");
+    for name in defined {
+        let of_rust = ["ts_", "_R", "_ZN", "rust_", "__rust", "__rdl_", "__rg_", "__"];
+        assert!(of_rust.iter().any(|begin| name.starts_with(begin)), "{name} is for everybody");
+    }
+}
+
+/// What `-z defs` sees to when it is linked: its own libraries give all that it needs.
+#[test]
+fn the_shared_library_lacks_nothing() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let folder = scratch("lacks");
+    let (source, lacking) = (folder.join("lacking.c"), folder.join("lacking.so"));
+    fs::write(&source, "void nobody_has_it(void);\nvoid calls(void) { nobody_has_it(); }\n")
+        .unwrap();
+    let mut build = Command::new("gcc");
+    symbols::output(build.args(["-shared", "-fPIC", "-o"]).arg(&lacking).arg(&source));
+    assert!(symbols::lacks(&lacking).contains("nobody_has_it"));
+    assert!(!symbols::lacks(&symbols::shared_library()).contains("undefined symbol"));
+}
+
+/// Both libraries may be linked into one program: with the names that tree-sitter 0.20.7 exports, and
+/// those that later ones may.
 #[test]
 fn no_name_is_tree_sitters() {
+    let list = read("tests/symbols/tree_sitter.txt");
+    let theirs: Vec<_> = list.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(theirs.len() > 100 && theirs.iter().all(|name| name.starts_with("ts_")));
+    for name in symbols::defined(&symbols::static_library()) {
+        assert!(!theirs.contains(&&*name), "{name} is tree-sitter's too");
+    }
     const THEIRS: &[&str] = &[
         "ts_parser_",
         "ts_tree_",

@@ -14,6 +14,7 @@ use super::word;
 use crate::canary::Canary;
 use crate::host::DropFn;
 use crate::kinds::Kind;
+use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
 use crate::{Error, ErrorCode, Result, TaskId, clock};
 use std::cell::Cell;
@@ -286,6 +287,7 @@ impl Core {
             if let Some(extra) = task.extra.take() {
                 record.set_extra(extra);
             }
+            annotate::release(record);
             let id = self.id(index, generation);
             if way.is_special {
                 let then =
@@ -542,6 +544,9 @@ impl Core {
         self.lanes.put_back(places);
         let name = own.into_boxed_str();
         self.lanes.at(lane).open(at, kind, &name);
+        // The last task of the name may have been in another lane.
+        annotate::acquire(&self.inlets[at]);
+        annotate::release(self.lanes.at(lane));
         self.lanes.at(lane).set_banned(door.is_banned(hash, kind, text.as_bytes()));
         door.names.insert_unique(hash, Entry { hash, lane, kind, name }, |entry| entry.hash);
         Ok(lane)
@@ -560,6 +565,8 @@ impl Core {
             let idle =
                 lane.is_at_rest() && lane.handles() == 0 && lane.remembered().load(Relaxed) == 0;
             if idle {
+                annotate::acquire(lane);
+                annotate::release(&self.inlets[lane.inlet()]);
                 lane.close();
                 if Canary::LeakedName.sings() {
                     std::mem::forget(std::mem::take(&mut entry.name));

@@ -36,6 +36,7 @@ impl Core {
     /// What the host gave with a task that is handed out: the function, or null, and `user_data`.
     pub fn hand_out(&self, index: u32, slot: u32) -> (*mut c_void, *mut c_void) {
         let record = self.records.at(index);
+        self.annotate_start(record);
         let call = record.raw_call();
         record.set_slot(slot);
         call

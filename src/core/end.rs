@@ -23,6 +23,7 @@ use crate::canary::Canary;
 use crate::host::{self, Ending, Holding};
 use crate::kinds::State;
 use crate::log::{self, LogLevel};
+use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ impl Core {
             }
             // Written before the state is visible; what a stop that came first changes is below.
             record.set_ended(seat.now(), code);
+            self.annotate_end(record);
             if let Ok(word) = record.word.finish_at_once(state) {
                 self.say_ended(claim.index, word, seat);
                 return word;
@@ -65,6 +67,7 @@ impl Core {
             self.free_evicted(evicted, seat);
         }
         record.set_ended(seat.now(), 0);
+        self.annotate_end(record);
         let word = record.word.finish(State::Running, State::Completed);
         self.say_ended(index, word, seat);
         word
@@ -82,6 +85,9 @@ impl Core {
         let record = self.records.at(index);
         let state = if code == 0 { State::Completed } else { State::Failed };
         let state = word.cause().map_or(state, |cause| cause.state());
+        if word.cause().is_some() {
+            annotate::acquire(record);
+        }
         self.log_end(index, word, state, code);
         if state != State::Completed {
             drop(self.take_result(index));
@@ -117,12 +123,35 @@ impl Core {
         let record = self.records.at(index);
         // A shutdown that sees the end waits for the report all the same.
         let reporting = record.word.load().has(word::REPORTS).then(|| self.dropping());
+        // A cancelled task does not hold its lane up.
+        match from {
+            State::Running => self.annotate_end(record),
+            _ => annotate::release(record),
+        }
         let word = record.word.finish(from, to);
         self.say_ended(index, word, seat);
         if reporting.is_some() {
             self.report(index, word, seat);
         }
         word
+    }
+
+    /// Whoever sees the end, and the next of its name, come after all that the task did.
+    #[inline(always)]
+    pub(super) fn annotate_end(&self, record: &Record) {
+        if annotate::is_on() {
+            self.say_end(record);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn say_end(&self, record: &Record) {
+        annotate::release(record);
+        let lane = record.lane.load(Relaxed);
+        if lane != NIL {
+            annotate::release(self.lanes.at(lane));
+        }
     }
 
     #[inline]
@@ -172,6 +201,7 @@ impl Core {
         let mut seat = self.visitor();
         let word = record.word.load();
         let state = word.cause().map_or(State::Cancelled, |cause| cause.state());
+        annotate::acquire(record);
         self.log_end(index, word, state, 0);
         let ending = Ending::enter(Holding { core: self.address(), index, lane: NIL });
         drop(self.take_result(index));
@@ -184,7 +214,7 @@ impl Core {
         self.finish_from(index, State::Pending, state, &mut seat);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn free_evicted(&self, index: u32, seat: &mut impl Seat) {
         drop(self.records.at(index).take_extra());
         seat.free(self, index);

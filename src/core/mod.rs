@@ -36,6 +36,7 @@ pub mod word;
 use crate::Result;
 use crate::count::Count;
 use crate::id::{self, Parts, TaskId};
+use crate::platform::annotate;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use bound::Bound;
@@ -91,6 +92,7 @@ impl Core {
     /// An empty one, with its limits on pending tasks (0: none) and on finished records.
     pub fn new(queue_limit: usize, history_limit: usize) -> Result<Core> {
         let instance = id::random_instance();
+        annotate::look();
         Ok(Core {
             records: Slab::new()?,
             lanes: Slab::new()?,

@@ -19,6 +19,7 @@ use super::slab::NIL;
 use super::word::{self, Snapshot};
 use crate::host::{self, Bell};
 use crate::mailbox::Mailbox;
+use crate::platform::annotate;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::*};
 use crate::{Error, ErrorCode, Result};
@@ -51,7 +52,7 @@ pub struct Outlet {
 
 impl Outlet {
     fn new(number: u32, bell: Option<Bell>, mailbox: Mailbox<Item, u32>) -> Arc<Outlet> {
-        Arc::new(Outlet {
+        let outlet = Arc::new(Outlet {
             number,
             mailbox,
             dead: AtomicUsize::new(0),
@@ -59,7 +60,9 @@ impl Outlet {
             closed: AtomicBool::new(false),
             owner: AtomicU32::new(0),
             bell,
-        })
+        });
+        annotate::release(&*outlet);
+        outlet
     }
 
     /// Its number.
@@ -81,8 +84,16 @@ impl Outlet {
     /// Tells its owner that there is something in it.
     pub fn ring(&self) {
         if let Some(bell) = &self.bell {
+            annotate::acquire(self);
             bell.ring();
+            annotate::release(self);
         }
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        annotate::acquire(self);
     }
 }
 

@@ -9,6 +9,7 @@ use super::slab::Place;
 use super::word::Word;
 use crate::host::{DropFn, Owned, TaskFn};
 use crate::id::GENERATION_BITS;
+use crate::platform::annotate;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::task::Value;
 use std::ffi::c_void;
@@ -190,7 +191,14 @@ impl Record {
         if self.extra.load(Relaxed).is_null() {
             return None;
         }
+        self.take_down()
+    }
+
+    #[inline(never)]
+    fn take_down(&self) -> Option<Box<Extra>> {
         let extra = self.extra.swap(ptr::null_mut(), AcqRel);
+        // Whoever drops what is in it comes after who put it there.
+        annotate::acquire(self);
         // SAFETY: from `Box::into_raw`, and swapped out only once.
         (!extra.is_null()).then(|| unsafe { Box::from_raw(extra) })
     }

@@ -12,6 +12,7 @@ use crate::canary::Canary;
 use crate::host::{self, EndFn, Owned};
 use crate::kinds::State;
 use crate::mailbox::Mailbox;
+use crate::platform::annotate;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::task::Completion;
 use crate::{Result, TaskId};
@@ -113,6 +114,9 @@ impl Core {
         if let Some((function, owned)) = report.on_end {
             // SAFETY: the host's promise when it submitted the task.
             unsafe { host::call_end(function, &end, owned.data()) };
+            drop(owned);
+            // Comes before what follows that, too; the record is kept until then.
+            self.annotate_end(self.records.at(index));
         }
         match report.ends {
             Some(ends) if !ends.closed.load(SeqCst) && !Canary::LostEnd.sings() => {
@@ -132,7 +136,8 @@ impl Core {
         let mut seat = self.visitor();
         let _dropping = self.dropping();
         for end in &taken {
-            if let Some((index, _, _)) = self.locate(TaskId::from_halves(end.id)) {
+            if let Some((index, _, record)) = self.locate(TaskId::from_halves(end.id)) {
+                annotate::acquire(record);
                 self.end_was_heard(index, &mut seat);
             }
         }

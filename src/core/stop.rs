@@ -11,6 +11,7 @@ use super::word::{self, Cause, Snapshot, Stop};
 use crate::canary::Canary;
 use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
+use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
 use crate::task::TaskStatus;
 use crate::{Error, ErrorCode, Result, TaskId, clock};
@@ -21,6 +22,7 @@ impl Core {
     /// comes back, to be watched.
     pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<Option<RunningTask>> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        annotate::release(record);
         // A pending one, whatever else may happen to its word meanwhile.
         let mut seen = record.word.load();
         while seen.is_held(generation) && seen.is_startable() {
@@ -66,6 +68,8 @@ impl Core {
             // Counted before the lane can be found at rest, and its count be started anew.
             let door = counted.then(|| self.inlets[self.lanes.at(lane).inlet()].lock());
             let _history = self.history.lock();
+            // A claim that is cancelled is finished by another thread.
+            annotate::release(record);
             let cancelled = record.word.cancel_pending(seen, cause);
             if cancelled {
                 remember_name(&self.lanes, lane);
@@ -279,6 +283,7 @@ impl Core {
         let mut told = Vec::new();
         for (index, record) in self.each_record() {
             let seen = record.word.load();
+            annotate::release(record);
             if seen.state() == Some(State::Running)
                 && let Stop::Running { waited } =
                     record.word.stop(seen.generation(), Cause::Shutdown)
@@ -407,6 +412,7 @@ impl Core {
             let result = {
                 let _history = self.history.lock();
                 let word = record.word.load();
+                annotate::acquire(record);
                 match word.is_final() && word.is_readable() {
                     true => record.see_extra(|extra| extra.result.take()).flatten(),
                     false => None,
@@ -415,7 +421,12 @@ impl Core {
             drop(result);
         }
         drop(dropping);
-        self.dropping.wait_none(deadline)
+        let gone = self.dropping.wait_none(deadline);
+        if gone && annotate::is_on() {
+            // Whoever has shut down comes after all that there was.
+            self.each_record().for_each(|(_, record)| annotate::acquire(record));
+        }
+        gone
     }
 }
 

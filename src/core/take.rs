@@ -5,11 +5,13 @@
 
 use super::Core;
 use super::inlet::{INLETS, Item};
+use super::record::Record;
 use super::seat::Seat;
 use super::slab::NIL;
 use super::word;
 use crate::host::TaskFn;
 use crate::log;
+use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -100,10 +102,29 @@ impl Core {
         let record = self.records.at(claim.index);
         // The clock may have been read before the task was added.
         record.set_started(now.max(record.added()));
+        self.annotate_start(record);
         if claim.tells {
             self.say_rest(claim.index, &record.word);
         }
         record.call()
+    }
+
+    /// The task comes after its add, and after the one of its name before.
+    #[inline(always)]
+    pub(super) fn annotate_start(&self, record: &Record) {
+        if annotate::is_on() {
+            self.say_start(record);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn say_start(&self, record: &Record) {
+        annotate::acquire(record);
+        let lane = record.lane.load(Relaxed);
+        if lane != NIL {
+            annotate::acquire(self.lanes.at(lane));
+        }
     }
 
     /// The time-out of its own that a claimed task has (nanoseconds), if it has one.

@@ -9,6 +9,7 @@ use super::waits::{self, Target};
 use super::word::{self, Snapshot};
 use crate::host::{self, Holding};
 use crate::kinds::{Kind, State};
+use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
 use crate::task::{STATUS_STUCK, TaskStatus, Value};
 use crate::{Error, ErrorCode, Result, TaskId, clock};
@@ -57,13 +58,16 @@ pub struct Failure {
 
 impl Core {
     /// Where a task stands: some loads, no lock.
-    #[inline]
+    #[inline(always)]
     pub fn state(&self, id: TaskId) -> Result<State> {
         if let Some((_, generation, record)) = self.locate(id) {
             let word = record.word.load();
             if word.is_held(generation)
                 && let Some(state) = word.state()
             {
+                if state.is_final() {
+                    annotate::acquire(record);
+                }
                 return Ok(state);
             }
         }
@@ -88,6 +92,9 @@ impl Core {
         let lane = record.lane.load(Relaxed);
         let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
         let ended = word.is_final();
+        if ended {
+            annotate::acquire(record);
+        }
         // What it said counts only if it failed.
         let error = match state {
             State::Failed => record.see_extra(|extra| extra.error.clone()).flatten(),
@@ -133,7 +140,10 @@ impl Core {
                 ErrorCode::TimedOut,
                 format!("the task {id} has not ended in the given time"),
             )),
-            Waited::Came => look(index, record, word),
+            Waited::Came => {
+                annotate::acquire(record);
+                look(index, record, word)
+            }
         });
         out.unwrap_or_else(|| Err(no_such(id)))
     }
@@ -195,6 +205,7 @@ impl Core {
         if !word.is_final() {
             return Err(ErrorCode::NotFinished.into());
         }
+        annotate::acquire(record);
         match record.see_extra(|extra| extra.result.take()).flatten() {
             Some(outcome) => Ok(outcome.into_value()),
             None => Err(Error::new(
@@ -251,6 +262,18 @@ impl Core {
     /// The last failures of a kind, oldest first.
     pub fn failures(&self, kind: Kind) -> Vec<Failure> {
         self.failures.lock().iter().filter(|failure| failure.kind == kind).cloned().collect()
+    }
+
+    /// Whoever saw the end of a task by something else than its record comes after it.
+    pub(crate) fn annotate_seen(&self, id: TaskId) {
+        if let Some((_, _, record)) = self.locate(id) {
+            annotate::acquire(record);
+        }
+    }
+
+    /// The running task that sees a stop comes after it.
+    pub(crate) fn annotate_stopped(&self, index: u32) {
+        annotate::acquire(self.records.at(index));
     }
 
     /// Sets the result of a running task, dropping an earlier one.

@@ -5,6 +5,7 @@ use super::Core;
 use super::room::{Guests, Room, Waited};
 use super::stop::no_such;
 use super::word::Snapshot;
+use crate::platform::annotate;
 use crate::sync::MutexGuard;
 use crate::{Result, TaskId};
 use std::task::Waker;
@@ -55,6 +56,9 @@ impl Core {
     pub fn sleep(&self, index: u32, deadline: Option<u64>) -> bool {
         let word = &self.records.at(index).word;
         let (told, garbage) = self.rooms.of(index).sleep(word, index, deadline);
+        if told {
+            self.annotate_stopped(index);
+        }
         if garbage {
             self.bury(index, &mut self.visitor());
         }
@@ -79,6 +83,9 @@ impl Core {
         let room = self.rooms.of(index);
         let heard = room.listen(&record.word, index, generation, waker);
         let (ended, garbage) = heard.ok_or_else(|| no_such(id))?;
+        if ended {
+            annotate::acquire(record);
+        }
         if garbage {
             self.bury(index, &mut self.visitor());
         }

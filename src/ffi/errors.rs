@@ -36,7 +36,7 @@ pub enum ts_error {
     TS_ERROR_SHUTTING_DOWN = 9,
     /// The task has not ended.
     TS_ERROR_NOT_FINISHED = 10,
-    /// The task has ended.
+    /// The task has ended, or its function has returned.
     TS_ERROR_ALREADY_FINISHED = 11,
     /// The task is being stopped for another reason, which came first.
     TS_ERROR_ALREADY_STOPPING = 12,

@@ -183,8 +183,9 @@ pub unsafe extern "C" fn ts_get_task_status(
 /// TS_ERROR_NOT_FINISHED when only asked; TS_ERROR_TIMED_OUT;
 /// TS_ERROR_WOULD_DEADLOCK where the task cannot end before the wait is over:
 /// inside a task for the task itself, for one that queues behind it, and for
-/// one that waits for it, be it by others; inside a poll for any that has not
-/// ended. docs/threads.md has it in full. A task that ended and is no longer
+/// one that waits for it, be it by others; inside a poll, a drop or on_end of
+/// an async task, and the function for threads for any that has not ended.
+/// docs/threads.md has it in full. A task that ended and is no longer
 /// among the last maximum_task_info_storage gives TS_ERROR_NOT_FOUND: use
 /// TS_KEEP to wait for one at any time later. A wait that began before its end
 /// gets TS_OK.

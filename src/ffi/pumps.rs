@@ -120,7 +120,7 @@ unsafe fn pump<'a>(pump: *mut ts_pump) -> Result<&'a Pump> {
 /// than the first; TS_ERROR_WOULD_DEADLOCK inside one of its own tasks;
 /// TS_ERROR_SHUTTING_DOWN when the scheduler was freed; TS_ERROR_FORKED.
 ///
-/// Any thread, always the same. Blocks while tasks run. From a task: yes.
+/// Any thread, always the same. Blocks. From a task: yes, of another pump.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ts_pump_run(
     pump: *mut ts_pump,

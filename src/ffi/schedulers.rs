@@ -53,7 +53,7 @@ pub unsafe extern "C" fn ts_scheduler_new(
 /// that waits in ts_wait or ts_submit is: call ts_shutdown, which ends what it
 /// waits for, join your threads, then free.
 ///
-/// Inside a task or another callback, and on a thread that holds a claim,
+/// Inside a task or another callback, and on a thread that holds a claim of it,
 /// nothing is freed, and the log says so: finish your claims first. Claims that
 /// other threads hold are waited for, and only to be finished. Cancelled ones
 /// that nobody has taken end here, with their drop: shut down first to take

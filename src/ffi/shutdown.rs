@@ -22,7 +22,7 @@ use std::mem::offset_of;
 /// starts the scheduler afresh.
 ///
 /// Errors: TS_ERROR_WOULD_DEADLOCK inside a task, a drop or another callback,
-/// and on a thread that holds a claim.
+/// and on a thread that holds a claim of the scheduler.
 ///
 /// Any thread. Blocks until running tasks have returned. From a task: no.
 #[unsafe(no_mangle)]
@@ -78,7 +78,7 @@ const _: () = assert!(size_of::<ts_shutdown_report>() == REPORT_SMALLEST);
 ///
 /// Errors: TS_ERROR_TIMED_OUT; TS_ERROR_INVALID_ARGUMENT;
 /// TS_ERROR_WOULD_DEADLOCK inside a task, a drop or another callback, and,
-/// unless seconds is 0, on a thread that holds a claim.
+/// unless seconds is 0, on a thread that holds a claim of the scheduler.
 ///
 /// Any thread. Blocks up to the time. From a task: no.
 #[unsafe(no_mangle)]

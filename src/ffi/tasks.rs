@@ -558,7 +558,8 @@ pub unsafe extern "C" fn ts_add_task(
 ///
 /// Errors: as ts_add_task; TS_ERROR_QUEUE_FULL with TS_WAIT_FOR_ROOM when the
 /// time to wait is over; TS_ERROR_WOULD_DEADLOCK when it would have to wait
-/// for room inside a task.
+/// for room inside a task, on a thread that holds a claim of the scheduler, or
+/// on that of the pump that is to run it.
 ///
 /// Any thread. Never blocks without TS_WAIT_FOR_ROOM. From a task: yes.
 #[unsafe(no_mangle)]
@@ -581,8 +582,9 @@ pub unsafe extern "C" fn ts_submit(
 /// is a promise: the task ends as TS_CANCELLED, without a result; ts_wait tells
 /// when. Stopping it again gives TS_OK too.
 ///
-/// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED;
-/// TS_ERROR_ALREADY_STOPPING when a time-out or a shutdown came first.
+/// Errors: TS_ERROR_NOT_FOUND; TS_ERROR_ALREADY_FINISHED once its function
+/// has returned, even if its drop has not; TS_ERROR_ALREADY_STOPPING when a
+/// time-out or a shutdown came first.
 ///
 /// Any thread. Never blocks. From a task: yes, also for itself.
 #[unsafe(no_mangle)]

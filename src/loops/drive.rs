@@ -552,7 +552,10 @@ pub fn wait_task(token: &Token, id: TaskId) -> Result<()> {
         match local.core.state(id) {
             Ok(state) if !state.is_final() => return Err(ErrorCode::NotYet.into()),
             // It has ended, and may even be forgotten: that is what was waited for.
-            _ => return forget(&local),
+            _ => {
+                local.core.annotate_seen(id);
+                return forget(&local);
+            }
         }
     }
     match local.core.listen(id, waker)? {

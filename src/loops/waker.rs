@@ -6,6 +6,7 @@
 
 use super::EventLoop;
 use super::handed::Handed;
+use crate::platform::annotate;
 use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::{Error, ErrorCode, Result};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ impl TaskWaker {
                 "the scheduler of this waker was freed",
             ));
         }
+        annotate::release(&**self);
         if !self.queued.swap(true, AcqRel) {
             self.event_loop.send_wake(self);
         }
@@ -69,9 +71,11 @@ impl TaskWaker {
         self.handed.are_back()
     }
 
-    /// The loop has taken it out of the inbox: what comes from here on is a new wake.
+    /// The loop has taken it out of the inbox: what comes from here on is a new wake. By a swap: the
+    /// poll that follows sees what those did whose wake found one on its way, however late.
     pub(super) fn taken(&self) {
-        self.queued.store(false, Release);
+        self.queued.swap(false, AcqRel);
+        annotate::acquire(self);
     }
 }
 

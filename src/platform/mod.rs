@@ -1,5 +1,6 @@
 //! What the operating system has to be asked for by hand.
 
+pub mod annotate;
 pub mod floats;
 pub mod signal;
 pub mod signals;

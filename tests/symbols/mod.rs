@@ -31,6 +31,31 @@ pub fn exported(library: &Path) -> Vec<String> {
     names
 }
 
+/// The names that a static library defines for others, sorted. Not by nm, which knows no bitcode.
+pub fn defined(library: &Path) -> Vec<String> {
+    let mut readelf = Command::new("readelf");
+    let text = output(readelf.args(["-sW"]).arg(library).stderr(std::process::Stdio::null()));
+    let mut names = Vec::new();
+    for line in text.lines() {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        if let [_, _, _, _, "GLOBAL", "DEFAULT", section, name, ..] = fields[..]
+            && section != "UND"
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// What the loader says of a shared library, with each symbol that nobody defines.
+pub fn lacks(library: &Path) -> String {
+    let output = Command::new("ldd").arg("-r").arg(library).output().expect("ldd");
+    let text = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// What the command prints; it must succeed.
 pub fn output(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
