@@ -164,6 +164,11 @@ fn handles() {
 }
 
 #[test]
+fn sizes() {
+    theme("sizes");
+}
+
+#[test]
 fn bad_hosts() {
     theme("bad_hosts");
 }

@@ -8,6 +8,14 @@
  * would hide a promise that the library does not tell the checker of. */
 #include "tsan_host.h"
 
+/* What the library does among itself is not for this checker, which sees only what the library does
+ * through functions of the C library. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:libtask_scheduling.so\n";
+}
+
 /* Runs until another thread has asked for something that orders nothing: so that a mistake is not
  * ordered by accident. */
 static void linger(void)
