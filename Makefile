@@ -44,13 +44,13 @@ check-canaries: setup-test
 	scripts/check-canaries
 
 # Built apart, and quickly: what is modelled is small.
-# With canaries that do not sing, so that check-canaries finds it built.
-check-models: export RUSTFLAGS = --cfg ts_loom --cfg ts_canary
 check-models: export LOOM_MAX_PREEMPTIONS ?= 3
 check-models: export CARGO_PROFILE_RELEASE_LTO = off
 check-models: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
 check-models: setup-build
-	cargo test --release --test loom --target-dir $(TARGET)/models
+	# With canaries that do not sing, so that check-canaries finds it built.
+	RUSTFLAGS="--cfg ts_loom --cfg ts_canary" cargo test --release --test loom --target-dir $(TARGET)/models
+	RUSTFLAGS="--cfg ts_shuttle" cargo test --release --test shuttle --target-dir $(TARGET)/models
 
 bench: setup-build
 	@if [ -x benches/run ]; then benches/run; else echo "make bench: there are no benchmarks yet"; fi

@@ -23,9 +23,9 @@
 //! Beside them: `canary` knows the faults that checks have to find, `host` is the one place that calls the host's code, `sync` and `clock` are where
 //! locks and time come from, `platform` is what the system has to be asked for by hand.
 
-// loom's locks and atomics do not fit everywhere: `tests/loom.rs` takes the pieces that it models by
-// their files, and the crate itself is empty there.
-#![cfg(not(ts_loom))]
+// The locks and atomics of models do not fit everywhere: `tests/loom.rs` and `tests/shuttle.rs` take the
+// pieces that they model by their files, and the crate itself is empty there.
+#![cfg(not(any(ts_loom, ts_shuttle)))]
 
 mod canary;
 mod clock;

@@ -51,6 +51,11 @@ mod workers {
 
 use error::{Error, ErrorCode, Result};
 
+/// What the models are written for; `tests/shuttle.rs` has another.
+mod checker {
+    pub use loom::{cell, model, sync, thread};
+}
+
 #[path = "models/batches.rs"]
 mod batches;
 #[path = "models/breaking.rs"]

@@ -18,7 +18,7 @@ const MORE: u32 = 2;
 pub struct Gate(AtomicU32);
 
 impl Gate {
-    #[cfg(ts_loom)]
+    #[cfg(any(ts_loom, ts_shuttle))]
     /// An idle one.
     pub fn new() -> Gate {
         Gate(AtomicU32::new(IDLE))

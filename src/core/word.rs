@@ -238,7 +238,7 @@ impl std::fmt::Debug for Snapshot {
 pub struct Word(AtomicU64);
 
 impl Word {
-    #[cfg(ts_loom)]
+    #[cfg(any(ts_loom, ts_shuttle))]
     /// A free one.
     pub fn new() -> Word {
         Word(AtomicU64::new(0))

@@ -1,7 +1,8 @@
 //! What a worker has taken, and others take away from it.
 
+use crate::checker;
+use crate::checker::thread;
 use crate::workers::batch::{BATCH, Batch};
-use loom::thread;
 use std::sync::Arc;
 
 fn filled(items: &[u32]) -> Arc<Batch> {
@@ -26,7 +27,7 @@ fn assert_all_once(mut taken: Vec<u32>, all: &[u32]) {
 
 #[test]
 fn batch_item_taken_once() {
-    loom::model(|| {
+    checker::model(|| {
         let batch = filled(&[1, 2, 3]);
         let thieves = [steals(&batch), steals(&batch)];
         let mut taken: Vec<u32> = std::iter::from_fn(|| batch.pop()).collect();
@@ -40,7 +41,7 @@ fn batch_item_taken_once() {
 
 #[test]
 fn batch_item_taken_once_beside_a_refill() {
-    loom::model(|| {
+    checker::model(|| {
         let batch = filled(&[1, 2]);
         let thieves = [steals(&batch), steals(&batch)];
         let mut taken: Vec<u32> = std::iter::from_fn(|| batch.pop()).collect();
@@ -56,14 +57,14 @@ fn batch_item_taken_once_beside_a_refill() {
 
 #[test]
 fn stolen_item_brings_what_was_written_before() {
-    loom::model(|| {
-        let task = Arc::new(loom::cell::UnsafeCell::new(0));
+    checker::model(|| {
+        let task = Arc::new(checker::cell::UnsafeCell::new(0));
         let batch = Arc::new(Batch::new());
         let (its, theirs) = (task.clone(), batch.clone());
         let thief = thread::spawn(move || {
             let mut out = [0; BATCH];
             if theirs.steal(&mut out) > 0 {
-                // SAFETY: loom checks that nobody else is at it.
+                // SAFETY: the model checks that nobody else is at it.
                 its.with(|task| assert_eq!(unsafe { *task }, 5));
             }
         });

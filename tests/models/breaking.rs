@@ -1,10 +1,11 @@
 //! The signal that breaks a blocking call: the real `Breaker`, and around it a thread that runs tasks
 //! as in `src/run.rs`, and what the system does with a signal.
 
+use crate::checker;
+use crate::checker::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
+use crate::checker::sync::{Condvar, Mutex};
+use crate::checker::thread;
 use crate::workers::interrupt::{Breaker, Target};
-use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
-use loom::sync::{Condvar, Mutex};
-use loom::thread;
 use std::sync::Arc;
 
 const TARGET: Target = Target { thread: 7, signal: 50 };
@@ -75,7 +76,10 @@ impl Model {
         }
     }
 
-    fn spawn(self: &Arc<Model>, work: impl FnOnce(&Model) + 'static) -> thread::JoinHandle<()> {
+    fn spawn(
+        self: &Arc<Model>,
+        work: impl FnOnce(&Model) + Send + 'static,
+    ) -> thread::JoinHandle<()> {
         let model = self.clone();
         thread::spawn(move || work(&model))
     }
@@ -83,7 +87,7 @@ impl Model {
 
 #[test]
 fn signal_hits_its_own_task_and_no_other() {
-    loom::model(|| {
+    checker::model(|| {
         let model = Model::new();
         let senders = [
             model.spawn(|model| model.break_call(1)),
@@ -101,7 +105,7 @@ fn signal_hits_its_own_task_and_no_other() {
 
 #[test]
 fn each_of_two_stopped_tasks_gets_its_own() {
-    loom::model(|| {
+    checker::model(|| {
         let model = Model::new();
         let senders = [1, 2].map(|task| model.spawn(move |model| model.break_call(task)));
         model.run(1, || ());
@@ -115,7 +119,7 @@ fn each_of_two_stopped_tasks_gets_its_own() {
 /// follow does not.
 #[test]
 fn blocked_task_is_broken_whenever_it_was_stopped() {
-    loom::model(|| {
+    checker::model(|| {
         let model = Model::new();
         let watchdog = model.spawn(|model| {
             while !model.ended.load(Acquire) {

@@ -1,12 +1,13 @@
 //! What hosts take from: a mailbox with its gate, the limit on claims, the two that may finish one
 //! claim, and who hears of an end.
 
+use crate::checker;
+use crate::checker::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::checker::thread;
 use crate::core::limit::ClaimLimit;
 use crate::core::word::{self, Cause, Stop, Word};
 use crate::kinds::State;
 use crate::mailbox::{Mailbox, News};
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use loom::thread;
 use std::sync::Arc;
 
 /// Takes one, waiting for it.
@@ -21,7 +22,7 @@ fn take(mailbox: &Mailbox<u32>) -> u32 {
 
 #[test]
 fn what_is_put_in_wakes_who_waits() {
-    loom::model(|| {
+    checker::model(|| {
         let mailbox = Arc::new(Mailbox::new());
         let taker = {
             let mailbox = mailbox.clone();
@@ -34,7 +35,7 @@ fn what_is_put_in_wakes_who_waits() {
 
 #[test]
 fn two_who_wait_get_one_each() {
-    loom::model(|| {
+    checker::model(|| {
         let mailbox = Arc::new(Mailbox::new());
         let takers: Vec<_> = (0..2)
             .map(|_| {
@@ -51,7 +52,7 @@ fn two_who_wait_get_one_each() {
 
 #[test]
 fn a_close_wakes_who_waits() {
-    loom::model(|| {
+    checker::model(|| {
         let mailbox = Arc::new(Mailbox::<u32>::new());
         let taker = {
             let mailbox = mailbox.clone();
@@ -83,7 +84,7 @@ fn claim(limit: &ClaimLimit, mailbox: &Mailbox<u32>) -> u32 {
 
 #[test]
 fn a_right_that_is_given_up_lets_the_next_one_out() {
-    loom::model(|| {
+    checker::model(|| {
         let (limit, mailbox) = at_the_limit();
         let taker = {
             let (limit, mailbox) = (limit.clone(), mailbox.clone());
@@ -105,7 +106,7 @@ fn a_right_that_is_given_up_lets_the_next_one_out() {
 
 #[test]
 fn a_raised_limit_lets_the_next_one_out() {
-    loom::model(|| {
+    checker::model(|| {
         let (limit, mailbox) = at_the_limit();
         mailbox.push(1);
         let taker = {
@@ -120,7 +121,7 @@ fn a_raised_limit_lets_the_next_one_out() {
 
 #[test]
 fn never_more_are_out_than_may_be() {
-    loom::model(|| {
+    checker::model(|| {
         let limit = Arc::new(ClaimLimit::new());
         let out = Arc::new(AtomicUsize::new(0));
         let threads: Vec<_> = (0..2)
@@ -148,7 +149,7 @@ fn claimed() -> Arc<Word> {
 
 #[test]
 fn of_two_that_give_a_claim_back_one_does() {
-    loom::model(|| {
+    checker::model(|| {
         let word = claimed();
         let other = word.clone();
         let there = thread::spawn(move || other.give_back(1).is_some());
@@ -159,7 +160,7 @@ fn of_two_that_give_a_claim_back_one_does() {
 
 #[test]
 fn a_stop_comes_before_the_claim_is_back_or_is_told_that_it_is() {
-    loom::model(|| {
+    checker::model(|| {
         let word = claimed();
         let other = word.clone();
         let stopper = thread::spawn(move || other.stop(1, Cause::Force));
@@ -175,7 +176,7 @@ fn a_stop_comes_before_the_claim_is_back_or_is_told_that_it_is() {
 /// The record of a task that ended and whose end is reported is freed by the last who lets go.
 #[test]
 fn of_a_report_and_a_forget_the_last_one_frees() {
-    loom::model(|| {
+    checker::model(|| {
         let word = Arc::new(Word::new());
         word.open_running(1, word::REPORTS | word::KEEP);
         word.finish(State::Running, State::Completed);
@@ -189,7 +190,7 @@ fn of_a_report_and_a_forget_the_last_one_frees() {
 /// What `Core::report` and a queue that is freed do, in the small: every end is let go of once.
 #[test]
 fn an_end_that_meets_the_free_of_its_queue_is_let_go_of_once() {
-    loom::model(|| {
+    checker::model(|| {
         let mailbox = Arc::new(Mailbox::new());
         let closed = Arc::new(AtomicBool::new(false));
         let let_go = Arc::new(AtomicUsize::new(0));
@@ -213,5 +214,40 @@ fn an_end_that_meets_the_free_of_its_queue_is_let_go_of_once() {
         take_all(&mailbox, &let_go);
         reporter.join().unwrap();
         assert_eq!(let_go.load(SeqCst), 1);
+    });
+}
+
+/// More threads than loom can try: all is claimed, and never more at once than may be.
+#[cfg(ts_shuttle)]
+#[test]
+fn three_claim_what_two_put_in_at_the_limit() {
+    checker::model(|| {
+        let (limit, mailbox) = at_the_limit();
+        limit.set(2, 0);
+        limit.give_up();
+        let out = Arc::new(AtomicUsize::new(0));
+        let adders = [1, 2].map(|adder| {
+            let mailbox = mailbox.clone();
+            thread::spawn(move || {
+                (0..3).for_each(|at| {
+                    mailbox.push(adder * 10 + at);
+                })
+            })
+        });
+        let takers = [(); 3].map(|()| {
+            let (limit, mailbox, out) = (limit.clone(), mailbox.clone(), out.clone());
+            thread::spawn(move || {
+                for _ in 0..2 {
+                    claim(&limit, &mailbox);
+                    assert!(out.fetch_add(1, SeqCst) < 2);
+                    out.fetch_sub(1, SeqCst);
+                    if limit.give_up() {
+                        mailbox.let_go();
+                    }
+                }
+            })
+        });
+        adders.into_iter().chain(takers).for_each(|thread| thread.join().unwrap());
+        assert_eq!(mailbox.len(), 0);
     });
 }

@@ -1,9 +1,10 @@
 //! Who works a lane: its gate, with what lanes and inlets do around it in the small.
 
+use crate::checker;
+use crate::checker::cell::UnsafeCell;
+use crate::checker::sync::Mutex;
+use crate::checker::thread;
 use crate::core::gate::Gate;
-use loom::cell::UnsafeCell;
-use loom::sync::Mutex;
-use loom::thread;
 use std::sync::Arc;
 
 /// What an inlet's lock guards: the new tasks of its one lane, and how often that is ready.
@@ -13,7 +14,7 @@ struct Door {
     ready: usize,
 }
 
-/// What only the lane's owner touches; loom reports two who do.
+/// What only the lane's owner touches; two who do are reported.
 #[derive(Default)]
 struct Owners {
     taken: Vec<u32>,
@@ -35,7 +36,7 @@ impl Lane {
     }
 
     fn owned<R>(&self, work: impl FnOnce(&mut Owners) -> R) -> R {
-        // SAFETY: loom checks that nobody else is at it.
+        // SAFETY: the model checks that nobody else is at it.
         self.owners.with_mut(|owners| work(unsafe { &mut *owners }))
     }
 
@@ -112,7 +113,7 @@ impl Lane {
 
 #[test]
 fn lane_that_empties_loses_no_task() {
-    loom::model(|| {
+    checker::model(|| {
         let lane = Lane::with(&[1]);
         let its = lane.clone();
         let works = thread::spawn(move || its.work());
@@ -125,7 +126,7 @@ fn lane_that_empties_loses_no_task() {
 
 #[test]
 fn emptied_lane_has_one_owner() {
-    loom::model(|| {
+    checker::model(|| {
         let lane = Lane::with(&[1]);
         let works = [lane.clone(), lane.clone()].map(|its| thread::spawn(move || its.work()));
         lane.add(2);
@@ -136,7 +137,7 @@ fn emptied_lane_has_one_owner() {
 
 #[test]
 fn requeued_lane_has_one_owner() {
-    loom::model(|| {
+    checker::model(|| {
         let lane = Lane::with(&[1, 2]);
         let its = lane.clone();
         let gives_up = thread::spawn(move || {
@@ -155,7 +156,7 @@ fn requeued_lane_has_one_owner() {
 
 #[test]
 fn swept_lane_has_no_owner() {
-    loom::model(|| {
+    checker::model(|| {
         let lane = Lane::with(&[1]);
         let its = lane.clone();
         let works = thread::spawn(move || its.work());
@@ -163,11 +164,35 @@ fn swept_lane_has_no_owner() {
             let door = lane.door.lock().unwrap();
             if lane.gate.is_idle() {
                 assert!(door.new.is_empty());
-                // Free to be used anew; loom reports an owner that is still at it.
+                // Free to be used anew; an owner that is still at it is reported.
                 lane.owned(|owners| assert!(owners.taken.is_empty()));
             }
         }
         works.join().unwrap();
         assert_eq!(lane.ran(), [1]);
+    });
+}
+
+/// More threads than loom can try: whoever works, nothing is lost or swapped.
+#[cfg(ts_shuttle)]
+#[test]
+fn three_add_and_three_work() {
+    checker::model(|| {
+        let lane = Lane::with(&[]);
+        let adders = [10, 20, 30].map(|first| {
+            let its = lane.clone();
+            thread::spawn(move || (first..first + 3).for_each(|task| its.add(task)))
+        });
+        let workers = [(); 3].map(|()| {
+            let its = lane.clone();
+            thread::spawn(move || (0..3).for_each(|_| its.work()))
+        });
+        adders.into_iter().chain(workers).for_each(|thread| thread.join().unwrap());
+        let ran = lane.ran();
+        assert_eq!(ran.len(), 9);
+        for first in [10, 20, 30] {
+            let its: Vec<_> = ran.iter().filter(|task| **task / 10 == first / 10).collect();
+            assert_eq!(its, [&first, &(first + 1), &(first + 2)]);
+        }
     });
 }

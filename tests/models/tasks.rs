@@ -1,11 +1,12 @@
 //! What becomes of a task: its word, and who waits for it.
 
+use crate::checker;
 use crate::core::room::{Room, Waited};
 use crate::core::word::{Cause, KEEP, Snapshot, Stop, Word};
 use crate::kinds::State;
 
-use loom::sync::atomic::{AtomicUsize, Ordering::*};
-use loom::thread;
+use crate::checker::sync::atomic::{AtomicUsize, Ordering::*};
+use crate::checker::thread;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
@@ -36,9 +37,9 @@ impl Task {
         task
     }
 
-    fn spawn<R: 'static>(
+    fn spawn<R: Send + 'static>(
         self: &Arc<Task>,
-        work: impl FnOnce(&Task) -> R + 'static,
+        work: impl FnOnce(&Task) -> R + Send + 'static,
     ) -> thread::JoinHandle<R> {
         let task = self.clone();
         thread::spawn(move || work(&task))
@@ -94,7 +95,7 @@ impl Task {
 
 #[test]
 fn cancel_or_run_never_both() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::new();
         let seen = task.word.load();
         let runs = task.spawn(|task| task.word.start().is_ok());
@@ -116,7 +117,7 @@ fn cancel_or_run_never_both() {
 }
 
 fn stop_or_return(end: fn(&Task) -> State) {
-    loom::model(move || {
+    checker::model(move || {
         let task = Task::running();
         let stops = task.spawn(|task| task.stop(Cause::Watchdog));
         let state = end(&task);
@@ -141,7 +142,7 @@ fn stop_or_return_at_once_one_decides() {
 
 #[test]
 fn stop_never_reaches_the_next_task_of_the_place() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let stops = task.spawn(|task| task.stop(Cause::Force));
         task.end_at_once();
@@ -156,7 +157,7 @@ fn stop_never_reaches_the_next_task_of_the_place() {
 
 #[test]
 fn two_stops_first_cause_wins() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let shutdown = task.spawn(|task| task.stop(Cause::Shutdown));
         let force = task.spawn(|task| task.stop(Cause::Force));
@@ -178,7 +179,7 @@ fn two_stops_first_cause_wins() {
 
 #[test]
 fn stuck_and_released_are_marked_once_and_only_while_running() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let other = task
             .spawn(|task| (task.word.mark_stuck(GENERATION), task.word.release_lane(GENERATION)));
@@ -195,7 +196,7 @@ fn stuck_and_released_are_marked_once_and_only_while_running() {
 
 #[test]
 fn last_holder_frees_once() {
-    loom::model(|| {
+    checker::model(|| {
         // Cancelled while pending: still in its queue, readable, and about to end.
         let task = Task::new();
         assert_eq!(task.stop(Cause::Force), Stop::Pending);
@@ -210,7 +211,7 @@ fn last_holder_frees_once() {
 
 #[test]
 fn last_holder_frees_once_beside_a_waiter() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let waits = task.spawn(|task| {
             let look = |word: Snapshot, _| {
@@ -233,14 +234,14 @@ fn last_holder_frees_once_beside_a_waiter() {
 
 #[test]
 fn waiter_hears_the_end() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let waits = task.spawn(|task| {
             let look = |word: Snapshot, waited| (word.state(), waited);
             task.room.wait_end(&task.word, INDEX, GENERATION, None, look)
         });
         task.end_at_once();
-        // A lost wake-up is a deadlock, which loom reports.
+        // A lost wake-up is a deadlock, which is reported.
         let seen = (Some(State::Completed), Waited::Came);
         assert_eq!(waits.join().unwrap(), Some((seen, false)));
         assert!(!task.word.load().is_waited());
@@ -249,7 +250,7 @@ fn waiter_hears_the_end() {
 
 #[test]
 fn two_waiters_hear_the_end() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let wait = |task: &Task| {
             let look = |word: Snapshot, _| word.is_final();
@@ -266,7 +267,7 @@ fn two_waiters_hear_the_end() {
 
 #[test]
 fn sleeper_hears_the_stop() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let sleeps = task.spawn(|task| {
             assert_eq!(task.room.sleep(&task.word, INDEX, None), (true, false));
@@ -280,7 +281,7 @@ fn sleeper_hears_the_stop() {
 
 #[test]
 fn sleeper_and_waiter_of_one_task_both_hear() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let sleeps = task.spawn(|task| {
             assert!(task.room.sleep(&task.word, INDEX, None).0);
@@ -317,7 +318,7 @@ impl Wake for Listener {
 
 #[test]
 fn listener_hears_the_end_once() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let listener = Listener::new();
         let ends = task.spawn(Task::end_at_once);
@@ -334,7 +335,7 @@ fn listener_hears_the_end_once() {
 
 #[test]
 fn listener_that_goes_leaves_the_others_theirs() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let listener = Listener::new();
         let stays = Waker::from(listener.clone());
@@ -353,7 +354,7 @@ fn listener_that_goes_leaves_the_others_theirs() {
 
 #[test]
 fn last_holder_frees_once_beside_a_listener() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let listens = task.spawn(|task| {
             let waker = Waker::from(Listener::new());
@@ -373,7 +374,7 @@ fn last_holder_frees_once_beside_a_listener() {
 
 #[test]
 fn listener_never_hears_the_end_of_an_earlier_task_of_the_place() {
-    loom::model(|| {
+    checker::model(|| {
         let task = Task::running();
         let listener = Listener::new();
         let waker = Waker::from(listener.clone());
@@ -406,12 +407,12 @@ fn listener_never_hears_the_end_of_an_earlier_task_of_the_place() {
 
 #[test]
 fn kept_record_is_freed_once_when_it_ends_or_is_forgotten() {
-    loom::model(|| {
+    checker::model(|| {
         // As `end` and `forget` do it, each under history's lock.
         let word = Word::new();
         word.open(GENERATION, KEEP);
         word.start().unwrap();
-        let history = Arc::new((loom::sync::Mutex::new(()), word, AtomicUsize::new(0)));
+        let history = Arc::new((checker::sync::Mutex::new(()), word, AtomicUsize::new(0)));
         let its = history.clone();
         let ends = thread::spawn(move || {
             let (lock, word, freed) = &*its;

@@ -1,15 +1,16 @@
 //! Who is awake, parks and is woken: the real `Idle`, `Parker` and `Batch`, and around them what a
 //! worker does, as in `src/workers/worker.rs` but with one look to a search and no clock.
 //!
-//! A lost wake-up is a deadlock here, which loom reports: a blocking task waits until every task has
+//! A lost wake-up is a deadlock here, which is reported: a blocking task waits until every task has
 //! started, and every worker is joined.
 
+use crate::checker;
+use crate::checker::sync::atomic::{AtomicBool, Ordering::*};
+use crate::checker::sync::{Condvar, Mutex};
+use crate::checker::thread;
 use crate::workers::batch::{BATCH, Batch};
 use crate::workers::idle::{Idle, Part, Parting, Wake};
 use crate::workers::parker::Parker;
-use loom::sync::atomic::{AtomicBool, Ordering::*};
-use loom::sync::{Condvar, Mutex};
-use loom::thread;
 use std::sync::Arc;
 
 struct Slot {
@@ -23,7 +24,7 @@ struct Pool {
     ready: Mutex<Vec<u32>>,
     slots: Vec<Slot>,
     surplus: AtomicBool,
-    /// A worker searches. Not loom's, since it is no part of what is modelled.
+    /// A worker searches. No model.s, since it is no part of what is modelled.
     searching: std::sync::atomic::AtomicBool,
     /// Started tasks, which are told apart by their numbers.
     started: Mutex<Vec<u32>>,
@@ -71,7 +72,10 @@ impl Pool {
         pool
     }
 
-    fn spawn(self: &Arc<Pool>, work: impl FnOnce(&Pool) + 'static) -> thread::JoinHandle<()> {
+    fn spawn(
+        self: &Arc<Pool>,
+        work: impl FnOnce(&Pool) + Send + 'static,
+    ) -> thread::JoinHandle<()> {
         let pool = self.clone();
         thread::spawn(move || work(&pool))
     }
@@ -253,7 +257,7 @@ fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
 
 #[test]
 fn parked_worker_hears_of_a_new_deadline() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::parked(1, 1, 0));
         // The flag stands for a setting; a deadline at 0 has passed.
         let sleeps = pool.spawn(|pool| {
@@ -268,7 +272,7 @@ fn parked_worker_hears_of_a_new_deadline() {
 
 #[test]
 fn add_and_park_loses_no_wake() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::searching(1, 1, 1));
         let works = pool.spawn(|pool| pool.live(0, Part::Search));
         pool.add(&[1]);
@@ -278,7 +282,7 @@ fn add_and_park_loses_no_wake() {
 
 #[test]
 fn two_adds_and_park_lose_no_wake() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Pool::searching(1, 1, 2);
         let pool = Arc::new(Pool { blocking: false, ..pool });
         let works = pool.spawn(|pool| pool.live(0, Part::Search));
@@ -290,7 +294,7 @@ fn two_adds_and_park_lose_no_wake() {
 
 #[test]
 fn found_leaves_nobody_behind() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::searching(2, 2, 2));
         let sleeps = pool.spawn(|pool| pool.sleep(0).into_iter().for_each(|p| pool.live(0, p)));
         let works = pool.spawn(|pool| pool.live(1, Part::Search));
@@ -302,7 +306,7 @@ fn found_leaves_nobody_behind() {
 
 #[test]
 fn rest_of_a_batch_that_was_stolen_from_is_found() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::searching(3, 3, 3));
         // The last worker blocks in task 1 and has two more in its batch; it has woken another.
         pool.slots[2].batch.fill([2, 3].into_iter());
@@ -317,7 +321,7 @@ fn rest_of_a_batch_that_was_stolen_from_is_found() {
 
 #[test]
 fn batch_filled_beside_a_searcher_is_found() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::searching(2, 2, 2));
         // Both are awake: worker 1 is active and has run out, worker 0 searches.
         assert_eq!(pool.idle.found(true, || false), Wake::Parked(0, Part::Search));
@@ -340,7 +344,7 @@ fn sentry_beside_an_active_worker(tasks: usize) -> Pool {
 
 #[test]
 fn sentry_and_park() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(sentry_beside_an_active_worker(2));
         assert!(pool.idle.search());
         pool.ready.lock().unwrap().extend([1, 2]);
@@ -357,7 +361,7 @@ fn sentry_and_park() {
 
 #[test]
 fn sentry_that_searches_and_one_that_is_told_to() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(sentry_beside_an_active_worker(1));
         let active = pool.spawn(|pool| {
             let part = pool.work(1);
@@ -375,7 +379,7 @@ fn sentry_that_searches_and_one_that_is_told_to() {
 
 #[test]
 fn sentry_is_woken_when_nobody_is_awake() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(sentry_beside_an_active_worker(1));
         let active = pool.spawn(|pool| {
             let part = pool.work(1);
@@ -389,7 +393,7 @@ fn sentry_is_woken_when_nobody_is_awake() {
 
 #[test]
 fn add_and_leave() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::parked(1, 1, 1));
         let leaves = pool.spawn(|pool| {
             // Nothing for `max_idle_time`: it hibernates.
@@ -415,7 +419,7 @@ fn add_and_leave() {
 
 #[test]
 fn close_and_park() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::searching(1, 1, 0));
         let works = pool.spawn(|pool| pool.live(0, Part::Search));
         pool.close();
@@ -426,7 +430,7 @@ fn close_and_park() {
 
 #[test]
 fn close_and_wake() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::parked(1, 1, 0));
         let sleeps = pool.spawn(|pool| pool.sleep(0).into_iter().for_each(|p| pool.live(0, p)));
         // Of a task that has ended meanwhile.
@@ -440,7 +444,7 @@ fn close_and_wake() {
 
 #[test]
 fn close_and_watch() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::searching(2, 1, 0));
         let sleeps = pool.spawn(|pool| pool.sleep(0).into_iter().for_each(|p| pool.live(0, p)));
         let finds = pool.spawn(|pool| {
@@ -457,7 +461,7 @@ fn close_and_watch() {
 /// The only worker's task waits and lends its place, while a task comes that saw no place free.
 #[test]
 fn lent_place_is_taken_by_what_came_meanwhile() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool { blocking: false, ..Pool::searching(1, 1, 1) });
         assert_eq!(pool.idle.found(false, || false), Wake::Nobody);
         let lends = pool.spawn(|pool| {
@@ -477,9 +481,9 @@ fn lent_place_is_taken_by_what_came_meanwhile() {
 /// Of two that lend and give back, whoever is later knows of both.
 #[test]
 fn limit_that_two_change_counts_both() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Arc::new(Pool::parked(1, 1, 0));
-        let lent = Arc::new(loom::sync::atomic::AtomicUsize::new(1));
+        let lent = Arc::new(checker::sync::atomic::AtomicUsize::new(1));
         let its = lent.clone();
         let other = pool.spawn(move |pool| {
             its.fetch_add(1, SeqCst);
@@ -496,7 +500,7 @@ fn limit_that_two_change_counts_both() {
 
 #[test]
 fn close_and_spawn() {
-    loom::model(|| {
+    checker::model(|| {
         let pool = Pool::searching(1, 1, 0);
         pool.idle.set_most(|| 2);
         let pool = Arc::new(pool);
@@ -509,4 +513,34 @@ fn close_and_spawn() {
         join([finds]);
         pool.assert_deserted();
     });
+}
+
+/// More workers and adders than loom can try. Each task waits for all the others.
+#[cfg(ts_shuttle)]
+fn all_start(processors: usize) {
+    checker::model(move || {
+        let pool = Arc::new(Pool::searching(4, processors, 4));
+        let sleep = |worker: usize| {
+            pool.spawn(move |pool| {
+                pool.sleep(worker).into_iter().for_each(|part| pool.live(worker, part))
+            })
+        };
+        let mut threads: Vec<_> = (0..3).map(sleep).collect();
+        threads.push(pool.spawn(|pool| pool.live(3, Part::Search)));
+        threads.extend([1, 2, 3].map(|task| pool.spawn(move |pool| pool.add(&[task]))));
+        pool.add(&[4]);
+        join(threads);
+    });
+}
+
+#[cfg(ts_shuttle)]
+#[test]
+fn four_workers_start_what_four_add() {
+    all_start(4);
+}
+
+#[cfg(ts_shuttle)]
+#[test]
+fn four_workers_start_what_four_add_on_fewer_processors() {
+    all_start(2);
 }
