@@ -12,8 +12,18 @@ static inline ts_lane *lane_like(ts_scheduler *scheduler, const char *name, ts_k
     options.name = name;
     options.kind = kind;
     options.runner = runner;
+    options.capacity = 1;
     MUST(ts_lane_new(scheduler, &options, &lane));
     return lane;
+}
+
+static inline ts_error submit_to_full_lane(stage *on)
+{
+    ts_task_options options = options_of(NULL, run_nothing, NULL, NULL, TS_WAIT_FOR_ROOM);
+    ts_task_id id;
+    options.lane = on->full_lane;
+    options.wait_seconds = 0.001;
+    return ts_submit(on->scheduler, &options, &id);
 }
 
 static inline ts_error lane_new(stage *on)
