@@ -57,19 +57,25 @@ fn table() -> Option<Vec<Row>> {
     Some(text.lines().map(|line| row(line).unwrap_or_else(|| panic!("{line}"))).collect())
 }
 
+/// The letters of the table, as `tests/c/everywhere.h` has them.
+const LETTERS: [(char, &str); 8] = [
+    ('D', "TS_ERROR_WOULD_DEADLOCK"),
+    ('F', "TS_ERROR_QUEUE_FULL"),
+    ('I', "TS_ERROR_INVALID_ARGUMENT"),
+    ('K', "TS_ERROR_WRONG_KIND"),
+    ('N', "TS_ERROR_NOT_FINISHED"),
+    ('T', "TS_ERROR_TIMED_OUT"),
+    ('W', "TS_ERROR_WRONG_THREAD"),
+    ('Y', "TS_NOT_YET"),
+];
+
 /// What the page says in a field.
-fn shown(code: char) -> &'static str {
+fn shown(code: char) -> String {
     match code {
-        'o' => "✓",
-        '.' => "",
-        'Y' => "NOT_YET",
-        'I' => "INVALID",
-        'F' => "QUEUE_FULL",
-        'N' => "NOT_FINISHED",
-        'T' => "TIMED_OUT",
-        'D' => "**DEADLOCK**",
-        'K' => "KIND",
-        'W' => "THREAD",
+        'o' => "✓".into(),
+        '.' => String::new(),
+        'D' => "**D**".into(),
+        other if LETTERS.iter().any(|(letter, _)| *letter == other) => other.into(),
         other => panic!("no such code: {other}"),
     }
 }
@@ -86,14 +92,17 @@ fn page(rows: &[Row]) -> String {
         let plain = row.codes.iter().all(|code| *code == 'o');
         *same.entry(&row.function).or_insert(true) &= plain;
         if !plain {
-            text += &format!("| `{}` {} |", row.function, row.how);
+            let call = format!("`{}` {}", row.function, row.how);
+            text += &format!("| {} |", call.trim_end());
             row.codes.iter().for_each(|code| text += &format!(" {} |", shown(*code)));
             text += "\n";
         }
     }
     let same: Vec<_> =
         same.iter().filter(|(_, same)| **same).map(|(name, _)| format!("`{name}`")).collect();
-    text += &format!("\nThe same everywhere: {}.\n", same.join(", "));
+    let letters = LETTERS.map(|(letter, name)| format!("{letter} `{name}`"));
+    text += &format!("\n✓ `TS_OK`, {}; empty: there is no such call.\n", letters.join(", "));
+    text += &format!("\n✓ everywhere: {}.\n", same.join(", "));
     text += "\nThe places:\n\n";
     PLACES.iter().for_each(|(name, what)| text += &format!("* **{name}**: {what}\n"));
     text

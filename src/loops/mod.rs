@@ -8,6 +8,7 @@ pub mod drive;
 pub mod fds;
 pub mod fiber;
 pub mod handed;
+pub mod queued;
 pub mod waker;
 
 use crate::config::{Key, Settings};

@@ -6,8 +6,8 @@
 
 use super::EventLoop;
 use super::handed::Handed;
+use super::queued::Queued;
 use crate::platform::annotate;
-use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::{Error, ErrorCode, Result};
 use std::sync::Arc;
 use std::task::Wake;
@@ -19,20 +19,14 @@ pub struct TaskWaker {
     /// The task's record.
     pub(super) index: u32,
     pub(super) generation: u64,
-    queued: AtomicBool,
+    queued: Queued,
     /// How many the host has.
     handed: Handed,
 }
 
 impl TaskWaker {
     pub(super) fn new(event_loop: Arc<EventLoop>, index: u32, generation: u64) -> TaskWaker {
-        TaskWaker {
-            event_loop,
-            index,
-            generation,
-            queued: AtomicBool::new(false),
-            handed: Handed::new(),
-        }
+        TaskWaker { event_loop, index, generation, queued: Queued::new(), handed: Handed::new() }
     }
 
     /// Has the task polled again; nothing when it has ended.
@@ -47,7 +41,7 @@ impl TaskWaker {
             ));
         }
         annotate::release(&**self);
-        if !self.queued.swap(true, AcqRel) {
+        if self.queued.is_first() {
             self.event_loop.send_wake(self);
         }
         Ok(())
@@ -71,10 +65,9 @@ impl TaskWaker {
         self.handed.are_back()
     }
 
-    /// The loop has taken it out of the inbox: what comes from here on is a new wake. By a swap: the
-    /// poll that follows sees what those did whose wake found one on its way, however late.
+    /// The loop has taken it out of the inbox: what comes from here on is a new wake.
     pub(super) fn taken(&self) {
-        self.queued.swap(false, AcqRel);
+        self.queued.taken();
         annotate::acquire(self);
     }
 }

@@ -44,6 +44,7 @@ typedef struct {
     ts_pump *pump;              /* idle; any thread may be its first */
     ts_pump *own_pump;          /* whose function calls */
     ts_lane *lane, *async_lane, *claims_lane;
+    ts_lane *full_lane;         /* of the scheduler's; has no room */
     ts_waker *wakers[2];
     ts_claim claim;
     int pipe[2];                /* nothing comes */

@@ -36,14 +36,6 @@ static inline ts_error submit_task(stage *on)
     return ts_submit(on->scheduler, &options, &id);
 }
 
-static inline ts_error submit_to_full(stage *on)
-{
-    ts_task_options options = options_of("submitted", run_nothing, NULL, NULL, TS_WAIT_FOR_ROOM);
-    ts_task_id id;
-    options.wait_seconds = 0.001;
-    return ts_submit(on->full, &options, &id);
-}
-
 static inline ts_error force_stop(stage *on)
 {
     return ts_force_stop(on->scheduler, on->queued);

@@ -1,4 +1,5 @@
-/* The calls of the table: lanes, completions, pumps and claims. What a call makes, it ends. */
+/* The calls of the table: full queues, lanes, completions, pumps and claims. What a call makes, it
+ * ends. */
 #ifndef EVERYWHERE_HOSTS_H
 #define EVERYWHERE_HOSTS_H
 
@@ -12,8 +13,26 @@ static inline ts_lane *lane_like(ts_scheduler *scheduler, const char *name, ts_k
     options.name = name;
     options.kind = kind;
     options.runner = runner;
+    options.capacity = 1;
     MUST(ts_lane_new(scheduler, &options, &lane));
     return lane;
+}
+
+static inline ts_error submit_to_full(stage *on)
+{
+    ts_task_options options = options_of("submitted", run_nothing, NULL, NULL, TS_WAIT_FOR_ROOM);
+    ts_task_id id;
+    options.wait_seconds = 0.001;
+    return ts_submit(on->full, &options, &id);
+}
+
+static inline ts_error submit_to_full_lane(stage *on)
+{
+    ts_task_options options = options_of(NULL, run_nothing, NULL, NULL, TS_WAIT_FOR_ROOM);
+    ts_task_id id;
+    options.lane = on->full_lane;
+    options.wait_seconds = 0.001;
+    return ts_submit(on->scheduler, &options, &id);
 }
 
 static inline ts_error lane_new(stage *on)

@@ -73,6 +73,10 @@ static inline void set_up(place where, ts_ready_fn ready, ts_thread_fn on_thread
     on.lane = lane_like(on.scheduler, "lane", TS_LINEAR, (ts_runner)0);
     on.async_lane = lane_like(on.scheduler, "lane", TS_ASYNC, (ts_runner)0);
     on.claims_lane = lane_like(on.scheduler, "claims lane", TS_LINEAR, TS_CLAIMS);
+    on.full_lane = lane_like(on.scheduler, "full lane", TS_LINEAR, (ts_runner)0);
+    MUST(ts_lane_add_task(on.full_lane, false, run_plug, &on.plug, NULL, &id));
+    await(&on.plug.started, 2);
+    MUST(ts_lane_add_task(on.full_lane, false, run_nothing, NULL, NULL, &id));
     polls = 0;
     MUST(ts_add_async_task(on.scheduler, false, NULL, poll_wakers, &polls, NULL, &id));
     await(&on.freed, 1);
@@ -97,6 +101,7 @@ static inline void tear_down(void)
     ts_lane_free(on.lane);
     ts_lane_free(on.async_lane);
     ts_lane_free(on.claims_lane);
+    ts_lane_free(on.full_lane);
     ts_waker_free(on.wakers[0]);
     ts_waker_free(on.wakers[1]);
     close(on.pipe[0]);

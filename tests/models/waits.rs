@@ -11,6 +11,13 @@ use crate::core::word::Word;
 use crate::count::Count;
 use crate::kinds::State;
 use crate::loops::handed::Handed;
+<<<<<<< HEAD
+=======
+use crate::loops::queued::Queued;
+use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use loom::thread;
+>>>>>>> proof
 use std::sync::Arc;
 
 const GENERATION: u64 = 1;
@@ -146,6 +153,26 @@ fn of_two_wakers_the_last_one_says_so() {
         });
         assert!(known || handed.1.load(SeqCst) == 1);
         assert!(handed.1.load(SeqCst) <= 1);
+    });
+}
+
+#[test]
+fn the_poll_sees_a_wake_that_found_another_on_its_way() {
+    loom::model(|| {
+        let its = Arc::new((Queued::new(), AtomicUsize::new(0), AtomicBool::new(false)));
+        // One is in the inbox.
+        assert!(its.0.is_first());
+        let other = its.clone();
+        let host = thread::spawn(move || {
+            other.1.store(1, Relaxed);
+            if other.0.is_first() {
+                other.2.store(true, SeqCst);
+            }
+        });
+        its.0.taken();
+        let seen = its.1.load(Relaxed) == 1;
+        host.join().unwrap();
+        assert!(seen || its.2.load(SeqCst), "the poll saw nothing, and no other comes");
     });
 }
 
