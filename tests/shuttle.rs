@@ -34,6 +34,7 @@ mod core {
 #[path = "../src/loops"]
 mod loops {
     pub mod handed;
+    pub mod queued;
 }
 
 #[path = "../src/platform"]

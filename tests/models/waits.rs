@@ -11,13 +11,7 @@ use crate::core::word::Word;
 use crate::count::Count;
 use crate::kinds::State;
 use crate::loops::handed::Handed;
-<<<<<<< HEAD
-=======
 use crate::loops::queued::Queued;
-use loom::sync::Mutex;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use loom::thread;
->>>>>>> proof
 use std::sync::Arc;
 
 const GENERATION: u64 = 1;
@@ -158,7 +152,7 @@ fn of_two_wakers_the_last_one_says_so() {
 
 #[test]
 fn the_poll_sees_a_wake_that_found_another_on_its_way() {
-    loom::model(|| {
+    checker::model(|| {
         let its = Arc::new((Queued::new(), AtomicUsize::new(0), AtomicBool::new(false)));
         // One is in the inbox.
         assert!(its.0.is_first());
