@@ -6,14 +6,21 @@
 //! * a drop caused by a drop is queued on its thread and runs when the outer one has returned, so
 //!   that a long chain of tasks that own each other needs no stack;
 //! * a thread knows when it is inside host code, so that calls which would wait for their own
-//!   caller can be refused.
+//!   caller can be refused;
+//! * what a child returns from, that was forked inside it, is not gone on with: the child must touch
+//!   nothing of its parent's schedulers ([`calls`]).
 
+use crate::platform;
+use crate::platform::forks::{Forked, end_child};
 use crate::task::Completion;
 use crate::token::Token;
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
+use std::thread::LocalKey;
 
 /// A linear task's function: 0 = completed, any other number = failed with that code.
 pub type TaskFn = unsafe extern "C" fn(token: *mut Token, user_data: *mut c_void) -> i32;
@@ -74,19 +81,98 @@ impl Drop for Owned {
     /// on this thread, as soon as that one has returned.
     fn drop(&mut self) {
         let Some(drop) = self.drop else { return };
+        if is_leaving() {
+            // The parent drops it.
+            return;
+        }
         if is_dropping() {
             return later(Later::Drop(Owned { data: self.data, drop: self.drop.take() }));
         }
-        let _ = DROPPING.try_with(|dropping| dropping.set(true));
         {
+            let _dropping = Flag::raise(&DROPPING);
             let _inside = Inside::enter();
             // SAFETY: taken over with the promise that this destructor takes this pointer, and
             // called at most once since `self` ends here.
-            unsafe { drop(self.data) };
+            calls(|| unsafe { drop(self.data) });
         }
-        let _ = DROPPING.try_with(|dropping| dropping.set(false));
         drain();
     }
+}
+
+/// Sets a flag of this thread while it lives.
+struct Flag(&'static LocalKey<Cell<bool>>);
+
+impl Flag {
+    fn raise(flag: &'static LocalKey<Cell<bool>>) -> Flag {
+        let _ = flag.try_with(|flag| flag.set(true));
+        Flag(flag)
+    }
+}
+
+impl Drop for Flag {
+    fn drop(&mut self) {
+        let _ = self.0.try_with(|flag| flag.set(false));
+    }
+}
+
+thread_local! {
+    /// This thread unwinds, in a child, to where the host called us, or we it.
+    static LEAVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is on its way out of what its parent was doing: nothing is to be touched.
+pub(crate) fn is_leaving() -> bool {
+    LEAVING.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Calls a function of the host's; does not return in a child that was forked inside it.
+#[inline]
+pub(crate) fn calls<T>(call: impl FnOnce() -> T) -> T {
+    calls_for(call, |_| 0)
+}
+
+/// As [`calls`]; what it returned says the exit status of a child that ends.
+#[inline]
+fn calls_for<T>(call: impl FnOnce() -> T, status: impl FnOnce(&T) -> i32) -> T {
+    let before = platform::forks();
+    let answer = call();
+    if platform::forks() != before {
+        leave(status(&answer));
+    }
+    answer
+}
+
+#[cold]
+fn leave(status: i32) -> ! {
+    let _ = LEAVING.try_with(|leaving| leaving.set(true));
+    // What other destructors have left behind is the parent's to drop.
+    let left = LATER.try_with(|queue| std::mem::take(&mut *queue.borrow_mut()));
+    std::mem::forget(left);
+    resume_unwind(Box::new(Forked { status }))
+}
+
+/// The child has arrived where the host called us: whether that is what this unwinding was.
+pub(crate) fn has_left(panic: &(dyn Any + Send)) -> Option<Forked> {
+    let forked = panic.downcast_ref::<Forked>().copied()?;
+    let _ = LEAVING.try_with(|leaving| leaving.set(false));
+    Some(forked)
+}
+
+/// Runs what calls the host, on a thread of ours: a child that comes back there ends.
+#[inline]
+pub(crate) fn ends_child<T>(work: impl FnOnce() -> T) -> T {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(answer) => answer,
+        Err(panic) => match has_left(&*panic) {
+            Some(forked) => end_child(forked.status),
+            None => resume_unwind(panic),
+        },
+    }
+}
+
+/// The exit status that says what a task's function returned: not 0 unless it was.
+fn status_of(code: i32) -> i32 {
+    if code != 0 && code & 0xff == 0 { 1 } else { code & 0xff }
 }
 
 /// What waits until the destructor that this thread is in has returned.
@@ -140,10 +226,21 @@ pub(crate) struct Holding {
     pub lane: u32,
 }
 
-/// Says what this thread runs and has to end from now on; what that was before.
-#[inline]
-pub(crate) fn hold(holding: Holding) -> Holding {
-    HOLDING.try_with(|held| held.replace(holding)).unwrap_or(holding)
+/// While it lives, this is what the thread runs and has to end.
+pub(crate) struct Held(Holding);
+
+impl Held {
+    #[inline]
+    pub(crate) fn enter(holding: Holding) -> Held {
+        Held(HOLDING.try_with(|held| held.replace(holding)).unwrap_or(holding))
+    }
+}
+
+impl Drop for Held {
+    #[inline]
+    fn drop(&mut self) {
+        let _ = HOLDING.try_with(|held| held.set(self.0));
+    }
 }
 
 /// While it lives, the thread is ending this cancelled task.
@@ -222,16 +319,16 @@ fn later(what: Later) {
 
 /// Runs what destructors have left behind, from the outermost one.
 fn drain() {
-    if DRAINING.try_with(|draining| draining.replace(true)).unwrap_or(true) {
+    if DRAINING.try_with(Cell::get).unwrap_or(true) {
         return;
     }
+    let _draining = Flag::raise(&DRAINING);
     while let Ok(Some(next)) = LATER.try_with(|queue| queue.borrow_mut().pop_front()) {
         match next {
             Later::Drop(owned) => drop(owned),
             Later::End(_, end) => end(),
         }
     }
-    let _ = DRAINING.try_with(|draining| draining.set(false));
 }
 
 /// Marks that this thread is inside host code.
@@ -269,7 +366,9 @@ pub(crate) unsafe fn call_poll(function: PollFn, token: &Token, data: *mut c_voi
     let _inside = Inside::enter();
     let outer = POLLING.with(|polling| polling.replace(true));
     // SAFETY: the caller's promise; tokens change through atomics alone.
-    let poll = unsafe { function(token.cast_mut(), data) };
+    let call = || unsafe { function(token.cast_mut(), data) };
+    // TS_POLL_FAILED is 2.
+    let poll = calls_for(call, |poll| i32::from(*poll == 2));
     POLLING.with(|polling| polling.set(outer));
     poll
 }
@@ -281,7 +380,7 @@ pub(crate) unsafe fn call_poll(function: PollFn, token: &Token, data: *mut c_voi
 pub(crate) unsafe fn call_end(function: EndFn, end: &Completion, data: *mut c_void) {
     let _inside = Inside::enter();
     // SAFETY: the caller's promise.
-    unsafe { function(end, data) };
+    calls(|| unsafe { function(end, data) });
 }
 
 /// A function of the host's that hears that there is something to do.
@@ -307,7 +406,7 @@ impl Bell {
     pub(crate) fn ring(&self) {
         let _inside = Inside::enter();
         // SAFETY: the promise of whoever made it.
-        unsafe { (self.function)(self.data.data()) };
+        calls(|| unsafe { (self.function)(self.data.data()) });
     }
 
     /// Gives the data back without dropping it.
@@ -347,7 +446,7 @@ impl ThreadHook {
         let _inside = Inside::enter();
         let _waits = MustNotWait::enter();
         // SAFETY: the promise given to `new`.
-        unsafe { function(event as c_int, name.as_ptr(), self.user_data.data()) };
+        calls(|| unsafe { function(event as c_int, name.as_ptr(), self.user_data.data()) });
     }
 }
 
@@ -395,8 +494,11 @@ pub(crate) fn current_token() -> *const Token {
 pub(crate) unsafe fn call_task(function: TaskFn, token: &Token, data: *mut c_void) -> i32 {
     let token: *const Token = token;
     let outer = CURRENT.with(|current| current.replace(token));
-    // SAFETY: the caller's promise; tokens change through atomics alone.
-    let code = unsafe { function(token.cast_mut(), data) };
-    CURRENT.with(|current| current.set(outer));
-    code
+    let call = || {
+        // SAFETY: the caller's promise; tokens change through atomics alone.
+        let code = unsafe { function(token.cast_mut(), data) };
+        CURRENT.with(|current| current.set(outer));
+        code
+    };
+    calls_for(call, |code| status_of(*code))
 }

@@ -16,7 +16,7 @@
 
 use crate::config::{Key, Settings};
 use crate::count::Count;
-use crate::host::{ThreadEvent, ThreadHook};
+use crate::host::{self, ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
 use crate::platform::floats::Floats;
 use crate::platform::signals::SignalsBlocked;
@@ -103,6 +103,7 @@ impl Threads {
     ) -> io::Result<JoinHandle<()>> {
         let threads = self.clone();
         let name = self.name(role);
+        let own_name = name.clone();
         let hook = self.hook.lock().clone();
         let inherited = INHERITED.get();
         let stack = match self.settings.count(Key::ThreadStackSize) {
@@ -111,7 +112,7 @@ impl Threads {
         };
         let counted = self.count();
         let _masked = SignalsBlocked::all();
-        std::thread::Builder::new().name(name.clone()).stack_size(stack).spawn(move || {
+        let life = move || {
             Floats::make_plain();
             let troubles = threads.configure(inherited);
             let c_name = CString::new(&*name).unwrap_or_default();
@@ -124,7 +125,9 @@ impl Threads {
             tell(ThreadEvent::Stopping);
             after();
             drop(counted);
-        })
+        };
+        let builder = std::thread::Builder::new().name(own_name).stack_size(stack);
+        builder.spawn(|| host::ends_child(life))
     }
 
     fn name(&self, role: Role) -> String {
@@ -170,6 +173,9 @@ struct Counted(Arc<Threads>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        if host::is_leaving() {
+            return;
+        }
         self.0.alive.go();
     }
 }

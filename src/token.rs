@@ -72,6 +72,7 @@ impl Token {
     /// `WrongKind` in an async task.
     pub fn sleep(&self, seconds: f64) -> Result<()> {
         check_seconds(seconds)?;
+        self.check_process()?;
         if self.is_async() {
             return Err(would_block());
         }
@@ -107,7 +108,16 @@ impl Token {
         Ok(())
     }
 
+    /// In a child that was forked inside the task it is still the parent's.
+    fn check_process(&self) -> Result<()> {
+        match self.core().is_of_this_process() {
+            true => Ok(()),
+            false => Err(ErrorCode::Forked.into()),
+        }
+    }
+
     fn check_thread(&self) -> Result<()> {
+        self.check_process()?;
         let claimed = self.claimed.load(Relaxed);
         if claimed
             || ptr::eq(host::current_token(), self)

@@ -79,6 +79,13 @@ fn forks() {
 }
 
 #[test]
+fn forks_held() {
+    // Only what is linked in can be seen to be called.
+    let wraps = "-Wl,--wrap=pthread_atfork,--wrap=clock_gettime";
+    theme_with("forks_held", &["-std=c11", "-g", wraps], Link::Static);
+}
+
+#[test]
 fn lifecycle() {
     theme("lifecycle");
 }

@@ -12,7 +12,7 @@ use super::seat::Seat;
 use super::slab::NIL;
 use super::stop::no_such;
 use super::word::{self, Snapshot};
-use crate::host::{self, Holding, Nesting};
+use crate::host::{Held, Holding, Nesting};
 use crate::kinds::State;
 use crate::sync::atomic::Ordering::*;
 use crate::{Error, ErrorCode, Result, TaskId};
@@ -114,12 +114,10 @@ impl Core {
                 let holding =
                     Holding { core: self.address(), index: claim.index, lane: claim.lane };
                 let _nesting = Nesting::enter();
-                let outer = host::hold(holding);
+                let _held = Held::enter(holding);
                 // Counted at once: what the host does here may take its time.
                 let mut seat = self.visitor();
-                let last = self.end_returned(claim.index, claim.word, code, &mut seat);
-                host::hold(outer);
-                last
+                self.end_returned(claim.index, claim.word, code, &mut seat)
             }
         };
         if last.is_stuck() {

@@ -35,7 +35,9 @@ pub mod word;
 
 use crate::Result;
 use crate::count::Count;
+use crate::host;
 use crate::id::{self, Parts, TaskId};
+use crate::platform;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use bound::Bound;
@@ -84,6 +86,8 @@ pub struct Core {
     closed: AtomicBool,
     /// The random bits of our ids.
     instance: u64,
+    /// [`platform::forks`] when it was made.
+    forks: u32,
     hashing: FixedState,
 }
 
@@ -109,8 +113,14 @@ impl Core {
             async_pending: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             instance,
+            forks: platform::forks(),
             hashing: FixedState::with_seed(instance.rotate_left(14) ^ 0x9e37_79b9_7f4a_7c15),
         })
+    }
+
+    /// Whether no fork lies between its making and now.
+    pub fn is_of_this_process(&self) -> bool {
+        self.forks == platform::forks()
     }
 
     /// Tells this core from others.
@@ -265,6 +275,10 @@ impl Core {
 impl Drop for Core {
     /// What hangs on records that are still readable; the slab gives back its own memory alone.
     fn drop(&mut self) {
+        if !self.is_of_this_process() {
+            // The parent drops it.
+            return;
+        }
         for (_, record) in self.each_record() {
             drop(record.take_extra());
         }
@@ -276,6 +290,8 @@ struct Dropping<'a>(&'a Core);
 
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
-        self.0.dropping.go();
+        if !host::is_leaving() {
+            self.0.dropping.go();
+        }
     }
 }

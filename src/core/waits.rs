@@ -90,15 +90,21 @@ pub struct Known {
 }
 
 thread_local! {
-    /// Whose worker this thread is.
-    static LENDER: RefCell<Option<Arc<dyn Lender>>> = const { RefCell::new(None) };
+    /// Whose worker this thread is, in this process: its child is nobody's.
+    static LENDER: RefCell<Option<(u32, Arc<dyn Lender>)>> = const { RefCell::new(None) };
     /// It has run tasks for the host.
     static RUNS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// This thread is a worker from now on, or is none any more.
 pub fn set_lender(lender: Option<Arc<dyn Lender>>) {
+    let lender = lender.map(|lender| (platform::forks(), lender));
     let _ = LENDER.try_with(|own| own.replace(lender));
+}
+
+fn own_lender() -> Option<Arc<dyn Lender>> {
+    let own = LENDER.try_with(|own| own.borrow().clone()).unwrap_or(None);
+    own.filter(|(forks, _)| *forks == platform::forks()).map(|(_, lender)| lender)
 }
 
 /// This thread runs tasks for the host.
@@ -153,7 +159,7 @@ impl Waits {
         }
         let core = target.core.clone();
         let (here, holdings) = (host::thread_number(), host::holdings());
-        let lender = LENDER.try_with(|own| own.borrow().clone()).unwrap_or(None);
+        let lender = own_lender();
         let mut held = held_by(&holdings);
         held.push(Held::Thread(here));
         held.extend(lender.iter().map(|lender| Held::Place(lender.core())));
@@ -247,7 +253,9 @@ pub struct Knotted;
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        waits().end(self);
+        if !host::is_leaving() {
+            waits().end(self);
+        }
     }
 }
 

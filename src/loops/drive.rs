@@ -11,7 +11,7 @@ use crate::core::slab;
 use crate::core::view::RunningTask;
 use crate::core::waits;
 use crate::core::word;
-use crate::host::{self, Holding};
+use crate::host::{self, Held, Holding};
 use crate::log::{self, LogLevel};
 use crate::platform::floats::Floats;
 use crate::platform::signals::Mask;
@@ -96,16 +96,21 @@ pub fn run(
 async fn drive(local: Rc<Local>) {
     let mut alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
     loop {
-        local.take_inbox();
-        local.expire();
-        if local.run_round() {
+        // Not further up: a child must not unwind through the runtime, whose descriptors it shares
+        // with its parent.
+        let more = host::ends_child(|| {
+            local.take_inbox();
+            local.expire();
+            local.run_round()
+        });
+        if more {
             tokio::task::yield_now().await;
             continue;
         }
         // Once for a number of polls, since it is a system call.
         local.mask.restore();
         local.floats.settle_all();
-        let Some(until) = local.lie_down() else { continue };
+        let Some(until) = host::ends_child(|| local.lie_down()) else { continue };
         let Some(until) = until else { return };
         let notified = local.event_loop.notify.notified();
         let mut notified = std::pin::pin!(notified);
@@ -271,7 +276,7 @@ impl Local {
         }
         let token = Token::new(&self.core, index);
         self.current.set((place, &token));
-        host::hold(Holding { core: self.core.address(), index, lane });
+        let held = Held::enter(Holding { core: self.core.address(), index, lane });
         if limit_at != 0 {
             let left = limit_at.saturating_sub(clock::precise());
             self.pool.watch(&self.event_loop.timed, RunningTask::new(index, generation), left);
@@ -283,7 +288,7 @@ impl Local {
         if limit_at != 0 {
             self.event_loop.timed.clear();
         }
-        host::hold(Holding { core: 0, index: 0, lane: 0 });
+        drop(held);
         self.current.set((NIL, std::ptr::null()));
         match poll {
             POLL_PENDING if self.core.word(index).cause().is_some() => self.finish(place, 0),
@@ -371,12 +376,11 @@ impl Local {
         }
         let Some(claim) = fiber.claim.take() else { return };
         let (index, lane) = (claim.index, fiber.lane);
-        host::hold(Holding { core: self.core.address(), index, lane });
         {
+            let _held = Held::enter(Holding { core: self.core.address(), index, lane });
             let _waits = host::MustNotWait::enter();
             self.core.end(claim, code, &mut SharedSeat(&self.seat));
         }
-        host::hold(Holding { core: 0, index: 0, lane: 0 });
         if self.core.pass_place_on(lane) {
             self.start(Start::Place(lane));
         }
@@ -464,6 +468,9 @@ fn current(token: &Token) -> Result<(Rc<Local>, u32)> {
     if let Some(local) = local {
         let (place, own) = local.current.get();
         if std::ptr::eq(own, token) {
+            if local.event_loop.is_forked() {
+                return Err(ErrorCode::Forked.into());
+            }
             return Ok((local, place));
         }
     }

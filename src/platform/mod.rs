@@ -1,36 +1,17 @@
 //! What the operating system has to be asked for by hand.
 
 pub mod floats;
+pub mod forks;
 pub mod signal;
 pub mod signals;
+
+pub use forks::{count_forks, forks};
 
 use crate::processors::Processors;
 use std::ffi::{CStr, c_void};
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-/// How often this process has come out of a fork since the library was first used: the same
-/// number as before means the same process.
-#[inline]
-pub fn forks() -> u32 {
-    FORKS.load(Ordering::Relaxed)
-}
-
-static FORKS: AtomicU32 = AtomicU32::new(0);
-
-/// From now on [`forks`] counts.
-pub fn count_forks() {
-    static ONCE: Once = Once::new();
-    extern "C" fn in_child() {
-        FORKS.fetch_add(1, Ordering::Relaxed);
-    }
-    ONCE.call_once(|| {
-        // SAFETY: the handler touches an atomic and nothing else.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    });
-}
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The least stack that the system makes a thread with, in bytes.
 pub fn least_stack() -> usize {
@@ -171,24 +152,31 @@ mod others {
 /// Tells a leak checker, where the host has one, that pointers in this mapping count: it looks
 /// through what `malloc` gave, and records live elsewhere.
 pub fn show_leak_checker(start: *const c_void, size: usize) {
-    call_leak_checker(c"__lsan_register_root_region", start, size);
+    static FOUND: AtomicUsize = AtomicUsize::new(UNKNOWN);
+    call_leak_checker(&FOUND, c"__lsan_register_root_region", start, size);
 }
 
 /// The mapping goes away.
 pub fn hide_from_leak_checker(start: *const c_void, size: usize) {
-    call_leak_checker(c"__lsan_unregister_root_region", start, size);
+    static FOUND: AtomicUsize = AtomicUsize::new(UNKNOWN);
+    call_leak_checker(&FOUND, c"__lsan_unregister_root_region", start, size);
 }
 
-fn call_leak_checker(name: &CStr, start: *const c_void, size: usize) {
-    // SAFETY: a name with its NUL; where LeakSanitizer is linked its function is found, and takes
-    // these.
-    unsafe {
-        let function = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
-        if !function.is_null() {
-            let function = std::mem::transmute::<
-                *mut c_void,
-                unsafe extern "C" fn(*const c_void, usize),
-            >(function);
+const UNKNOWN: usize = usize::MAX;
+
+/// The function is looked for once, since that takes the loader's lock, which a fork may find held.
+fn call_leak_checker(found: &AtomicUsize, name: &CStr, start: *const c_void, size: usize) {
+    let mut function = found.load(Relaxed);
+    if function == UNKNOWN {
+        // SAFETY: a name with its NUL.
+        function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) } as usize;
+        found.store(function, Relaxed);
+    }
+    if function != 0 {
+        // SAFETY: where LeakSanitizer is linked its function is found, and takes these.
+        unsafe {
+            let function =
+                std::mem::transmute::<usize, unsafe extern "C" fn(*const c_void, usize)>(function);
             function(start, size);
         }
     }
