@@ -86,6 +86,18 @@ fn forks_held() {
 }
 
 #[test]
+fn forks_inside() {
+    theme_as("forks_inside", "-std=c11", Link::Static);
+    theme_as("forks_inside", "-std=c17", Link::Shared);
+}
+
+#[test]
+fn forks_busy() {
+    theme_as("forks_busy", "-std=c11", Link::Static);
+    theme_as("forks_busy", "-std=c17", Link::Shared);
+}
+
+#[test]
 fn lifecycle() {
     theme("lifecycle");
 }

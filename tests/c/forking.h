@@ -69,7 +69,6 @@ static inline int32_t child_wait(ts_token *token, void *user_data)
  * thread that is inside a task of its parent's. */
 static inline void child_uses(bool inside)
 {
-    static const char *const no_words = "";
     ts_task_options options = TS_TASK_OPTIONS_INIT;
     ts_task_status status = TS_TASK_STATUS_INIT;
     ts_completions *queue;
@@ -122,7 +121,16 @@ static inline void child_uses(bool inside)
     CHILD(ts_shutdown(NULL, true) == (inside ? TS_ERROR_WOULD_DEADLOCK : TS_OK));
     if (!inside)
         ts_scheduler_free(own);
-    (void)no_words;
+}
+
+/* As far as one may who may not wait, or has used it before. */
+static inline void child_adds(void)
+{
+    static atomic_int ran;
+    ts_task_id id;
+    ts_state state;
+    CHILD(ts_add_task(NULL, true, NULL, child_run, &ran, NULL, &id) == TS_OK);
+    CHILD(ts_get_task_state(NULL, id, &state) == TS_OK);
 }
 
 /* A scheduler of its parent's, and handles of it, or NULL. */
