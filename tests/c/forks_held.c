@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "forking.h"
 
+#include <sched.h>
 #include <semaphore.h>
 #include <stddef.h>
 #include <time.h>
@@ -29,9 +30,13 @@ static _Thread_local int is_harness;
 static void moment(void)
 {
     int none = 0, saved = errno;
-    if (!atomic_load(&armed) || is_harness || !atomic_compare_exchange_strong(&busy, &none, 1))
+    if (!atomic_load(&armed) || is_harness)
         return;
-    if (atomic_fetch_sub(&left, 1) > 0) {
+    while (!atomic_compare_exchange_strong(&busy, &none, 1)) {
+        sched_yield();
+        none = 0;
+    }
+    if (atomic_load(&armed) && atomic_fetch_sub(&left, 1) > 0) {
         sem_post(&ask);
         while (sem_wait(&answer) != 0)
             ;
@@ -154,6 +159,9 @@ static int32_t run_waiting(ts_token *token, void *scheduler)
     (void)token;
     GIVES(TS_OK, ts_add_task((ts_scheduler *)scheduler, false, "inner", run_nothing, NULL, NULL, &id));
     GIVES(TS_OK, ts_wait((ts_scheduler *)scheduler, id, TS_FOREVER, NULL));
+    /* For one that queues behind this one. */
+    GIVES(TS_OK, ts_add_task((ts_scheduler *)scheduler, false, "outer", run_nothing, NULL, NULL, &id));
+    GIVES(TS_ERROR_WOULD_DEADLOCK, ts_wait((ts_scheduler *)scheduler, id, TS_FOREVER, NULL));
     return 0;
 }
 
@@ -188,7 +196,7 @@ static void use_everything(void)
     MUST(ts_wait(scheduler, id, TS_FOREVER, NULL));
     MUST(ts_task_forget(scheduler, id));
     MUST(ts_allow_task_name(scheduler, TS_LINEAR, "name"));
-    MUST(ts_add_task(scheduler, true, NULL, run_waiting, scheduler, NULL, &id));
+    MUST(ts_add_task(scheduler, true, "outer", run_waiting, scheduler, NULL, &id));
     MUST(ts_wait(scheduler, id, TS_FOREVER, NULL));
     MUST(ts_add_async_task(scheduler, true, "name", child_poll, &left, NULL, &id));
     MUST(ts_wait(scheduler, id, TS_FOREVER, NULL));
