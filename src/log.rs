@@ -101,7 +101,7 @@ pub unsafe fn set_callback(
     user_data: *mut c_void,
     drop: Option<DropFn>,
 ) -> Result<()> {
-    platform::count_forks()?;
+    platform::settle_in()?;
     // Taken over even without a function, and then dropped at once.
     let user_data = Owned::new(user_data, drop);
     let next = log.map(|log| Arc::new(Callback { log, user_data }));

@@ -22,7 +22,7 @@ use crate::platform::floats::Floats;
 use crate::platform::signals::SignalsBlocked;
 use crate::platform::{self, Affinity};
 use crate::processors::Processors;
-use crate::sync::Mutex;
+use crate::sync::{Condvar, Mutex};
 use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
@@ -101,6 +101,51 @@ impl Threads {
         life: impl FnOnce() + Send + 'static,
         after: impl FnOnce() + Send + 'static,
     ) -> io::Result<JoinHandle<()>> {
+        self.start(role, || Some(()), |()| life(), after)
+    }
+
+    /// Starts a thread that first makes what it needs, and then runs `life` with that: fails when
+    /// either cannot be made. It is made there and not here, where a thread may be so late in its
+    /// life that it can make nothing any more, or inside something that must not be left behind.
+    pub fn spawn_with<T>(
+        self: &Arc<Threads>,
+        role: Role,
+        make: impl FnOnce() -> io::Result<T> + Send + 'static,
+        life: impl FnOnce(T) + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        let made = Arc::new((Mutex::new(None), Condvar::new()));
+        let tell = made.clone();
+        let prepare = move || {
+            let (made, answer) = match make() {
+                Ok(made) => (Some(made), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            *tell.0.lock() = Some(answer);
+            tell.1.notify_one();
+            made
+        };
+        let thread = self.start(role, prepare, life, || ())?;
+        let mut answer = made.0.lock();
+        loop {
+            match answer.take() {
+                Some(Ok(())) => return Ok(thread),
+                Some(Err(error)) => {
+                    drop(answer);
+                    join(vec![thread]);
+                    return Err(error);
+                }
+                None => answer = made.1.wait(answer),
+            }
+        }
+    }
+
+    fn start<T>(
+        self: &Arc<Threads>,
+        role: Role,
+        prepare: impl FnOnce() -> Option<T> + Send + 'static,
+        life: impl FnOnce(T) + Send + 'static,
+        after: impl FnOnce() + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
         let threads = self.clone();
         let name = self.name(role);
         let own_name = name.clone();
@@ -114,6 +159,7 @@ impl Threads {
         let _masked = SignalsBlocked::all();
         let life = move || {
             Floats::make_plain();
+            let Some(parts) = prepare() else { return drop(counted) };
             let troubles = threads.configure(inherited);
             let c_name = CString::new(&*name).unwrap_or_default();
             let tell = |event| hook.iter().for_each(|hook| hook.call(event, &c_name));
@@ -121,7 +167,7 @@ impl Threads {
             for (what, error) in troubles {
                 log::line(LogLevel::Warning, || format!("{name} runs without {what}: {error}"));
             }
-            life();
+            life(parts);
             tell(ThreadEvent::Stopping);
             after();
             drop(counted);

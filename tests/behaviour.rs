@@ -98,6 +98,12 @@ fn forks_busy() {
 }
 
 #[test]
+fn exits() {
+    theme_as("exits", "-std=c11", Link::Static);
+    theme_as("exits", "-std=c17", Link::Shared);
+}
+
+#[test]
 fn lifecycle() {
     theme("lifecycle");
 }

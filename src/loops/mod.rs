@@ -238,25 +238,21 @@ impl Loops {
         if inbox.alive || inbox.closing {
             return Ok(());
         }
-        let failed = |what: &str, error: std::io::Error| {
-            Error::new(ErrorCode::System, format!("no {what} could be made: {error}"))
-        };
-        // Here and not on the thread, so that the caller learns of a failure.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(|error| failed("event loop", error))?;
         let parts =
             (event_loop.clone(), self.core.clone(), self.settings.clone(), self.pool.clone());
-        let life = move || {
+        // On the thread itself; but the caller learns of a failure.
+        let make = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_io().enable_time().build()
+        };
+        let life = move |runtime| {
             let (event_loop, core, settings, pool) = parts;
             drive::run(runtime, event_loop, core, settings, pool);
         };
-        let thread = self
-            .threads
-            .spawn(Role::Loop(event_loop.number), life, || ())
-            .map_err(|error| failed("thread", error))?;
+        let thread = self.threads.spawn_with(Role::Loop(event_loop.number), make, life);
+        let thread = thread.map_err(|error| {
+            Error::new(ErrorCode::System, format!("no event loop could be made: {error}"))
+        })?;
         inbox.alive = true;
         // The one before may still tell the host of its end; it does not touch the loop any more.
         let ended = threads::take_ended(&mut inbox.threads);

@@ -5,13 +5,54 @@ pub mod forks;
 pub mod signal;
 pub mod signals;
 
-pub use forks::{count_forks, forks};
+pub use forks::forks;
 
+use crate::Result;
 use crate::processors::Processors;
 use std::ffi::{CStr, c_void};
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// What the process has to know before anything is made: a child is told from its parent, and the
+/// code stays where it is.
+pub fn settle_in() -> Result<()> {
+    forks::count_forks()?;
+    stay_loaded();
+    Ok(())
+}
+
+/// From now on the module that this code is in is not unloaded: its threads may be running, and its
+/// handlers installed. The shared library is linked so; a plug-in that has become our home is not.
+#[cfg(target_os = "linux")]
+fn stay_loaded() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if DONE.swap(true, Relaxed) {
+        return;
+    }
+    let module = |address: *const c_void| {
+        let mut found = MaybeUninit::<libc::Dl_info>::zeroed();
+        // SAFETY: looks an address up, whatever it is; zeroes are a good answer, should it fail.
+        unsafe {
+            libc::dladdr(address, found.as_mut_ptr());
+            found.assume_init()
+        }
+    };
+    let own = module(stay_loaded as fn() as *const c_void);
+    // SAFETY: no requirements.
+    let program = module(unsafe { libc::getauxval(libc::AT_PHDR) } as *const c_void);
+    if own.dli_fname.is_null() || own.dli_fbase == program.dli_fbase {
+        return;
+    }
+    // SAFETY: a name of the loader's, of what is loaded. The handle is never closed.
+    unsafe {
+        libc::dlopen(own.dli_fname, libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE)
+    };
+}
+
+/// Elsewhere a plug-in that links the static library has to see to that itself.
+#[cfg(not(target_os = "linux"))]
+fn stay_loaded() {}
 
 /// The least stack that the system makes a thread with, in bytes.
 pub fn least_stack() -> usize {

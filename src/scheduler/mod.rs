@@ -60,7 +60,7 @@ impl Scheduler {
     /// # Safety
     /// The function takes `user_data` and may be called on any thread; so may `drop`.
     pub unsafe fn with_options(options: &SchedulerOptions<'_>) -> Result<Scheduler> {
-        platform::count_forks()?;
+        platform::settle_in()?;
         let settings = Arc::new(Settings::new(&options.values()?));
         let core = Arc::new(Core::new(
             settings.count(Key::MaximumQueueLine),
