@@ -27,6 +27,9 @@
 // their files, and the crate itself is empty there.
 #![cfg(not(ts_loom))]
 
+#[macro_use]
+mod memory;
+
 mod clock;
 pub mod completions;
 pub mod config;

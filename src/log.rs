@@ -7,11 +7,13 @@
 //! A forked child has the function of its parent, in a place of its own, since the parent's lock may
 //! be held for ever. What goes with it is never dropped there: it is the parent's.
 
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use crate::host::{self, DropFn, Inside, Owned};
+use crate::memory;
 use crate::platform;
 use crate::sync::Mutex;
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::borrow::Cow;
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
@@ -71,8 +73,8 @@ impl Place {
     }
 }
 
-/// The place of this process. One that is left behind is never freed.
-fn place() -> &'static Place {
+/// The place of this process, if there is memory for it. One that is left behind is never freed.
+fn place() -> Option<&'static Place> {
     static PLACE: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
     loop {
         let seen = PLACE.load(Acquire);
@@ -81,9 +83,9 @@ fn place() -> &'static Place {
         if let Some(place) = there
             && place.forks == platform::forks()
         {
-            return place;
+            return Some(place);
         }
-        let fresh = Box::into_raw(Box::new(Place::after(there)));
+        let fresh = Box::into_raw(memory::boxed(Place::after(there)).ok()?);
         if PLACE.compare_exchange(seen, fresh, AcqRel, Relaxed).is_err() {
             // SAFETY: nobody else has seen it.
             drop(unsafe { Box::from_raw(fresh) });
@@ -102,11 +104,11 @@ pub unsafe fn set_callback(
     drop: Option<DropFn>,
 ) -> Result<()> {
     platform::settle_in()?;
+    let place = place().ok_or(ErrorCode::OutOfMemory)?;
     // Taken over even without a function, and then dropped at once.
     let user_data = Owned::new(user_data, drop);
     let next = log.map(|log| Arc::new(Callback { log, user_data }));
     let earlier = {
-        let place = place();
         let mut current = place.callback.lock();
         let seen = next.as_ref().map_or(ptr::null(), Arc::as_ptr);
         place.seen.store(seen.cast_mut(), Release);
@@ -125,19 +127,33 @@ pub fn is_on() -> bool {
 
 /// Says a line, if anybody listens.
 #[inline]
-pub fn line(level: LogLevel, text: impl FnOnce() -> String) {
+pub fn line<T: Into<Cow<'static, str>>>(level: LogLevel, text: impl FnOnce() -> T) {
     if is_on() {
-        say(level, text());
+        say(level, text().into());
     }
 }
 
 #[cold]
-fn say(level: LogLevel, text: String) {
-    let Some(callback) = place().callback.lock().clone() else { return };
-    let text = CString::new(text).unwrap_or_default();
+fn say(level: LogLevel, text: Cow<'static, str>) {
+    let Some(callback) = place().and_then(|place| place.callback.lock().clone()) else { return };
+    // Without memory for it a line is lost.
+    let Ok(text) = for_c(text) else { return };
+    let text = CStr::from_bytes_with_nul(&text).unwrap_or_default();
     let _inside = Inside::enter();
     // SAFETY: the promise given to `set_callback`; the count keeps the data from being dropped.
     let call =
         || unsafe { (callback.log)(level as c_int, text.as_ptr(), callback.user_data.data()) };
     host::calls(call);
+}
+
+/// The text with its NUL.
+fn for_c(text: Cow<'static, str>) -> Result<Vec<u8>> {
+    let text = match text {
+        Cow::Owned(text) => text,
+        Cow::Borrowed(text) => memory::copied(text)?,
+    };
+    let mut bytes = text.into_bytes();
+    bytes.try_reserve_exact(1).map_err(|_| ErrorCode::OutOfMemory)?;
+    bytes.push(0);
+    Ok(bytes)
 }

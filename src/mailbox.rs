@@ -259,7 +259,7 @@ impl<T> Mailbox<T> {
         if inner.signal.is_none() {
             let made = Signal::new(with_alarm);
             inner.signal = Some(made.map_err(|error| {
-                let text = format!("no file descriptor could be made: {error}");
+                let text = words!("no file descriptor could be made: {error}");
                 Error::new(ErrorCode::System, text)
             })?);
             inner.show();

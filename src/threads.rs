@@ -23,6 +23,7 @@ use crate::platform::signals::SignalsBlocked;
 use crate::platform::{self, Affinity};
 use crate::processors::Processors;
 use crate::sync::{Condvar, Mutex};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
@@ -148,7 +149,7 @@ impl Threads {
     ) -> io::Result<JoinHandle<()>> {
         let threads = self.clone();
         let name = self.name(role);
-        let own_name = name.clone();
+        let own_name = name.clone().into_owned();
         let hook = self.hook.lock().clone();
         let inherited = INHERITED.get();
         let stack = match self.settings.count(Key::ThreadStackSize) {
@@ -165,7 +166,7 @@ impl Threads {
             let tell = |event| hook.iter().for_each(|hook| hook.call(event, &c_name));
             tell(ThreadEvent::Started);
             for (what, error) in troubles {
-                log::line(LogLevel::Warning, || format!("{name} runs without {what}: {error}"));
+                log::line(LogLevel::Warning, || words!("{name} runs without {what}: {error}"));
             }
             life(parts);
             tell(ThreadEvent::Stopping);
@@ -176,12 +177,12 @@ impl Threads {
         builder.spawn(|| host::ends_child(life))
     }
 
-    fn name(&self, role: Role) -> String {
+    fn name(&self, role: Role) -> Cow<'static, str> {
         let name = self.settings.text(Key::ThreadName);
         match role {
-            Role::Worker(number) => format!("{name}-worker-{number}"),
-            Role::Loop(number) => format!("{name}-loop-{number}"),
-            Role::Watchdog => format!("{name}-watchdog"),
+            Role::Worker(number) => words!("{name}-worker-{number}"),
+            Role::Loop(number) => words!("{name}-loop-{number}"),
+            Role::Watchdog => words!("{name}-watchdog"),
         }
     }
 

@@ -184,7 +184,7 @@ pub(crate) fn check_seconds(seconds: f64) -> Result<()> {
     }
     Err(Error::new(
         ErrorCode::InvalidArgument,
-        format!("{seconds} is not a time to sleep: seconds are finite and not negative"),
+        words!("{seconds} is not a time to sleep: seconds are finite and not negative"),
     ))
 }
 

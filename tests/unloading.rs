@@ -14,7 +14,7 @@ fn unloads(plugin: Option<Link>) {
         Some(link) => {
             let flags = ["-std=c99", "-g", "-shared", "-fPIC"];
             let built = build("cc", &["tests/c/plugin.c"], &flags, link).expect("a compiler");
-            (built, "plugin")
+            (built, if link == Link::Static { "plugin" } else { "linked" })
         }
     };
     let ended = run(host, [file.as_os_str(), kind.as_ref()]);

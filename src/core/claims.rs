@@ -81,7 +81,7 @@ impl Core {
         if !word.has(word::CLAIMS) || !out || !is(slot, index, generation) {
             // It may just have been given back.
             check()?;
-            let text = format!("the task {id} was not handed out as a claim");
+            let text = words!("the task {id} was not handed out as a claim");
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         Ok((index, generation, record, slot))

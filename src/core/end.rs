@@ -23,6 +23,7 @@ use crate::host::{self, Ending, Holding};
 use crate::kinds::State;
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::Ordering::*;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Core {
@@ -262,12 +263,12 @@ impl Core {
     }
 
     /// What a failed task said, or else its code in words. Not ended yet.
-    fn error_text(&self, index: u32, record: &Record, code: i32) -> String {
+    fn error_text(&self, index: u32, record: &Record, code: i32) -> Cow<'static, str> {
         let _room = self.rooms.lock(index);
         record
-            .see_extra(|extra| extra.error.as_deref().map(str::to_owned))
+            .see_extra(|extra| extra.error.as_deref().map(|error| words!("{error}")))
             .flatten()
-            .unwrap_or_else(|| format!("code {code}"))
+            .unwrap_or_else(|| words!("code {code}"))
     }
 
     fn log_end(&self, index: u32, word: Snapshot, state: State, code: i32) {
@@ -280,14 +281,14 @@ impl Core {
             State::Failed => {
                 let text = self.error_text(index, self.records.at(index), code);
                 self.say_of(index, LogLevel::Error, || {
-                    format!("Io {kind} task | {id} | execution failed: {text}")
+                    words!("Io {kind} task | {id} | execution failed: {text}")
                 });
             }
             State::Timeout => self.say_of(index, LogLevel::Warning, || {
-                format!("Io {kind} task | {id} | timed out, forced termination")
+                words!("Io {kind} task | {id} | timed out, forced termination")
             }),
             State::Cancelled => self.say_of(index, LogLevel::Warning, || {
-                format!("Io {kind} task | {id} | was cancelled")
+                words!("Io {kind} task | {id} | was cancelled")
             }),
             _ => {}
         }

@@ -171,7 +171,7 @@ impl Core {
             if door.is_banned(hash, kind, name) {
                 return Err(Error::new(
                     ErrorCode::AlreadyBanned,
-                    format!("the task name '{text}' is banned already"),
+                    words!("the task name '{text}' is banned already"),
                 ));
             }
             door.banned
@@ -186,7 +186,7 @@ impl Core {
             lane
         };
         log::line(LogLevel::Warning, || {
-            format!("Io {} task | {text} | is banned from execution", kind.log_word())
+            words!("Io {} task | {text} | is banned from execution", kind.log_word())
         });
         if let Some(lane) = lane {
             self.cancel_lane(lane);
@@ -218,7 +218,7 @@ impl Core {
             let Ok(found) = door.banned.find_entry(hash, same) else {
                 return Err(Error::new(
                     ErrorCode::NotBanned,
-                    format!("the task name '{text}' is not banned"),
+                    words!("the task name '{text}' is not banned"),
                 ));
             };
             found.remove();
@@ -227,7 +227,7 @@ impl Core {
             }
         }
         log::line(LogLevel::Info, || {
-            format!("Io {} task | {text} | is allowed for execution", kind.log_word())
+            words!("Io {} task | {text} | is allowed for execution", kind.log_word())
         });
         Ok(())
     }
@@ -414,5 +414,5 @@ impl Core {
 
 /// There is no task of this id.
 pub(super) fn no_such(id: TaskId) -> Error {
-    Error::new(ErrorCode::NotFound, format!("there is no task {id}, or no longer"))
+    Error::new(ErrorCode::NotFound, words!("there is no task {id}, or no longer"))
 }

@@ -12,6 +12,7 @@ use crate::kinds::{Kind, State};
 use crate::sync::atomic::Ordering::*;
 use crate::task::{STATUS_STUCK, TaskStatus, Value};
 use crate::{Error, ErrorCode, Result, TaskId, clock};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A task that was seen to run: enough of its name to tell it from the next one in its place.
@@ -52,7 +53,7 @@ pub struct Failure {
     pub kind: Kind,
     /// Nanoseconds.
     pub at: u64,
-    pub message: String,
+    pub message: Cow<'static, str>,
 }
 
 impl Core {
@@ -131,7 +132,7 @@ impl Core {
         let out = self.wait_end(index, generation, deadline, |word, waited| match waited {
             Waited::TimeOver => Err(Error::new(
                 ErrorCode::TimedOut,
-                format!("the task {id} has not ended in the given time"),
+                words!("the task {id} has not ended in the given time"),
             )),
             Waited::Came => look(index, record, word),
         });
@@ -276,6 +277,6 @@ impl Core {
 }
 
 fn would_deadlock(id: TaskId) -> Error {
-    let text = format!("the task {id} cannot end before this wait is over");
+    let text = words!("the task {id} cannot end before this wait is over");
     Error::new(ErrorCode::WouldDeadlock, text)
 }

@@ -111,7 +111,7 @@ pub unsafe extern "C" fn ts_async_wait_fd(
 ) -> ts_error {
     guard(|| {
         if events == 0 || events & !(TS_READABLE | TS_WRITABLE) != 0 {
-            return Err(invalid(format!(
+            return Err(invalid(words!(
                 "events is {events:#x}; it is TS_READABLE (1), TS_WRITABLE (2) or both"
             )));
         }

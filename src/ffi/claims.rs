@@ -286,7 +286,7 @@ pub unsafe extern "C" fn ts_claims_submit(
             let options = tasks.cast::<u8>().add(at * size).cast::<ts_task_options>();
             // Such a distance may be odd.
             if options.cast::<usize>().read_unaligned() != size {
-                return Err(invalid(format!("the size in tasks[{at}] differs from tasks[0]'s")));
+                return Err(invalid(words!("the size in tasks[{at}] differs from tasks[0]'s")));
             }
             let (id, handed) = submit(scheduler, options)?;
             out_claims.add(at).write(handed.map_or_else(none, ts_claim::from));

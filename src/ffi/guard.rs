@@ -75,7 +75,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> Error {
         _ => "no words were given",
     };
     let error =
-        Error::new(ErrorCode::Panic, format!("a panic was caught inside the library: {words}"));
+        Error::new(ErrorCode::Panic, words!("a panic was caught inside the library: {words}"));
     // Dropping a payload is code like any other: it could panic again.
     std::mem::forget(panic);
     error

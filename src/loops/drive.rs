@@ -300,7 +300,7 @@ impl Local {
             POLL_FAILED => self.finish(place, 1),
             other => {
                 self.core
-                    .set_error(index, &format!("the poll function returned {other}; it is 0 to 2"));
+                    .set_error(index, &words!("the poll function returned {other}; it is 0 to 2"));
                 self.finish(place, 1);
             }
         }
@@ -332,7 +332,7 @@ impl Local {
             let id = self.core.id(index, generation);
             let name = self.core.status(id).map_or(String::new(), |status| status.name);
             log::line(LogLevel::Warning, || {
-                format!(
+                words!(
                     "Io asyncio task | {id} | '{name}' returned pending with nothing armed to wake it"
                 )
             });

@@ -251,7 +251,7 @@ impl Loops {
         };
         let thread = self.threads.spawn_with(Role::Loop(event_loop.number), make, life);
         let thread = thread.map_err(|error| {
-            Error::new(ErrorCode::System, format!("no event loop could be made: {error}"))
+            Error::new(ErrorCode::System, words!("no event loop could be made: {error}"))
         })?;
         inbox.alive = true;
         // The one before may still tell the host of its end; it does not touch the loop any more.

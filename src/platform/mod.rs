@@ -9,6 +9,7 @@ pub use forks::forks;
 
 use crate::Result;
 use crate::processors::Processors;
+use std::borrow::Cow;
 use std::ffi::{CStr, c_void};
 use std::io;
 use std::mem::MaybeUninit;
@@ -224,7 +225,7 @@ fn call_leak_checker(found: &AtomicUsize, name: &CStr, start: *const c_void, siz
 }
 
 /// A point in time in the words of the local calendar: `2026-01-31 23:59:59`.
-pub fn calendar(since_epoch: f64) -> String {
+pub fn calendar(since_epoch: f64) -> Cow<'static, str> {
     let seconds = since_epoch as libc::time_t;
     let mut local = MaybeUninit::<libc::tm>::zeroed();
     // SAFETY: both pointers are good for the call; a `tm` of zeros is good too, should it fail.
@@ -232,7 +233,7 @@ pub fn calendar(since_epoch: f64) -> String {
         libc::localtime_r(&seconds, local.as_mut_ptr());
         local.assume_init()
     };
-    format!(
+    words!(
         "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
         local.tm_year + 1900,
         local.tm_mon + 1,

@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::TaskId;
 use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
+use crate::memory::Shown;
 use crate::sync::Mutex;
 use crate::task::{RawTask, TaskStatus, Value};
 use crate::{clock, info, loops, platform};
@@ -145,9 +146,9 @@ impl Scheduler {
         let cancelled = self.shared.core.cancel_queued(kind, name)?;
         if cancelled > 0 {
             log::line(LogLevel::Warning, || {
-                let name = String::from_utf8_lossy(name);
+                let name = Shown(name);
                 let kind = kind.log_word();
-                format!(
+                words!(
                     "Io {kind} task | {name} | is waiting to be executed in the queue, has been deleted"
                 )
             });
@@ -213,7 +214,7 @@ impl Scheduler {
 /// The deadline of a wait: none is for ever, 0 only asks.
 fn wait_deadline(seconds: f64) -> Result<Option<u64>> {
     if seconds.is_nan() || seconds < 0.0 {
-        let text = format!(
+        let text = words!(
             "{seconds} seconds cannot be waited: it is not negative, and TS_FOREVER is for ever"
         );
         return Err(Error::new(ErrorCode::InvalidArgument, text));

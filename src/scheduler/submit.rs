@@ -16,7 +16,9 @@ use crate::id::TaskId;
 use crate::kinds::{Kind, flags};
 use crate::log::{self, LogLevel};
 use crate::loops::Start;
+use crate::memory::Shown;
 use crate::task::{Function, More, RawTask};
+use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr;
 
@@ -289,28 +291,28 @@ fn say_refused(task: &NewTask<'_>, refused: &Error) {
         _ => refused.message(),
     };
     log::line(LogLevel::Warning, || {
-        let name = String::from_utf8_lossy(task.to.name());
-        format!("Io {} task | {name} | {why}", task.kind.log_word())
+        let name = Shown(task.to.name());
+        words!("Io {} task | {name} | {why}", task.kind.log_word())
     });
 }
 
 /// The wishes of a task as bits of its word, and its own time-out.
 #[cold]
 fn wishes(task: &RawTask<'_>) -> Result<(u64, Option<u64>)> {
-    let invalid = |text: String| Error::new(ErrorCode::InvalidArgument, text);
+    let invalid = |text: Cow<'static, str>| Error::new(ErrorCode::InvalidArgument, text);
     if task.flags & !flags::ALL != 0 {
-        return Err(invalid(format!("{:#x} has no meaning as a flag", task.flags & !flags::ALL)));
+        return Err(invalid(words!("{:#x} has no meaning as a flag", task.flags & !flags::ALL)));
     }
     let seconds = task.timeout_seconds;
     if !seconds.is_finite() || seconds < 0.0 {
-        return Err(invalid(format!(
+        return Err(invalid(words!(
             "{seconds} is no time-out: seconds are finite and not negative"
         )));
     }
     if task.flags & flags::WAIT_FOR_ROOM != 0
         && (task.wait_seconds.is_nan() || task.wait_seconds < 0.0)
     {
-        return Err(invalid(format!("{} seconds cannot be waited", task.wait_seconds)));
+        return Err(invalid(words!("{} seconds cannot be waited", task.wait_seconds)));
     }
     let mut bits = 0;
     for (flag, bit) in [

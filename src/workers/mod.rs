@@ -305,7 +305,7 @@ impl Shared {
             Err(error) => {
                 drop(threads);
                 self.slots.lock()[number].free.store(true, Release);
-                let text = format!("no thread could be made: {error}");
+                let text = words!("no thread could be made: {error}");
                 crate::log::line(crate::log::LogLevel::Error, || text.clone());
                 Err(Error::new(ErrorCode::System, text))
             }

@@ -225,7 +225,7 @@ impl Shared {
         };
         if let Some(why) = why {
             log::line(LogLevel::Warning, || {
-                format!("blocking calls are not broken: interrupt_signal cannot be sent: {why}")
+                words!("blocking calls are not broken: interrupt_signal cannot be sent: {why}")
             });
         }
         Some(Pause::after_first(self.watchdog.now()))
@@ -314,7 +314,7 @@ impl Shared {
             Err(error) => {
                 drop(state);
                 self.watchdog.missing.store(true, Relaxed);
-                log::line(LogLevel::Error, || format!("no watchdog could be started: {error}"));
+                log::line(LogLevel::Error, || words!("no watchdog could be started: {error}"));
                 false
             }
         }
@@ -419,7 +419,7 @@ impl Shared {
         let Some(stuck) = stuck else { return };
         log::line(LogLevel::Warning, || {
             let kind = stuck.kind.log_word();
-            format!("Io {kind} task | {} | was told to stop and is stuck", stuck.id)
+            words!("Io {kind} task | {} | was told to stop and is stuck", stuck.id)
         });
         if stuck.lane_released && stuck.by_workers {
             self.notify();
