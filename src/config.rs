@@ -8,11 +8,11 @@ use crate::platform::floats::calculate;
 use crate::processors::Processors;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::*};
-use crate::{Error, ErrorCode, Result, platform};
+use crate::{Error, ErrorCode, Result, memory, platform};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 
 mod manual;
 pub use manual::{example, manual};
@@ -228,7 +228,7 @@ impl Row {
             }
             _ => return Err(self.refused(&shown)),
         }
-        Ok(Value::Text(Cow::Owned(text.to_owned())))
+        Ok(Value::Text(Cow::Owned(memory::copied(text)?)))
     }
 
     fn parse(&self, text: &str) -> Result<Value> {
@@ -267,7 +267,7 @@ impl Settings {
             numbers: std::array::from_fn(|_| AtomicU64::new(0)),
             texts: Mutex::new(std::array::from_fn(|_| Cow::Borrowed(""))),
         };
-        settings.set_all(values);
+        settings.set_all(values.clone());
         settings
     }
 
@@ -294,29 +294,38 @@ impl Settings {
     }
 
     /// The value of a key as text that [`change`] takes.
-    pub fn text(&self, key: Key) -> String {
+    pub fn text(&self, key: Key) -> Result<String> {
         match key.row().is_text() {
-            true => self.texts.lock()[key as usize].clone().into_owned(),
-            false => calculate(|| self.seconds(key).to_string()),
+            true => memory::copied(&self.texts.lock()[key as usize]),
+            false => {
+                let mut text = memory::Text::default();
+                calculate(|| write!(text, "{}", self.seconds(key)))?;
+                Ok(text.0)
+            }
         }
     }
 
     /// All values.
-    pub fn values(&self) -> Values {
+    pub fn values(&self) -> Result<Values> {
         let texts = self.texts.lock();
-        std::array::from_fn(|at| match TABLE[at].is_text() {
-            true => Value::Text(texts[at].clone()),
-            false => Value::Number(f64::from_bits(self.numbers[at].load(Relaxed))),
-        })
+        let mut values = defaults();
+        for (at, value) in values.iter_mut().enumerate() {
+            *value = match TABLE[at].is_text() {
+                true if texts[at].is_empty() => Value::Text(Cow::Borrowed("")),
+                true => Value::Text(Cow::Owned(memory::copied(&texts[at])?)),
+                false => Value::Number(f64::from_bits(self.numbers[at].load(Relaxed))),
+            };
+        }
+        Ok(values)
     }
 
     /// Puts all values in force.
-    pub fn set_all(&self, values: &Values) {
+    pub fn set_all(&self, values: Values) {
         let mut texts = self.texts.lock();
-        for (at, value) in values.iter().enumerate() {
+        for (at, value) in values.into_iter().enumerate() {
             match value {
                 Value::Number(number) => self.numbers[at].store(number.to_bits(), Relaxed),
-                Value::Text(text) => texts[at] = text.clone(),
+                Value::Text(text) => texts[at] = text,
             }
         }
     }
@@ -556,14 +565,14 @@ mod tests {
         let mut values = defaults();
         apply_yaml(&mut values, "thread_name: 007\nthread_affinity: 0\n").unwrap();
         let settings = Settings::new(&values);
-        assert_eq!(settings.text(Key::ThreadName), "007");
-        assert_eq!(settings.text(Key::ThreadAffinity), "0");
-        assert_eq!(settings.values(), values);
+        assert_eq!(settings.text(Key::ThreadName).unwrap(), "007");
+        assert_eq!(settings.text(Key::ThreadAffinity).unwrap(), "0");
+        assert_eq!(settings.values().unwrap(), values);
         for name in ["é", "a b", "null", "1e3"] {
             apply_yaml(&mut values, &format!("thread_name: {name}\nthread_affinity:\n")).unwrap();
-            settings.set_all(&values);
-            assert_eq!(settings.text(Key::ThreadName), name);
-            assert_eq!(settings.text(Key::ThreadAffinity), "");
+            settings.set_all(values.clone());
+            assert_eq!(settings.text(Key::ThreadName).unwrap(), name);
+            assert_eq!(settings.text(Key::ThreadAffinity).unwrap(), "");
         }
     }
 

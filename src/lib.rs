@@ -46,6 +46,7 @@ pub mod lane;
 pub mod log;
 mod loops;
 mod mailbox;
+mod margin;
 mod platform;
 mod processors;
 mod run;

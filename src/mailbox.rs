@@ -30,6 +30,8 @@ pub struct Mailbox<T> {
     news: Condvar,
     /// How much is in it: a hint for who looks without the lock.
     len: AtomicUsize,
+    /// Adds for which there is room, whatever else may come: see [`Mailbox::promise`].
+    margin: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -39,6 +41,8 @@ struct Inner<T> {
     held: bool,
     /// Whoever took all that was there has not begun all of it: that counts as still there.
     batched: bool,
+    /// How much was taken so that may be put back.
+    taken: usize,
     /// Nothing comes any more.
     closed: bool,
     /// At this moment (monotonic nanoseconds) there is something to do, whatever is in it.
@@ -73,6 +77,13 @@ impl<T> Inner<T> {
     }
 }
 
+/// Moves the first of one queue to the end of another, as much as that has memory for.
+pub fn move_what_fits<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>) {
+    let _ = into.try_reserve(from.len());
+    let count = from.len().min(into.capacity() - into.len());
+    into.extend(from.drain(..count));
+}
+
 impl<T> fmt::Debug for Mailbox<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailbox").field("len", &self.len).finish_non_exhaustive()
@@ -86,12 +97,13 @@ impl<T> Mailbox<T> {
             items: VecDeque::new(),
             held: false,
             batched: false,
+            taken: 0,
             closed: false,
             alarm: None,
             signal: None,
         };
         let (inner, news, len) = (Mutex::new(inner), Condvar::new(), AtomicUsize::new(0));
-        Mailbox { inner, gate: None, news, len }
+        Mailbox { inner, gate: None, news, len, margin: AtomicUsize::new(0) }
     }
 
     /// An empty one, with a gate: when it may open, [`Mailbox::let_go`] is to be called.
@@ -138,6 +150,29 @@ impl<T> Mailbox<T> {
         inner.items.try_reserve(more).map_err(|_| ErrorCode::OutOfMemory.into())
     }
 
+    /// Something is about to be added that may come here twice before it ends, as what was added
+    /// before and has not ended may: makes room for all of it, so that a push cannot fail. That is
+    /// looked after once in so many adds.
+    #[inline]
+    pub fn promise(&self, unfinished: impl FnOnce() -> usize) -> Result<()> {
+        let margin = self.margin.load(Relaxed);
+        let spent = |left| self.margin.compare_exchange(left, left - 1, Relaxed, Relaxed).is_ok();
+        if margin > 0 && spent(margin) {
+            return Ok(());
+        }
+        self.make_room(unfinished())
+    }
+
+    #[cold]
+    fn make_room(&self, unfinished: usize) -> Result<()> {
+        const STEP: usize = 64;
+        let mut inner = self.inner.lock();
+        let room = 2 * (unfinished + STEP) + inner.taken;
+        inner.items.try_reserve(room).map_err(|_| ErrorCode::OutOfMemory)?;
+        self.margin.store(STEP - 1, Relaxed);
+        Ok(())
+    }
+
     /// Takes the first, if `may` it be taken.
     pub fn pop_if(&self, may: impl FnOnce(&T) -> bool) -> Option<T> {
         let mut inner = self.inner.lock();
@@ -161,12 +196,14 @@ impl<T> Mailbox<T> {
         inner.items.shrink_to(to());
     }
 
-    /// Takes all of it; `into` is empty, and its room is used next. Until [`Mailbox::begun`] is
-    /// called it counts as still there, if it is more than one.
+    /// Takes all of it, or as much as `into` has room for. Until [`Mailbox::begun`] is called it
+    /// counts as still there, if it is more than one.
     pub fn take_all(&self, into: &mut VecDeque<T>) {
         let mut inner = self.inner.lock();
-        std::mem::swap(&mut inner.items, into);
+        // The room here stays here, since more may come than can be asked for then.
+        move_what_fits(&mut inner.items, into);
         inner.batched = into.len() > 1;
+        inner.taken = into.len();
         self.changed(&mut inner);
     }
 
@@ -184,8 +221,8 @@ impl<T> Mailbox<T> {
         }
         let mut inner = self.inner.lock();
         inner.batched = false;
-        from.append(&mut inner.items);
-        std::mem::swap(&mut inner.items, from);
+        inner.taken = 0;
+        from.drain(..).rev().for_each(|item| inner.items.push_front(item));
         self.changed(&mut inner);
     }
 

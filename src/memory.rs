@@ -30,7 +30,8 @@ pub fn words(arguments: fmt::Arguments<'_>) -> Cow<'static, str> {
 }
 
 /// A text that grows only where there is memory.
-struct Text(String);
+#[derive(Debug, Default)]
+pub struct Text(pub String);
 
 impl Write for Text {
     fn write_str(&mut self, more: &str) -> fmt::Result {

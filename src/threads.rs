@@ -178,7 +178,7 @@ impl Threads {
     }
 
     fn name(&self, role: Role) -> Cow<'static, str> {
-        let name = self.settings.text(Key::ThreadName);
+        let name = self.settings.text(Key::ThreadName).unwrap_or_default();
         match role {
             Role::Worker(number) => words!("{name}-worker-{number}"),
             Role::Loop(number) => words!("{name}-loop-{number}"),
@@ -189,7 +189,7 @@ impl Threads {
     /// Gives this new thread what it is to have; says what it could not get.
     fn configure(&self, from: Inherited) -> Vec<(&'static str, io::Error)> {
         let mut troubles = Vec::new();
-        let wanted = self.settings.text(Key::ThreadAffinity);
+        let wanted = self.settings.text(Key::ThreadAffinity).unwrap_or_default();
         let wanted = Processors::parse(&wanted).unwrap_or_default();
         let wanted = (!wanted.is_empty()).then(|| platform::affinity_of(&wanted));
         let mut own = from;

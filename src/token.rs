@@ -97,15 +97,19 @@ impl Token {
         self.check_thread()?;
         // SAFETY: the caller's promise.
         let outcome = unsafe { outcome(data, size, drop)? };
-        self.core().set_result(self.index(), outcome);
-        Ok(())
+        self.core().set_result(self.index(), outcome).map_err(|(error, outcome)| {
+            if drop.is_some() {
+                // Still the host's.
+                outcome.owned.into_parts();
+            }
+            error
+        })
     }
 
     /// Sets the words that go with a failure.
     pub fn set_error(&self, message: &str) -> Result<()> {
         self.check_thread()?;
-        self.core().set_error(self.index(), message);
-        Ok(())
+        self.core().set_error(self.index(), message)
     }
 
     /// In a child that was forked inside the task it is still the parent's.

@@ -6,6 +6,8 @@
 //! level in which its tick differs from the present one, and moves down as time comes closer. A
 //! timer never expires early: its tick is its deadline rounded up.
 
+use crate::{ErrorCode, Result};
+
 /// No timer.
 pub const NIL: u32 = u32::MAX;
 /// Nanoseconds of a tick, as a power of two.
@@ -55,6 +57,16 @@ impl Wheel {
             used: [0; LEVELS],
             count: 0,
         }
+    }
+
+    /// Makes sure that so many more timers can be set.
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        self.timers.try_reserve(more).map_err(|_| ErrorCode::OutOfMemory.into())
+    }
+
+    /// Makes sure that so many timers can be set at once, in all.
+    pub fn make_room(&mut self, all: usize) -> Result<()> {
+        self.reserve(all.saturating_sub(self.timers.len()))
     }
 
     /// Sets a timer; its number is good until it expires or is cleared.

@@ -104,6 +104,12 @@ fn exits() {
 }
 
 #[test]
+fn no_memory() {
+    theme_as("no_memory", "-std=c11", Link::Static);
+    theme_as("no_memory", "-std=c17", Link::Shared);
+}
+
+#[test]
 fn lifecycle() {
     theme("lifecycle");
 }

@@ -264,7 +264,7 @@ impl Core {
                     ),
                 ));
             }
-            door.make_room()?;
+            door.make_room(|| self.unfinished())?;
             let index = match door.free.pop() {
                 Some(index) => index,
                 None => {

@@ -26,6 +26,9 @@ use crate::sync::atomic::Ordering::*;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// How many failures are remembered, half of them of each kind.
+pub const FAILURES: usize = 20;
+
 impl Core {
     /// Ends a task whose function returned `code`; its last word.
     #[inline]
@@ -244,7 +247,6 @@ impl Core {
     }
 
     fn note_failure(&self, index: u32, word: Snapshot, code: i32) {
-        const REMEMBERED: usize = 10;
         let record = self.records.at(index);
         let failure = Failure {
             id: self.id(index, word.generation()),
@@ -254,11 +256,12 @@ impl Core {
         };
         let mut failures = self.failures.lock();
         let its = failures.iter().filter(|other| other.kind == failure.kind).count();
-        if its == REMEMBERED
+        if its == FAILURES / 2
             && let Some(oldest) = failures.iter().position(|other| other.kind == failure.kind)
         {
             failures.remove(oldest);
         }
+        // There is room for as many.
         failures.push_back(failure);
     }
 

@@ -33,13 +33,13 @@ pub mod waiting;
 pub mod waits;
 pub mod word;
 
-use crate::Result;
 use crate::count::Count;
 use crate::host;
 use crate::id::{self, Parts, TaskId};
 use crate::platform;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::{ErrorCode, Result};
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;
@@ -95,14 +95,16 @@ impl Core {
     /// An empty one, with its limits on pending tasks (0: none) and on finished records.
     pub fn new(queue_limit: usize, history_limit: usize) -> Result<Core> {
         let instance = id::random_instance();
+        let mut failures = VecDeque::new();
+        failures.try_reserve_exact(end::FAILURES).map_err(|_| ErrorCode::OutOfMemory)?;
         Ok(Core {
             records: Slab::new()?,
             lanes: Slab::new()?,
             inlets: std::array::from_fn(|_| Inlet::new()),
             bound: CachePadded::new(Bound::new(queue_limit)),
-            history: CachePadded::new(History::new(history_limit)),
+            history: CachePadded::new(History::new(history_limit)?),
             rooms: Rooms::new(),
-            failures: CachePadded::new(Mutex::new(VecDeque::new())),
+            failures: CachePadded::new(Mutex::new(failures)),
             unsaid: Unsaid::default(),
             dropping: Count::default(),
             seats: CachePadded::new(Mutex::new(Vec::new())),
@@ -240,9 +242,13 @@ impl Core {
         seat.free(self, index);
     }
 
-    /// Changes how many finished tasks stay readable.
-    pub fn set_history(&self, limit: usize) {
-        self.history.set_limit(limit);
+    /// Changes how many finished tasks stay readable; those above go with [`Core::trim_history`].
+    pub fn set_history_limit(&self, limit: usize) -> Result<()> {
+        self.history.set_limit(limit)
+    }
+
+    /// Lets go of the finished tasks above the limit.
+    pub fn trim_history(&self) {
         let mut seat = self.visitor();
         let _dropping = self.dropping();
         while let Some(index) = self.history.evict(&self.records, &self.lanes) {
@@ -264,6 +270,7 @@ impl Core {
             let mut door = self.inlets[at].lock();
             self.sweep(&mut door);
             door.ready.shrink_to_fit();
+            door.margin.void();
             door.names.shrink_to(0, |entry| entry.hash);
             free.push(std::mem::take(&mut door.free));
         }

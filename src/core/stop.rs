@@ -12,7 +12,7 @@ use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
 use crate::sync::atomic::Ordering::*;
 use crate::task::TaskStatus;
-use crate::{Error, ErrorCode, Result, TaskId, clock};
+use crate::{Error, ErrorCode, Result, TaskId, clock, memory};
 use std::sync::Arc;
 
 impl Core {
@@ -177,7 +177,8 @@ impl Core {
             door.banned
                 .try_reserve(1, |banned| banned.0)
                 .map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
-            door.banned.insert_unique(hash, (hash, kind, text.into()), |banned| banned.0);
+            let own = memory::copied(text)?.into_boxed_str();
+            door.banned.insert_unique(hash, (hash, kind, own), |banned| banned.0);
             let lane = door.find(hash, kind, name);
             if let Some(lane) = lane {
                 self.lanes.at(lane).set_banned(true);
@@ -385,11 +386,18 @@ impl Core {
             }
             match word.has(word::CLAIMS) && word.state() == Some(State::Pending) {
                 true => claims += 1,
-                false => tasks.push((record.added(), self.picture(index, record, word))),
+                false => {
+                    // Without memory for it, one is not told of.
+                    if let Ok(status) = self.picture(index, record, word)
+                        && tasks.try_reserve(1).is_ok()
+                    {
+                        tasks.push(status);
+                    }
+                }
             }
         }
-        tasks.sort_by_key(|(added, _)| *added);
-        (tasks.into_iter().map(|(_, status)| status).collect(), claims)
+        tasks.sort_unstable_by(|one: &TaskStatus, other| one.added_at.total_cmp(&other.added_at));
+        (tasks, claims)
     }
 
     /// Drops the results that nobody took, and waits for what other threads are dropping; false when

@@ -235,11 +235,16 @@ unsafe fn end(code: i32, result: *const ts_value, error: *const c_char) -> Resul
     // SAFETY: the caller's promise.
     unsafe {
         let mut end = End::of(code);
-        if !error.is_null() {
-            end.error = Some(beginning(error, ERROR_MAX, "error")?.to_owned());
+        let error = match error.is_null() {
+            true => None,
+            false => Some(beginning(error, ERROR_MAX, "error")?),
+        };
+        if error.is_some() || !result.is_null() {
+            end.take_memory(error)?;
         }
         if let Some(result) = result.as_ref() {
             check_result(result.data, result.size, result.drop)?;
+            // The last that can fail.
             end.set_result(result.data, result.size, result.drop)?;
         }
         Ok(end)

@@ -7,6 +7,7 @@
 //! it is always that of the wheel.
 
 use super::slots::{Slot, Slots};
+use crate::Result;
 use crate::core::view::RunningTask;
 use crate::mailbox::Mailbox;
 use crate::sync::Mutex;
@@ -34,6 +35,8 @@ struct Timers {
     wheel: Wheel,
     /// The earliest, as the outlet knows it.
     alarm: Option<u64>,
+    /// Adds for which there is room in the wheel.
+    margin: usize,
 }
 
 impl Timers {
@@ -46,7 +49,19 @@ impl Timers {
 impl Deadlines {
     /// None.
     pub fn new(now: u64) -> Deadlines {
-        Deadlines(Mutex::new(Timers { wheel: Wheel::new(now), alarm: None }))
+        Deadlines(Mutex::new(Timers { wheel: Wheel::new(now), alarm: None, margin: 0 }))
+    }
+
+    /// Makes sure that two timers more can be set, and as many for each of the unfinished tasks.
+    pub fn promise(&self, unfinished: impl FnOnce() -> usize) -> Result<()> {
+        const STEP: usize = 64;
+        let mut timers = self.0.lock();
+        if timers.margin == 0 {
+            timers.wheel.reserve(2 * (unfinished() + STEP))?;
+            timers.margin = STEP;
+        }
+        timers.margin -= 1;
+        Ok(())
     }
 
     /// Sets a timer of the slot of that number, if it is still that task's.

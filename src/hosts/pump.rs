@@ -84,8 +84,9 @@ impl Pump {
         shared.pool.watch_too(Arc::downgrade(&watched));
         shared.core.use_outlets();
         let counts = shared.core.new_counts();
-        let run =
-            Run { seat: WorkerSeat::new(counts.clone()), batch: VecDeque::new(), was_batch: false };
+        // Never without any room.
+        let batch = VecDeque::with_capacity(16);
+        let run = Run { seat: WorkerSeat::new(counts.clone()), batch, was_batch: false };
         Ok(Pump { shared: shared.clone(), outlet, current, counts, runs: Mutex::new(Some(run)) })
     }
 

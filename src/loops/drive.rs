@@ -13,6 +13,7 @@ use crate::core::waits;
 use crate::core::word;
 use crate::host::{self, Held, Holding};
 use crate::log::{self, LogLevel};
+use crate::mailbox::move_what_fits;
 use crate::platform::floats::Floats;
 use crate::platform::signals::Mask;
 use crate::token::Token;
@@ -52,6 +53,8 @@ pub struct Local {
     fibers: RefCell<Fibers>,
     wheel: RefCell<Wheel>,
     ready: RefCell<VecDeque<u32>>,
+    /// What may start, and has not, for want of memory.
+    starting: RefCell<VecDeque<Start>>,
     fds: RefCell<Fds>,
     /// The fiber in its poll, and its token.
     current: Cell<(u32, *const Token)>,
@@ -78,6 +81,8 @@ pub fn run(
         fibers: RefCell::default(),
         wheel: RefCell::new(Wheel::new(clock::precise())),
         ready: RefCell::default(),
+        // Never without any room.
+        starting: RefCell::new(VecDeque::with_capacity(64)),
         fds: RefCell::default(),
         current: Cell::new((NIL, std::ptr::null())),
         busy: Cell::new(clock::precise()),
@@ -135,15 +140,20 @@ async fn drive(local: Rc<Local>) {
 
 impl Local {
     fn take_inbox(self: &Rc<Self>) {
-        let (start, woken, stopped) = {
+        let (woken, stopped, all) = {
             let mut inbox = self.event_loop.inbox.lock();
             if inbox.is_empty() {
-                return;
+                return self.start_all();
             }
-            let Inbox { start, woken, stopped, .. } = &mut *inbox;
-            (std::mem::take(start), std::mem::take(woken), std::mem::take(stopped))
+            // The room for what may start stays there.
+            move_what_fits(&mut inbox.start, &mut self.starting.borrow_mut());
+            let Inbox { woken, stopped, look_at_all, .. } = &mut *inbox;
+            (std::mem::take(woken), std::mem::take(stopped), std::mem::take(look_at_all))
         };
-        start.into_iter().for_each(|start| self.start(start));
+        self.start_all();
+        if all {
+            self.look_at_all();
+        }
         for waker in woken {
             waker.taken();
             let fiber = self.core.fiber(waker.index);
@@ -159,6 +169,44 @@ impl Local {
                 && self.core.word(task.index).cause().is_some()
             {
                 self.finish(fiber, 0);
+            }
+        }
+    }
+
+    /// Starts what may start, as long as there is memory for more tasks at once; the rest later.
+    fn start_all(&self) {
+        while self.make_room() {
+            let Some(start) = self.starting.borrow_mut().pop_front() else { return };
+            self.start(start);
+        }
+    }
+
+    /// Whether one more task can run: then it needs no memory for that.
+    fn make_room(&self) -> bool {
+        let mut fibers = self.fibers.borrow_mut();
+        let Ok(places) = fibers.make_room() else { return false };
+        // Each is ready once, and has two timers.
+        let (mut ready, mut wheel) = (self.ready.borrow_mut(), self.wheel.borrow_mut());
+        let more = places.saturating_sub(ready.len());
+        ready.try_reserve(more).is_ok() && wheel.make_room(2 * places).is_ok()
+    }
+
+    /// Some news had no memory: each task is looked at that was woken, or told to stop.
+    #[cold]
+    fn look_at_all(self: &Rc<Self>) {
+        for place in 0..self.fibers.borrow().places() {
+            let stopped = {
+                let mut fibers = self.fibers.borrow_mut();
+                let Some(fiber) = fibers.get(place) else { continue };
+                if let Some(waker) = &fiber.waker {
+                    waker.taken();
+                }
+                let claim = fiber.claim.as_ref();
+                claim.is_some_and(|claim| self.core.word(claim.index).cause().is_some())
+            };
+            match stopped {
+                true => self.finish(place, 0),
+                false => self.make_ready(place),
             }
         }
     }
@@ -299,8 +347,8 @@ impl Local {
             POLL_READY => self.finish(place, 0),
             POLL_FAILED => self.finish(place, 1),
             other => {
-                self.core
-                    .set_error(index, &words!("the poll function returned {other}; it is 0 to 2"));
+                let text = words!("the poll function returned {other}; it is 0 to 2");
+                let _ = self.core.set_error(index, &text);
                 self.finish(place, 1);
             }
         }
@@ -382,7 +430,11 @@ impl Local {
             self.core.end(claim, code, &mut SharedSeat(&self.seat));
         }
         if self.core.pass_place_on(lane) {
-            self.start(Start::Place(lane));
+            // In its turn, and when there is memory.
+            match self.make_room() {
+                true => self.start(Start::Place(lane)),
+                false => self.starting.borrow_mut().push_back(Start::Place(lane)),
+            }
         }
     }
 
@@ -400,6 +452,10 @@ impl Local {
         let now = clock::precise();
         let idle_until =
             self.busy.get().saturating_add(self.settings.nanoseconds(Key::MaxIdleTime));
+        if !self.starting.borrow().is_empty() {
+            // There was no memory for them: soon there may be.
+            return Some(Some(now + 1_000_000));
+        }
         let mut inbox = self.event_loop.inbox.lock();
         if !inbox.is_empty() {
             return None;

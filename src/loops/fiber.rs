@@ -1,9 +1,9 @@
 //! A running async task on its loop, and what it has armed.
 
 use super::waker::TaskWaker;
-use crate::TaskId;
 use crate::core::take::Claim;
 use crate::wheel;
+use crate::{ErrorCode, Result, TaskId};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -103,6 +103,22 @@ pub struct Fibers {
 }
 
 impl Fibers {
+    /// Makes sure that one more has a place, and can give it back; how many places there are then.
+    pub fn make_room(&mut self) -> Result<usize> {
+        let no_memory = |_| ErrorCode::OutOfMemory;
+        if self.free.is_empty() {
+            self.places.try_reserve(1).map_err(no_memory)?;
+            let room = self.places.capacity() - self.free.len();
+            self.free.try_reserve(room).map_err(no_memory)?;
+        }
+        Ok(self.places.len() + 1)
+    }
+
+    /// How many places there are, free ones included.
+    pub fn places(&self) -> u32 {
+        self.places.len() as u32
+    }
+
     /// Puts one in.
     pub fn insert(&mut self, fiber: Fiber) -> u32 {
         match self.free.pop() {

@@ -18,6 +18,7 @@ use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
 use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
+use crate::margin::Margin;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::threads::{self, Role, Threads};
@@ -49,6 +50,10 @@ pub struct Inbox {
     pub woken: VecDeque<Arc<TaskWaker>>,
     /// Tasks that were told to stop.
     pub stopped: Vec<RunningTask>,
+    /// How much room `start` has for what may come.
+    margin: Margin,
+    /// There was no memory for all that is above: every task is to be looked at.
+    pub look_at_all: bool,
     /// There is a thread.
     alive: bool,
     /// The thread waits for a notification.
@@ -61,7 +66,8 @@ pub struct Inbox {
 
 impl Inbox {
     fn is_empty(&self) -> bool {
-        self.start.is_empty() && self.woken.is_empty() && self.stopped.is_empty()
+        let none = self.start.is_empty() && self.woken.is_empty() && self.stopped.is_empty();
+        none && !self.look_at_all
     }
 }
 
@@ -109,7 +115,10 @@ impl EventLoop {
         let asleep = {
             let mut inbox = self.inbox.lock();
             if inbox.alive {
-                inbox.woken.push_back(waker.clone());
+                match inbox.woken.try_reserve(1) {
+                    Ok(()) => inbox.woken.push_back(waker.clone()),
+                    Err(_) => inbox.look_at_all = true,
+                }
             }
             std::mem::take(&mut inbox.asleep)
         };
@@ -193,8 +202,13 @@ impl Loops {
     /// Makes sure that the loop of a task that is about to be added has a thread.
     pub fn ensure(&self, to: To<'_>) -> Result<()> {
         let event_loop = self.of(self.core.hash_to(to));
-        if event_loop.inbox.lock().alive {
-            return Ok(());
+        {
+            let mut inbox = event_loop.inbox.lock();
+            let Inbox { start, margin, .. } = &mut *inbox;
+            margin.spend(start, 1, || self.core.unfinished())?;
+            if inbox.alive {
+                return Ok(());
+            }
         }
         self.core.check_welcome(Kind::Async, to)?;
         self.populate(&event_loop)
@@ -216,7 +230,10 @@ impl Loops {
             event_loop.send(|inbox| {
                 // A loop without a thread has no task.
                 if inbox.alive {
-                    inbox.stopped.push(task);
+                    match inbox.stopped.try_reserve(1) {
+                        Ok(()) => inbox.stopped.push(task),
+                        Err(_) => inbox.look_at_all = true,
+                    }
                 }
             });
         }
@@ -288,6 +305,7 @@ impl Loops {
             let mut inbox = event_loop.inbox.lock();
             inbox.woken.clear();
             inbox.stopped.clear();
+            inbox.look_at_all = false;
         }
     }
 

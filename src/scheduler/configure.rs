@@ -4,6 +4,7 @@ use super::Scheduler;
 use crate::config::{self, Key};
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::{self, LogLevel};
+use crate::platform::floats::calculate;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 
@@ -28,9 +29,13 @@ impl Scheduler {
     fn change_config(&self, change: impl FnOnce(&mut config::Values) -> Result<()>) -> Result<()> {
         {
             let _changing = self.changing.lock();
-            let mut values = self.shared.settings.values();
+            let mut values = self.shared.settings.values()?;
             change(&mut values)?;
-            self.shared.settings.set_all(&values);
+            if let config::Value::Number(limit) = values[Key::MaximumTaskInfoStorage as usize] {
+                // The last that can fail.
+                self.shared.core.set_history_limit(calculate(|| limit as usize))?;
+            }
+            self.shared.settings.set_all(values);
             self.shared.core.set_bound(self.shared.settings.count(Key::MaximumQueueLine));
         }
         // Not under the lock: what cannot be done is said to the log, which is the host's, and what
@@ -38,13 +43,13 @@ impl Scheduler {
         self.shared.pool.reconfigure();
         self.shared.loops.reconfigure();
         self.shared.claims.reconfigure();
-        self.shared.core.set_history(self.shared.settings.count(Key::MaximumTaskInfoStorage));
+        self.shared.core.trim_history();
         Ok(())
     }
 
     /// A setting, as text.
     pub fn config(&self, key: &str) -> Result<String> {
-        Ok(self.shared.settings.text(Key::find(key)?))
+        self.shared.settings.text(Key::find(key)?)
     }
 }
 

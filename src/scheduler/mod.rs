@@ -187,15 +187,15 @@ impl Scheduler {
 
     /// Every task of a kind that is known, finished ones included, in the order of their adds.
     pub fn tasks(&self, kind: Kind) -> Result<Vec<TaskStatus>> {
-        Ok(self.shared.core.list(kind))
+        self.shared.core.list(kind)
     }
 
     /// The queue text of a kind.
     pub fn queue_info(&self, kind: Kind, show_id: bool) -> Result<String> {
-        let tasks = self.shared.core.list(kind);
+        let tasks = self.shared.core.list(kind)?;
         let pending = tasks.iter().filter(|task| task.state == State::Pending).count();
         let now = clock::since_epoch(clock::precise());
-        Ok(info::text(kind, show_id, pending, &tasks, &self.shared.core.failures(kind), now))
+        info::text(kind, show_id, pending, &tasks, &self.shared.core.failures(kind)?, now)
     }
 
     /// Gives up the record of a task: a finished one is gone, another one will be kept no longer

@@ -205,8 +205,13 @@ impl Shared {
         }
         let told = Told { task, next, stuck: false, breaks };
         let due = told.due();
-        state.told.push(told);
-        let poked = due >= self.watchdog.until.load(SeqCst) || self.poke_watchdog(state);
+        // Without memory for it nobody will look whether it is stuck.
+        let noted = state.told.try_reserve(1).is_ok();
+        if noted {
+            state.told.push(told);
+        }
+        let asleep = due < self.watchdog.until.load(SeqCst);
+        let poked = noted && (!asleep || self.poke_watchdog(state));
         if let (false, Some(breaks)) = (poked, breaks) {
             self.break_alone(task, breaks);
         }
