@@ -213,7 +213,7 @@ impl Row {
 
     /// The text, if this key may have it.
     fn text(&self, text: &str) -> Result<Value> {
-        let shown = words!("'{}'", text.escape_debug());
+        let shown = Quoted(text);
         match self.range {
             Range::Name(from, to) => {
                 if !(from..=to).contains(&text.len()) || text.contains('\0') {
@@ -242,6 +242,15 @@ impl Row {
             Ok(value) if plain => self.number(value, &text),
             _ => Err(self.refused(&words!("'{text}'"))),
         }
+    }
+}
+
+/// A text as it is shown where it is refused.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}'", self.0.escape_debug())
     }
 }
 

@@ -6,8 +6,7 @@ use crate::kinds::{Kind, State};
 use crate::memory::Text;
 use crate::platform::floats::calculate;
 use crate::task::{STATUS_STUCK, TaskStatus};
-use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// The text about one kind.
 pub fn text(
@@ -37,7 +36,7 @@ pub fn text(
             "Status: {}{}, Elapsed Time: {} seconds",
             task.state.word(),
             hint(task),
-            elapsed(task, now)
+            Elapsed(task, now)
         )?;
     }
     if !failures.is_empty() {
@@ -66,10 +65,15 @@ fn hint(task: &TaskStatus) -> &'static str {
 }
 
 /// How long it ran; "NaN" for what never started.
-fn elapsed(task: &TaskStatus, now: f64) -> Cow<'static, str> {
-    if task.started_at == 0.0 {
-        return "NaN".into();
+struct Elapsed<'a>(&'a TaskStatus, f64);
+
+impl fmt::Display for Elapsed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Elapsed(task, now) = *self;
+        if task.started_at == 0.0 {
+            return f.write_str("NaN");
+        }
+        let end = if task.state.is_final() { task.ended_at } else { now };
+        calculate(|| write!(f, "{:.2}", (end - task.started_at).max(0.0)))
     }
-    let end = if task.state.is_final() { task.ended_at } else { now };
-    words!("{:.2}", calculate(|| (end - task.started_at).max(0.0)))
 }

@@ -9,7 +9,7 @@
 //! * the host's function is told of its start first of all host code, and of its stopping last, each
 //!   once, on the thread and under no lock of ours;
 //! * whoever joins a thread has waited for that too, so a thread that might be in the host's
-//!   function is joined under no lock; one that [`JoinHandle::is_finished`] is not in it any more.
+//!   function is joined under no lock; one that [`Thread::is_finished`] is not in it any more.
 //!
 //! What a thread inherits (processors, nice level) comes from the thread that makes it. That may be
 //! one of ours, which is bound already: so each remembers what it was before, and passes that on.
@@ -20,7 +20,8 @@ use crate::host::{self, ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
 use crate::platform::floats::Floats;
 use crate::platform::signals::SignalsBlocked;
-use crate::platform::{self, Affinity};
+use crate::platform::thread::Thread;
+use crate::platform::{self, Affinity, thread};
 use crate::processors::Processors;
 use crate::sync::{Condvar, Mutex};
 use std::borrow::Cow;
@@ -28,7 +29,6 @@ use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 /// Bytes of stack that a thread needs for itself, beside what the host asked for: some 12 KiB where
 /// nothing is optimised.
@@ -101,7 +101,7 @@ impl Threads {
         role: Role,
         life: impl FnOnce() + Send + 'static,
         after: impl FnOnce() + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
+    ) -> io::Result<Thread> {
         self.start(role, || Some(()), |()| life(), after)
     }
 
@@ -113,7 +113,7 @@ impl Threads {
         role: Role,
         make: impl FnOnce() -> io::Result<T> + Send + 'static,
         life: impl FnOnce(T) + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
+    ) -> io::Result<Thread> {
         let made = Arc::new((Mutex::new(None), Condvar::new()));
         let tell = made.clone();
         let prepare = move || {
@@ -132,7 +132,7 @@ impl Threads {
                 Some(Ok(())) => return Ok(thread),
                 Some(Err(error)) => {
                     drop(answer);
-                    join(vec![thread]);
+                    thread.join();
                     return Err(error);
                 }
                 None => answer = made.1.wait(answer),
@@ -146,10 +146,9 @@ impl Threads {
         prepare: impl FnOnce() -> Option<T> + Send + 'static,
         life: impl FnOnce(T) + Send + 'static,
         after: impl FnOnce() + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
+    ) -> io::Result<Thread> {
         let threads = self.clone();
-        let name = self.name(role);
-        let own_name = name.clone().into_owned();
+        let name = self.name(role)?;
         let hook = self.hook.lock().clone();
         let inherited = INHERITED.get();
         let stack = match self.settings.count(Key::ThreadStackSize) {
@@ -160,29 +159,36 @@ impl Threads {
         let _masked = SignalsBlocked::all();
         let life = move || {
             Floats::make_plain();
+            thread::set_name(&name);
             let Some(parts) = prepare() else { return drop(counted) };
             let troubles = threads.configure(inherited);
-            let c_name = CString::new(&*name).unwrap_or_default();
-            let tell = |event| hook.iter().for_each(|hook| hook.call(event, &c_name));
+            let tell = |event| hook.iter().for_each(|hook| hook.call(event, &name));
             tell(ThreadEvent::Started);
             for (what, error) in troubles {
-                log::line(LogLevel::Warning, || words!("{name} runs without {what}: {error}"));
+                log::line(LogLevel::Warning, || {
+                    words!("{} runs without {what}: {error}", name.to_string_lossy())
+                });
             }
             life(parts);
             tell(ThreadEvent::Stopping);
             after();
             drop(counted);
         };
-        let builder = std::thread::Builder::new().name(own_name).stack_size(stack);
-        builder.spawn(|| host::ends_child(life))
+        Thread::spawn(stack, || host::ends_child(life))
     }
 
-    fn name(&self, role: Role) -> Cow<'static, str> {
-        let name = self.settings.text(Key::ThreadName).unwrap_or_default();
-        match role {
+    fn name(&self, role: Role) -> io::Result<CString> {
+        let no_memory = |_| io::Error::from_raw_os_error(libc::ENOMEM);
+        let name = self.settings.text(Key::ThreadName).map_err(no_memory)?;
+        let name = match role {
             Role::Worker(number) => words!("{name}-worker-{number}"),
             Role::Loop(number) => words!("{name}-loop-{number}"),
             Role::Watchdog => words!("{name}-watchdog"),
+        };
+        match name {
+            // There is room for the NUL.
+            Cow::Owned(name) => Ok(CString::new(name).unwrap_or_default()),
+            Cow::Borrowed(_) => Err(io::Error::from_raw_os_error(libc::ENOMEM)),
         }
     }
 
@@ -227,17 +233,19 @@ impl Drop for Counted {
     }
 }
 
-/// Takes those out of the list that have ended, to be joined without a lock: they are in no host
-/// code any more.
-pub fn take_ended(threads: &mut Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
-    let (ended, others) = std::mem::take(threads).into_iter().partition(JoinHandle::is_finished);
-    *threads = others;
-    ended
+/// Takes one out of the list that has ended, to be joined without a lock: it is in no host code any
+/// more.
+pub fn take_ended(threads: &mut Vec<Thread>) -> Option<Thread> {
+    let ended = threads.iter().position(Thread::is_finished)?;
+    Some(threads.swap_remove(ended))
+}
+
+/// Makes room in a list for one that is about to be made.
+pub fn make_room(threads: &mut Vec<Thread>) -> io::Result<()> {
+    threads.try_reserve(1).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))
 }
 
 /// Waits until these are gone.
-pub fn join(threads: Vec<JoinHandle<()>>) {
-    for thread in threads {
-        let _ = thread.join();
-    }
+pub fn join(threads: impl IntoIterator<Item = Thread>) {
+    threads.into_iter().for_each(Thread::join);
 }

@@ -38,7 +38,7 @@ pub trait Lender: Send + Sync + std::fmt::Debug {
     /// It does not wait any more.
     fn goes_on(&self, task: u32);
     /// What was counted takes effect. Not under a lock.
-    fn apply(&self);
+    fn apply(self: Arc<Self>);
     /// How many threads it may have now.
     fn most(&self) -> usize;
 }
@@ -185,7 +185,7 @@ impl Waits {
         }
         drop(known);
         if let Some(lender) = &lent {
-            lender.apply();
+            lender.clone().apply();
         }
         if claims > 0 {
             core.claim_limit_changed();
@@ -211,7 +211,7 @@ impl Waits {
             }
         }
         if let Some((lender, _)) = &waiting.lent {
-            lender.apply();
+            lender.clone().apply();
         }
         if let Some((core, _)) = &waiting.claims {
             core.claim_limit_changed();

@@ -19,6 +19,7 @@ use crate::core::view::RunningTask;
 use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
 use crate::margin::Margin;
+use crate::platform::thread::Thread;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::threads::{self, Role, Threads};
@@ -28,7 +29,6 @@ use crate::{Error, ErrorCode, Result};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use tokio::sync::Notify;
 use waker::TaskWaker;
 
@@ -61,7 +61,7 @@ pub struct Inbox {
     /// The thread is to end, and none is made.
     closing: bool,
     /// The one that is alive, and those that have not been waited for.
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Thread>,
 }
 
 impl Inbox {
@@ -266,7 +266,8 @@ impl Loops {
             let (event_loop, core, settings, pool) = parts;
             drive::run(runtime, event_loop, core, settings, pool);
         };
-        let thread = self.threads.spawn_with(Role::Loop(event_loop.number), make, life);
+        let thread = threads::make_room(&mut inbox.threads)
+            .and_then(|()| self.threads.spawn_with(Role::Loop(event_loop.number), make, life));
         let thread = thread.map_err(|error| {
             Error::new(ErrorCode::System, words!("no event loop could be made: {error}"))
         })?;
@@ -344,7 +345,7 @@ impl Loops {
 
 /// What was to start does so with the next task for which a thread can be made.
 fn say_later(error: &Error) {
-    log::line(LogLevel::Error, || error.message().to_owned());
+    log::line(LogLevel::Error, || words!("{}", error.message()));
 }
 
 /// The limits of async lanes that the settings say.

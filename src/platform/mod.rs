@@ -4,13 +4,14 @@ pub mod floats;
 pub mod forks;
 pub mod signal;
 pub mod signals;
+pub mod thread;
 
 pub use forks::forks;
 
 use crate::Result;
 use crate::processors::Processors;
-use std::borrow::Cow;
 use std::ffi::{CStr, c_void};
+use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -225,7 +226,7 @@ fn call_leak_checker(found: &AtomicUsize, name: &CStr, start: *const c_void, siz
 }
 
 /// A point in time in the words of the local calendar: `2026-01-31 23:59:59`.
-pub fn calendar(since_epoch: f64) -> Cow<'static, str> {
+pub fn calendar(since_epoch: f64) -> impl fmt::Display {
     let seconds = since_epoch as libc::time_t;
     let mut local = MaybeUninit::<libc::tm>::zeroed();
     // SAFETY: both pointers are good for the call; a `tm` of zeros is good too, should it fail.
@@ -233,13 +234,16 @@ pub fn calendar(since_epoch: f64) -> Cow<'static, str> {
         libc::localtime_r(&seconds, local.as_mut_ptr());
         local.assume_init()
     };
-    words!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-        local.tm_year + 1900,
-        local.tm_mon + 1,
-        local.tm_mday,
-        local.tm_hour,
-        local.tm_min,
-        local.tm_sec
-    )
+    Calendar(local)
+}
+
+struct Calendar(libc::tm);
+
+impl fmt::Display for Calendar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let local = &self.0;
+        let (year, month, day) = (local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
+        write!(f, "{year:04}-{month:02}-{day:02} ")?;
+        write!(f, "{:02}:{:02}:{:02}", local.tm_hour, local.tm_min, local.tm_sec)
+    }
 }

@@ -90,7 +90,7 @@ impl Scheduler {
             });
             return Ok(Some(Remains { running, claims, threads }));
         }
-        log::line(LogLevel::Info, || "All scheduler has been shut down.".to_owned());
+        log::line(LogLevel::Info, || "All scheduler has been shut down.");
         Ok(None)
     }
 

@@ -25,11 +25,11 @@ use crate::config::Key;
 use crate::core::view::RunningTask;
 use crate::log::{self, LogLevel};
 use crate::platform::signals::{self, Sent};
+use crate::platform::thread::Thread;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::*, fence};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::threads::{self, Role};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 /// No deadline.
 pub const NEVER: u64 = u64::MAX;
@@ -115,7 +115,7 @@ impl Told {
 struct State {
     told: Vec<Told>,
     /// The one that runs, and those that have not been waited for.
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Thread>,
     running: bool,
     /// Look again, before the sleep is over.
     look: bool,
@@ -225,8 +225,8 @@ impl Shared {
         }
         let why = match self.break_call(task) {
             Sent::Yes => None,
-            Sent::NoHandler => Some("its handler was taken away".to_owned()),
-            Sent::Failed(error) => Some(error.to_string()),
+            Sent::NoHandler => Some("its handler was taken away".into()),
+            Sent::Failed(error) => Some(words!("{error}")),
         };
         if let Some(why) = why {
             log::line(LogLevel::Warning, || {
@@ -307,7 +307,10 @@ impl Shared {
         }
         let shared = self.clone();
         let begin = clock::precise();
-        match self.maker.spawn(Role::Watchdog, move || shared.run_watchdog(begin), || ()) {
+        let made = threads::make_room(&mut state.threads).and_then(|()| {
+            self.maker.spawn(Role::Watchdog, move || shared.run_watchdog(begin), || ())
+        });
+        match made {
             Ok(thread) => {
                 state.running = true;
                 let ended = threads::take_ended(&mut state.threads);

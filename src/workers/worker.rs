@@ -2,7 +2,7 @@
 
 use super::batch::BATCH;
 use super::idle::{NAP, Part, Parting};
-use super::{Pool, Shared, Slot};
+use super::{Shared, Slot};
 use crate::clock;
 use crate::config::Key;
 use crate::core::inlet::Item;
@@ -59,7 +59,7 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::new(slot.counts.clone());
     let (floats, mask) = (Floats::of_this_thread(), Mask::of_this_thread());
     let (peers, inlet, small) = (Vec::new(), number, false);
-    waits::set_lender(Some(Arc::new(Pool(shared.clone()))));
+    waits::set_lender(Some(shared.clone()));
     let mut worker = Worker { shared, number, slot, seat, peers, inlet, small, floats, mask };
     if part == Part::Watch {
         worker.shared.idle.name_sentry(number);
@@ -135,7 +135,11 @@ impl Worker {
 
     fn know_peers(&mut self) {
         if self.peers.len() != self.shared.slot_count.load(Acquire) {
-            self.peers = self.shared.slots.lock().clone();
+            let slots = self.shared.slots.lock();
+            // Without memory it goes on with those that it knows.
+            if self.peers.try_reserve(slots.len() - self.peers.len()).is_ok() {
+                self.peers.clone_from(&slots);
+            }
         }
     }
 
