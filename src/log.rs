@@ -137,23 +137,11 @@ pub fn line<T: Into<Cow<'static, str>>>(level: LogLevel, text: impl FnOnce() -> 
 fn say(level: LogLevel, text: Cow<'static, str>) {
     let Some(callback) = place().and_then(|place| place.callback.lock().clone()) else { return };
     // Without memory for it a line is lost.
-    let Ok(text) = for_c(text) else { return };
+    let Ok(text) = memory::for_c(text) else { return };
     let text = CStr::from_bytes_with_nul(&text).unwrap_or_default();
     let _inside = Inside::enter();
     // SAFETY: the promise given to `set_callback`; the count keeps the data from being dropped.
     let call =
         || unsafe { (callback.log)(level as c_int, text.as_ptr(), callback.user_data.data()) };
     host::calls(call);
-}
-
-/// The text with its NUL.
-fn for_c(text: Cow<'static, str>) -> Result<Vec<u8>> {
-    let text = match text {
-        Cow::Owned(text) => text,
-        Cow::Borrowed(text) => memory::copied(text)?,
-    };
-    let mut bytes = text.into_bytes();
-    bytes.try_reserve_exact(1).map_err(|_| ErrorCode::OutOfMemory)?;
-    bytes.push(0);
-    Ok(bytes)
 }

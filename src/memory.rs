@@ -50,6 +50,18 @@ pub fn copied(text: &str) -> Result<String> {
     Ok(copy)
 }
 
+/// The text with its NUL.
+pub fn for_c(text: Cow<'static, str>) -> Result<Vec<u8>> {
+    let text = match text {
+        Cow::Owned(text) => text,
+        Cow::Borrowed(text) => copied(text)?,
+    };
+    let mut bytes = text.into_bytes();
+    bytes.try_reserve_exact(1).map_err(|_| ErrorCode::OutOfMemory)?;
+    bytes.push(0);
+    Ok(bytes)
+}
+
 /// A box, if there is memory for it.
 pub fn boxed<T>(value: T) -> Result<Box<T>> {
     let layout = Layout::new::<T>();

@@ -18,15 +18,15 @@ use crate::config::{Key, Settings};
 use crate::count::Count;
 use crate::host::{self, ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
+use crate::memory;
 use crate::platform::floats::Floats;
 use crate::platform::signals::SignalsBlocked;
 use crate::platform::thread::Thread;
 use crate::platform::{self, Affinity, thread};
 use crate::processors::Processors;
 use crate::sync::{Condvar, Mutex};
-use std::borrow::Cow;
 use std::cell::Cell;
-use std::ffi::CString;
+use std::ffi::CStr;
 use std::io;
 use std::sync::Arc;
 
@@ -159,10 +159,11 @@ impl Threads {
         let _masked = SignalsBlocked::all();
         let life = move || {
             Floats::make_plain();
-            thread::set_name(&name);
+            let name = CStr::from_bytes_with_nul(&name).unwrap_or_default();
+            thread::set_name(name);
             let Some(parts) = prepare() else { return drop(counted) };
             let troubles = threads.configure(inherited);
-            let tell = |event| hook.iter().for_each(|hook| hook.call(event, &name));
+            let tell = |event| hook.iter().for_each(|hook| hook.call(event, name));
             tell(ThreadEvent::Started);
             for (what, error) in troubles {
                 log::line(LogLevel::Warning, || {
@@ -177,7 +178,7 @@ impl Threads {
         Thread::spawn(stack, || host::ends_child(life))
     }
 
-    fn name(&self, role: Role) -> io::Result<CString> {
+    fn name(&self, role: Role) -> io::Result<Vec<u8>> {
         let no_memory = |_| io::Error::from_raw_os_error(libc::ENOMEM);
         let name = self.settings.text(Key::ThreadName).map_err(no_memory)?;
         let name = match role {
@@ -185,11 +186,7 @@ impl Threads {
             Role::Loop(number) => words!("{name}-loop-{number}"),
             Role::Watchdog => words!("{name}-watchdog"),
         };
-        match name {
-            // There is room for the NUL.
-            Cow::Owned(name) => Ok(CString::new(name).unwrap_or_default()),
-            Cow::Borrowed(_) => Err(io::Error::from_raw_os_error(libc::ENOMEM)),
-        }
+        memory::for_c(name).map_err(no_memory)
     }
 
     /// Gives this new thread what it is to have; says what it could not get.

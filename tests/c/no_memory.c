@@ -429,7 +429,7 @@ static void try_all(bool logs)
         int sweep;
         trying = all[at].name;
         /* Again and again, since what names hang in grows now and then only. */
-        for (sweep = 0; sweep < 140; sweep++) {
+        for (sweep = 0; sweep < 20; sweep++) {
             long number = 0;
             while (try_one(&all[at], number, times[sweep % 2], logs) > 0) {
                 failures++;
