@@ -18,6 +18,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 use std::thread::LocalKey;
@@ -68,6 +69,21 @@ impl Owned {
         self.data
     }
 
+    /// Calls the destructor, whatever this thread is inside of.
+    fn drop_now(mut self) {
+        if let Some(drop) = self.drop.take() {
+            self.call(drop);
+        }
+    }
+
+    /// The last step of its life.
+    fn call(&self, drop: DropFn) {
+        let _inside = Inside::enter();
+        // SAFETY: taken over with the promise that this destructor takes this pointer, and called at
+        // most once since `self` ends with it.
+        calls(|| unsafe { drop(self.data) });
+    }
+
     /// Gives the pointer back without dropping it.
     pub fn into_parts(self) -> (*mut c_void, Option<DropFn>) {
         let parts = (self.data, self.drop);
@@ -90,10 +106,7 @@ impl Drop for Owned {
         }
         {
             let _dropping = Flag::raise(&DROPPING);
-            let _inside = Inside::enter();
-            // SAFETY: taken over with the promise that this destructor takes this pointer, and
-            // called at most once since `self` ends here.
-            calls(|| unsafe { drop(self.data) });
+            self.call(drop);
         }
         drain();
     }
@@ -182,6 +195,34 @@ enum Later {
     End(Holding, Box<dyn FnOnce()>),
 }
 
+/// A list of a thread's, which has no destructor: the system needs memory to register one, and ends
+/// the process if it has none. So whoever takes the last out of it leaves no memory behind.
+type Own<T> = ManuallyDrop<RefCell<T>>;
+
+/// Takes the last one out of such a list.
+fn pop_own(list: &'static LocalKey<Own<Vec<Holding>>>) {
+    let _ = list.try_with(|list| {
+        let mut list = list.borrow_mut();
+        list.pop();
+        if list.is_empty() {
+            *list = Vec::new();
+        }
+    });
+}
+
+/// Puts one into such a list; true when there was memory for it.
+fn push_own(list: &'static LocalKey<Own<Vec<Holding>>>, holding: Holding) -> bool {
+    let push = |list: &Own<Vec<Holding>>| {
+        let mut list = list.borrow_mut();
+        let room = list.try_reserve(1).is_ok();
+        if room {
+            list.push(holding);
+        }
+        room
+    };
+    list.try_with(push).unwrap_or(false)
+}
+
 thread_local! {
     /// How many calls of callbacks, but for tasks, this thread is inside of.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
@@ -189,14 +230,14 @@ thread_local! {
     static CURRENT: Cell<*const Token> = const { Cell::new(ptr::null()) };
     /// The thread is inside a destructor of the host's.
     static DROPPING: Cell<bool> = const { Cell::new(false) };
-    static LATER: RefCell<VecDeque<Later>> = const { RefCell::new(VecDeque::new()) };
+    static LATER: Own<VecDeque<Later>> = const { Own::new(RefCell::new(VecDeque::new())) };
     static DRAINING: Cell<bool> = const { Cell::new(false) };
     /// The task that this thread runs and has to end, and the lane that it holds until then.
     static HOLDING: Cell<Holding> = const { Cell::new(Holding { core: 0, index: 0, lane: 0 }) };
     /// Those inside which it runs that one: a pump may be run inside a task.
-    static OUTER: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
+    static OUTER: Own<Vec<Holding>> = const { Own::new(RefCell::new(Vec::new())) };
     /// The cancelled tasks that this thread is ending, the outermost first.
-    static ENDING: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
+    static ENDING: Own<Vec<Holding>> = const { Own::new(RefCell::new(Vec::new())) };
 }
 
 /// The number of this thread: never 0, and no other thread's.
@@ -244,18 +285,20 @@ impl Drop for Held {
 }
 
 /// While it lives, the thread is ending this cancelled task.
-pub(crate) struct Ending;
+pub(crate) struct Ending(bool);
 
 impl Ending {
     pub(crate) fn enter(holding: Holding) -> Ending {
-        let _ = ENDING.try_with(|ending| ending.borrow_mut().push(holding));
-        Ending
+        // Without memory for it, a wait for it that is for ever is not found to be so.
+        Ending(push_own(&ENDING, holding))
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let _ = ENDING.try_with(|ending| ending.borrow_mut().pop());
+        if self.0 {
+            pop_own(&ENDING);
+        }
     }
 }
 
@@ -290,15 +333,14 @@ pub(crate) struct Nesting(bool);
 impl Nesting {
     pub(crate) fn enter() -> Nesting {
         let outer = HOLDING.try_with(Cell::get).ok().filter(|outer| outer.core != 0);
-        let _ = OUTER.try_with(|nested| nested.borrow_mut().extend(outer));
-        Nesting(outer.is_some())
+        Nesting(outer.is_some_and(|outer| push_own(&OUTER, outer)))
     }
 }
 
 impl Drop for Nesting {
     fn drop(&mut self) {
         if self.0 {
-            let _ = OUTER.try_with(|nested| nested.borrow_mut().pop());
+            pop_own(&OUTER);
         }
     }
 }
@@ -314,7 +356,22 @@ pub(crate) fn end_later(holding: Holding, end: Box<dyn FnOnce()>) {
 }
 
 fn later(what: Later) {
-    let _ = LATER.try_with(|queue| queue.borrow_mut().push_back(what));
+    let now = LATER.try_with(|queue| {
+        let mut queue = queue.borrow_mut();
+        match queue.try_reserve(1) {
+            Ok(()) => {
+                queue.push_back(what);
+                None
+            }
+            Err(_) => Some(what),
+        }
+    });
+    // Without memory it is done inside the other one.
+    match now {
+        Ok(Some(Later::Drop(owned))) => owned.drop_now(),
+        Ok(Some(Later::End(_, end))) => end(),
+        _ => {}
+    }
 }
 
 /// Runs what destructors have left behind, from the outermost one.
@@ -323,7 +380,15 @@ fn drain() {
         return;
     }
     let _draining = Flag::raise(&DRAINING);
-    while let Ok(Some(next)) = LATER.try_with(|queue| queue.borrow_mut().pop_front()) {
+    let next = |queue: &Own<VecDeque<Later>>| {
+        let mut queue = queue.borrow_mut();
+        let next = queue.pop_front();
+        if next.is_none() {
+            *queue = VecDeque::new();
+        }
+        next
+    };
+    while let Ok(Some(next)) = LATER.try_with(next) {
         match next {
             Later::Drop(owned) => drop(owned),
             Later::End(_, end) => end(),

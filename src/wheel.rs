@@ -59,6 +59,11 @@ impl Wheel {
         }
     }
 
+    /// How many there are places for already, in use or not.
+    pub fn places(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Makes sure that so many more timers can be set.
     pub fn reserve(&mut self, more: usize) -> Result<()> {
         self.timers.try_reserve(more).map_err(|_| ErrorCode::OutOfMemory.into())

@@ -110,6 +110,12 @@ fn no_memory() {
 }
 
 #[test]
+fn memory_inside() {
+    theme_as("memory_inside", "-std=c11", Link::Static);
+    theme_as("memory_inside", "-std=c17", Link::Shared);
+}
+
+#[test]
 fn lifecycle() {
     theme("lifecycle");
 }

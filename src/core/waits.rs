@@ -25,6 +25,7 @@ use crate::sync::{Mutex, MutexGuard};
 use foldhash::fast::FixedState;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -89,9 +90,12 @@ pub struct Known {
     held: HashMap<Held, Vec<usize>, FixedState>,
 }
 
+/// Without a destructor, for which a new thread might have no memory: a worker takes it back itself.
+type Own = ManuallyDrop<RefCell<Option<(u32, Arc<dyn Lender>)>>>;
+
 thread_local! {
     /// Whose worker this thread is, in this process: its child is nobody's.
-    static LENDER: RefCell<Option<(u32, Arc<dyn Lender>)>> = const { RefCell::new(None) };
+    static LENDER: Own = const { Own::new(RefCell::new(None)) };
     /// It has run tasks for the host.
     static RUNS: Cell<bool> = const { Cell::new(false) };
 }

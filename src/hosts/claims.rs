@@ -356,7 +356,8 @@ impl Claims {
     /// Does what is due: tells claims to stop that have run for their time, and reports stuck ones.
     fn look(&self) {
         let outlet = &self.outlet().mailbox;
-        for (slot, task, what) in self.deadlines.take_due(&self.slots, clock::precise(), outlet) {
+        let now = clock::precise();
+        while let Some((slot, task, what)) = self.deadlines.next_due(&self.slots, now, outlet) {
             match what {
                 What::TimeOut => {
                     if self.core.time_out(task) {
@@ -405,11 +406,10 @@ impl Claims {
 }
 
 impl Watched for Claims {
-    fn expired(&self, _: u64) -> Vec<RunningTask> {
+    fn expired(&self, _: u64, _: &mut dyn FnMut(RunningTask)) {
         if !self.has_fd.load(SeqCst) {
             self.look();
         }
-        Vec::new()
     }
 
     fn earliest(&self) -> u64 {

@@ -57,8 +57,8 @@ struct Current {
 }
 
 impl Watched for Current {
-    fn expired(&self, now: u64) -> Vec<RunningTask> {
-        self.timed.expired(now).into_iter().collect()
+    fn expired(&self, now: u64, each: &mut dyn FnMut(RunningTask)) {
+        self.timed.expired(now).into_iter().for_each(each);
     }
 
     fn earliest(&self) -> u64 {

@@ -23,6 +23,7 @@ use crate::{Error, ErrorCode, Result, TaskId, clock};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub struct Local {
     fibers: RefCell<Fibers>,
     wheel: RefCell<Wheel>,
     ready: RefCell<VecDeque<u32>>,
+    /// Whose limits have expired, while that is dealt with.
+    limits: RefCell<Vec<u32>>,
     /// What may start, and has not, for want of memory.
     starting: RefCell<VecDeque<Start>>,
     fds: RefCell<Fds>,
@@ -62,8 +65,11 @@ pub struct Local {
     busy: Cell<u64>,
 }
 
+/// Without a destructor, for which a thread that asks might have no memory.
+type Own = ManuallyDrop<RefCell<Option<Rc<Local>>>>;
+
 thread_local! {
-    static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+    static LOCAL: Own = const { Own::new(RefCell::new(None)) };
 }
 
 /// Runs until the loop is told to end, or has been idle for long enough.
@@ -81,6 +87,7 @@ pub fn run(
         fibers: RefCell::default(),
         wheel: RefCell::new(Wheel::new(clock::precise())),
         ready: RefCell::default(),
+        limits: RefCell::default(),
         // Never without any room.
         starting: RefCell::new(VecDeque::with_capacity(64)),
         fds: RefCell::default(),
@@ -188,7 +195,10 @@ impl Local {
         // Each is ready once, and has two timers.
         let (mut ready, mut wheel) = (self.ready.borrow_mut(), self.wheel.borrow_mut());
         let more = places.saturating_sub(ready.len());
-        ready.try_reserve(more).is_ok() && wheel.make_room(2 * places).is_ok()
+        let mut limits = self.limits.borrow_mut();
+        ready.try_reserve(more).is_ok()
+            && wheel.make_room(2 * places).is_ok()
+            && limits.try_reserve(places).is_ok()
     }
 
     /// Some news had no memory: each task is looked at that was woken, or told to stop.
@@ -259,21 +269,21 @@ impl Local {
     /// Lets timers expire.
     fn expire(self: &Rc<Self>) {
         let now = clock::precise();
-        let mut sleeps = Vec::new();
-        let mut limits = Vec::new();
+        // There is room for the limit of each.
+        let mut limits = self.limits.take();
         self.wheel.borrow_mut().advance(now, |key| match key & 1 {
-            0 => sleeps.push(key >> 1),
+            0 => {
+                if let Some(fiber) = self.fibers.borrow_mut().get(key >> 1) {
+                    fiber.sleep = Sleep::Due;
+                }
+                self.make_ready(key >> 1);
+            }
             _ => limits.push(key >> 1),
         });
-        for place in sleeps {
-            if let Some(fiber) = self.fibers.borrow_mut().get(place) {
-                fiber.sleep = Sleep::Due;
-            }
-            self.make_ready(place);
-        }
-        for place in limits {
+        for place in limits.drain(..) {
             self.time_out(place, now);
         }
+        *self.limits.borrow_mut() = limits;
     }
 
     fn time_out(self: &Rc<Self>, place: u32, now: u64) {

@@ -143,8 +143,8 @@ impl EventLoop {
 }
 
 impl Watched for EventLoop {
-    fn expired(&self, now: u64) -> Vec<RunningTask> {
-        self.timed.expired(now).into_iter().collect()
+    fn expired(&self, now: u64, each: &mut dyn FnMut(RunningTask)) {
+        self.timed.expired(now).into_iter().for_each(each);
     }
 
     fn earliest(&self) -> u64 {
