@@ -10,11 +10,11 @@
 //! nobody who holds an inlet's takes this one.
 
 use crate::Result;
-use crate::clock;
 use crate::platform::signal::Signal;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::{Error, ErrorCode};
+use crate::{clock, memory};
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::RawFd;
@@ -193,7 +193,7 @@ impl<T> Mailbox<T> {
     /// Gives room back, but for so many as are said under the lock.
     pub fn shrink(&self, to: impl FnOnce() -> usize) {
         let mut inner = self.inner.lock();
-        inner.items.shrink_to(to());
+        memory::shrink(&mut inner.items, to());
     }
 
     /// Takes all of it, or as much as `into` has room for. Until [`Mailbox::begun`] is called it

@@ -7,6 +7,7 @@
 use crate::{ErrorCode, Result};
 use std::alloc::{Layout, alloc};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt::{self, Write};
 
 /// A text that may be lost: formats as `format!` does.
@@ -60,6 +61,16 @@ pub fn for_c(text: Cow<'static, str>) -> Result<Vec<u8>> {
     bytes.try_reserve_exact(1).map_err(|_| ErrorCode::OutOfMemory)?;
     bytes.push(0);
     Ok(bytes)
+}
+
+/// Gives room of a queue back, but for so many: where there is memory for the smaller one.
+pub fn shrink<T>(queue: &mut VecDeque<T>, to: usize) {
+    let to = to.max(queue.len());
+    let mut smaller = VecDeque::new();
+    if queue.capacity() > to && smaller.try_reserve_exact(to).is_ok() {
+        smaller.extend(queue.drain(..));
+        *queue = smaller;
+    }
 }
 
 /// A box, if there is memory for it.

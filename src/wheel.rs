@@ -175,9 +175,18 @@ impl Wheel {
 
     /// Gives memory of many timers back when there is none.
     pub fn trim(&mut self) {
-        if self.count == 0 {
-            self.timers = Vec::new();
-            self.free = NIL;
+        const FEW: usize = 128;
+        if self.count > 0 {
+            return;
+        }
+        self.timers.clear();
+        self.free = NIL;
+        if self.timers.capacity() > FEW {
+            // A few stay, for when there is no memory.
+            let mut smaller = Vec::new();
+            if smaller.try_reserve_exact(FEW).is_ok() {
+                self.timers = smaller;
+            }
         }
     }
 
@@ -269,6 +278,6 @@ mod tests {
         numbers.into_iter().for_each(|number| wheel.clear(number));
         assert_eq!(wheel.next(), None);
         wheel.trim();
-        assert_eq!(wheel.timers.capacity(), 0);
+        assert_eq!(wheel.timers.capacity(), 128);
     }
 }

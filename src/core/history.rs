@@ -12,7 +12,7 @@ use super::word;
 use crate::kinds::State;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Mutex, MutexGuard};
-use crate::{ErrorCode, Result};
+use crate::{ErrorCode, Result, memory};
 use std::collections::VecDeque;
 
 /// See the module.
@@ -108,7 +108,7 @@ impl History {
                 return Some(oldest);
             }
         }
-        order.shrink_to(self.limit.load(Relaxed) + 1);
+        memory::shrink(&mut order, self.limit.load(Relaxed) + 1);
         None
     }
 }

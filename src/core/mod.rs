@@ -39,12 +39,13 @@ use crate::id::{self, Parts, TaskId};
 use crate::platform;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use crate::{ErrorCode, Result};
+use crate::{ErrorCode, Result, memory};
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 use history::History;
-use inlet::{INLETS, Inlet};
+use inlet::{Entry, INLETS, Inlet};
 use lane::Lane;
 use obstacles::Holders;
 use outlet::Outlets;
@@ -265,17 +266,23 @@ impl Core {
 
     /// Gives memory of a burst back: idle lanes, free records, room in queues. Nothing is lost.
     pub fn trim(&self) {
-        let mut free = Vec::new();
         for at in 0..INLETS {
             let mut door = self.inlets[at].lock();
             self.sweep(&mut door);
-            door.ready.shrink_to_fit();
+            memory::shrink(&mut door.ready, 0);
             door.margin.void();
-            door.names.shrink_to(0, |entry| entry.hash);
-            free.push(std::mem::take(&mut door.free));
+            let len = door.names.len();
+            let mut smaller = HashTable::new();
+            if smaller.try_reserve(len, |entry: &Entry| entry.hash).is_ok() {
+                for entry in door.names.drain() {
+                    smaller.insert_unique(entry.hash, entry, |entry| entry.hash);
+                }
+                door.names = smaller;
+            }
+            self.records.put_back(std::mem::take(&mut door.free));
         }
-        self.records.trim(free);
-        self.lanes.trim(Vec::new());
+        self.records.trim();
+        self.lanes.trim();
     }
 }
 

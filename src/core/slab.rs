@@ -275,11 +275,9 @@ impl<T: Place> Slab<T> {
         Ok(())
     }
 
-    /// Gives memory of wholly free chunks back to the system. `extra` are free places that the
-    /// caller holds; all that can still be used are in the supply afterwards.
-    pub fn trim(&self, extra: Vec<Handful>) {
+    /// Gives memory of wholly free chunks back to the system.
+    pub fn trim(&self) {
         let mut supply = self.supply.lock();
-        extra.into_iter().for_each(|handful| supply.take_back(handful));
         let count = supply.handfuls.iter().map(|handful| handful.len).sum();
         let chunks = count / (CHUNK as usize - 1);
         let (mut free, mut kept) = (Vec::<u32>::new(), Vec::new());

@@ -98,6 +98,8 @@ pub fn run(
         settings,
         pool,
     });
+    // For the first task at least there is memory.
+    local.make_room();
     LOCAL.with(|own| *own.borrow_mut() = Some(local.clone()));
     runtime.block_on(drive(local.clone()));
     LOCAL.with(|own| *own.borrow_mut() = None);

@@ -106,11 +106,11 @@ impl Fibers {
     /// Makes sure that one more has a place, and can give it back; how many places there are then.
     pub fn make_room(&mut self) -> Result<usize> {
         let no_memory = |_| ErrorCode::OutOfMemory;
-        if self.free.is_empty() {
-            self.places.try_reserve(1).map_err(no_memory)?;
-            let room = self.places.capacity() - self.free.len();
-            self.free.try_reserve(room).map_err(no_memory)?;
+        if !self.free.is_empty() {
+            return Ok(self.places.len());
         }
+        self.places.try_reserve(1).map_err(no_memory)?;
+        self.free.try_reserve(self.places.capacity()).map_err(no_memory)?;
         Ok(self.places.len() + 1)
     }
 
@@ -162,8 +162,20 @@ impl Fibers {
 
     /// Gives memory of many back when there is none.
     pub fn trim(&mut self) {
-        if self.len() == 0 {
-            *self = Fibers::default();
+        const FEW: usize = 64;
+        if self.len() > 0 {
+            return;
+        }
+        self.places.clear();
+        self.free.clear();
+        if self.places.capacity() > FEW {
+            // A few stay, for when there is no memory.
+            let mut smaller = Fibers::default();
+            let room =
+                smaller.places.try_reserve_exact(FEW).and(smaller.free.try_reserve_exact(FEW));
+            if room.is_ok() {
+                *self = smaller;
+            }
         }
     }
 }
