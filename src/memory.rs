@@ -2,7 +2,7 @@
 //!
 //! The standard library's collections abort where there is none. So what an add needs is asked for
 //! by these, or by `try_reserve`, before anything is changed; and what has accepted a task needs
-//! none to run and end it. docs/fork-and-exit.md lists what aborts all the same.
+//! none to run and end it. `docs/fork-and-exit.md` lists what aborts all the same.
 
 use crate::{ErrorCode, Result};
 use std::alloc::{Layout, alloc};

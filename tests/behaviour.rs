@@ -116,6 +116,19 @@ fn memory_inside() {
 }
 
 #[test]
+fn every_call() {
+    theme_as("every_call", "-std=c11", Link::Static);
+    theme_as("every_call", "-std=c17", Link::Shared);
+    // None is left out.
+    let read = |path| std::fs::read_to_string(support::root().join(path)).expect("a file");
+    let calls = read("tests/c/every_call.c");
+    let symbols = read("include/symbols.txt");
+    for name in symbols.split_whitespace().filter(|word| word.starts_with("ts_")) {
+        assert!(calls.contains(&format!(" {name}(")), "{name} is not called");
+    }
+}
+
+#[test]
 fn lifecycle() {
     theme("lifecycle");
 }

@@ -15,6 +15,33 @@ use crate::task::TaskStatus;
 use crate::{Error, ErrorCode, Result, TaskId, clock, memory};
 use std::sync::Arc;
 
+/// Tasks that are to be cancelled: a few at least, whatever memory there is.
+#[derive(Debug, Default)]
+struct Noted {
+    few: [Option<(u32, Snapshot)>; 16],
+    count: usize,
+    more: Vec<(u32, Snapshot)>,
+    /// There was no memory for all.
+    lost: bool,
+}
+
+impl Noted {
+    fn push(&mut self, index: u32, seen: Snapshot) {
+        if let Some(place) = self.few.get_mut(self.count) {
+            *place = Some((index, seen));
+            self.count += 1;
+        } else if self.more.try_reserve(1).is_ok() {
+            self.more.push((index, seen));
+        } else {
+            self.lost = true;
+        }
+    }
+
+    fn each(self) -> impl Iterator<Item = (u32, Snapshot)> {
+        self.few.into_iter().flatten().chain(self.more)
+    }
+}
+
 impl Core {
     /// Tells the task to stop. Ok is a promise: it will not complete. A running task that was told
     /// comes back, to be watched.
@@ -105,8 +132,21 @@ impl Core {
     }
 
     fn cancel_pending_of(self: &Arc<Self>, lane: u32) -> usize {
+        let mut cancelled = 0;
+        // More than once only where there was no memory to note all of them.
+        loop {
+            let (count, all) = self.cancel_some_of(lane);
+            cancelled += count;
+            if all {
+                return cancelled;
+            }
+        }
+    }
+
+    /// Cancels pending tasks of a lane; how many, and whether those were all.
+    fn cancel_some_of(self: &Arc<Self>, lane: u32) -> (usize, bool) {
         let its = self.lanes.at(lane);
-        let mut victims = Vec::new();
+        let mut victims = Noted::default();
         {
             let _door = self.inlets[its.inlet()].lock();
             let mut index = its.first();
@@ -114,7 +154,7 @@ impl Core {
                 let record = self.records.at(index);
                 let seen = record.word.load();
                 if seen.is_startable() {
-                    victims.push((index, seen));
+                    victims.push(index, seen);
                 }
                 index = record.link.load(Relaxed);
             }
@@ -122,7 +162,7 @@ impl Core {
         // What the owner took, from the back of the line: it may start some while we look. A
         // record that went on while we looked at it sends us back to the owner's next one.
         let mut index = its.taken().load(Acquire);
-        let mut taken = Vec::new();
+        let mut taken = Noted::default();
         while index != NIL {
             let record = self.records.at(index);
             let seen = record.word.load();
@@ -135,19 +175,17 @@ impl Core {
                     std::hint::spin_loop();
                 }
                 index = again;
-                taken.clear();
+                taken = Noted::default();
                 continue;
             }
             if now.is_startable() {
-                taken.push((index, now));
+                taken.push(index, now);
             }
             index = next;
         }
-        taken.extend(victims);
-        let count = taken.len();
-        taken.retain(|(index, seen)| self.cancel_if_still(*index, *seen));
-        debug_assert!(taken.len() <= count);
-        taken.len()
+        let all = !taken.lost && !victims.lost;
+        let both = taken.each().chain(victims.each());
+        (both.filter(|(index, seen)| self.cancel_if_still(*index, *seen)).count(), all)
     }
 
     pub(super) fn cancel_if_still(self: &Arc<Self>, index: u32, mut seen: Snapshot) -> bool {

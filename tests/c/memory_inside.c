@@ -136,8 +136,8 @@ static void what_was_accepted_runs_and_ends(void)
 static void what_runs_can_be_stopped(void)
 {
     ts_scheduler *scheduler = scheduler_with("line_task_max: 2\nstuck_grace: 0");
-    atomic_int entered[3] = { 0, 0, 0 };
-    ts_task_id linear, async, timed;
+    atomic_int entered[4] = { 0, 0, 0, 0 };
+    ts_task_id linear, async, timed, warm;
     ts_task_options options = options_of("timed", NULL, NULL, NULL, TS_KEEP | TS_TIMEOUT_PROCESSING);
     is_hosts = true;
     linear = submit(scheduler, "linear", run_long, &entered[0], NULL, TS_KEEP);
@@ -149,13 +149,18 @@ static void what_runs_can_be_stopped(void)
     options.user_data = &entered[2];
     options.flags = TS_KEEP;
     MUST(ts_submit(scheduler, &options, &async));
-    while (!entered[0] || !entered[1] || !entered[2])
+    options.name = "warm";
+    options.user_data = &entered[3];
+    MUST(ts_submit(scheduler, &options, &warm));
+    while (!entered[0] || !entered[1] || !entered[2] || !entered[3])
         ;
     atomic_store(&theirs_fail, true);
     MUST(ts_force_stop(scheduler, linear));
     CHECK(ended(scheduler, linear) == TS_CANCELLED);
     CHECK(ended(scheduler, timed) == TS_TIMEOUT);
-    /* The host's own thread has none either. */
+    MUST(ts_force_stop(scheduler, warm));
+    CHECK(ended(scheduler, warm) == TS_CANCELLED);
+    /* The host's own thread has none either; it has woken the loop before. */
     fail_memory(0, 1000000);
     ts_force_stop(scheduler, async);
     restore_memory();
