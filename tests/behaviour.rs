@@ -124,7 +124,7 @@ fn every_call() {
     let calls = read("tests/c/every_call.c");
     let symbols = read("include/symbols.txt");
     for name in symbols.split_whitespace().filter(|word| word.starts_with("ts_")) {
-        assert!(calls.contains(&format!(" {name}(")), "{name} is not called");
+        assert!(calls.contains(&format!("{name}(")), "{name} is not called");
     }
 }
 

@@ -206,7 +206,8 @@ impl Local {
     /// Some news had no memory: each task is looked at that was woken, or told to stop.
     #[cold]
     fn look_at_all(self: &Rc<Self>) {
-        for place in 0..self.fibers.borrow().places() {
+        let places = self.fibers.borrow().places();
+        for place in 0..places {
             let stopped = {
                 let mut fibers = self.fibers.borrow_mut();
                 let Some(fiber) = fibers.get(place) else { continue };
