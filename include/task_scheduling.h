@@ -74,8 +74,13 @@
  * _INIT macro, which sets size: the program then works with newer libraries
  * too. In options, zero means the default.
  *
- * After fork the child has none of the parent's threads. There, calls on the
- * parent's schedulers give TS_ERROR_FORKED.
+ * After fork the child has none of the parent's threads. There, NULL is a new
+ * default scheduler, calls on the parent's schedulers and on what was made of
+ * them give TS_ERROR_FORKED, and freeing those does nothing. A child that was
+ * forked inside a task or callback still counts as inside. If it returns from
+ * there, the call that it was inside of gives TS_ERROR_FORKED; on a thread of
+ * the library the child ends, as by _exit, with what the task returned.
+ * docs/fork-and-exit.md has it in full.
  */
 
 /* Generated from src/ffi/: TS_UPDATE=1 cargo test --test header */
@@ -1451,12 +1456,15 @@ typedef void (*ts_log_fn)(ts_log_level level, const char *text,
 /// Sets the function that takes the log of every scheduler of the process, in
 /// place of an earlier one. NULL sets none, and this user_data is then dropped
 /// at once. The function is called on any thread, on several at once too; the
-/// drop of an earlier one tells that it is not called any more.
+/// drop of an earlier one tells that it is not called any more. A forked child has
+/// it too, and drops nothing of its parent's.
 ///
 /// Errors: TS_ERROR_OUT_OF_MEMORY; user_data is then still yours.
 ///
 /// Any thread. Never blocks. From a task: yes.
-ts_error ts_set_log_callback(ts_log_fn log, void *user_data, ts_drop_fn drop);
+ts_error ts_set_log_callback(ts_log_fn log,
+                             void *user_data,
+                             ts_drop_fn drop);
 
 /*
  * Version --------------------------------------------------------------------

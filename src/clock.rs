@@ -6,7 +6,7 @@
 //! clock never makes a duration negative.
 
 use crate::platform::floats::calculate;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn read(clock: libc::clockid_t) -> u64 {
@@ -30,13 +30,18 @@ pub fn precise() -> u64 {
 
 /// What a monotonic reading is in seconds since the Unix epoch.
 pub fn since_epoch(nanoseconds: u64) -> f64 {
-    static OFFSET: OnceLock<f64> = OnceLock::new();
+    // The bits of a number of seconds; 0 is not known yet. No lock: a fork might find it held.
+    static OFFSET: AtomicU64 = AtomicU64::new(0);
     calculate(|| {
-        let offset = OFFSET.get_or_init(|| {
+        let mut offset = OFFSET.load(Relaxed);
+        if offset == 0 {
             let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-            wall.as_secs_f64() - precise() as f64 / 1e9
-        });
-        offset + nanoseconds as f64 / 1e9
+            let fresh = (wall.as_secs_f64() - precise() as f64 / 1e9).to_bits();
+            // Of two who read the clocks at once the first one counts.
+            let first = OFFSET.compare_exchange(0, fresh, Relaxed, Relaxed);
+            offset = first.map_or_else(|other| other, |_| fresh);
+        }
+        f64::from_bits(offset) + nanoseconds as f64 / 1e9
     })
 }
 

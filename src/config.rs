@@ -8,11 +8,11 @@ use crate::platform::floats::calculate;
 use crate::processors::Processors;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering::*};
-use crate::{Error, ErrorCode, Result, platform};
+use crate::{Error, ErrorCode, Result, memory, platform};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 
 mod manual;
 pub use manual::{example, manual};
@@ -140,7 +140,7 @@ impl Key {
             Some(at) => Ok(KEYS[at]),
             None => {
                 let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
-                Err(wrong(format!("there is no key '{name}'; the keys are {}", names.join(", "))))
+                Err(wrong(words!("there is no key '{name}'; the keys are {}", names.join(", "))))
             }
         }
     }
@@ -152,17 +152,17 @@ impl Key {
 
 impl Row {
     /// What is allowed, in words.
-    fn allowed(&self) -> String {
+    fn allowed(&self) -> Cow<'static, str> {
         match self.range {
-            Range::Count(from, to) => format!("a whole number from {from} to {to}"),
-            Range::Seconds(from, to) => format!("seconds from {from} to {to}"),
-            Range::Nice(from, to) => format!("a whole number from {from} to {to}"),
-            Range::Stack(from, to) => format!("0, or a whole number from {from} to {to}"),
-            Range::Name(from, to) => format!("a text of {from} to {to} bytes without a NUL"),
+            Range::Count(from, to) => words!("a whole number from {from} to {to}"),
+            Range::Seconds(from, to) => words!("seconds from {from} to {to}"),
+            Range::Nice(from, to) => words!("a whole number from {from} to {to}"),
+            Range::Stack(from, to) => words!("0, or a whole number from {from} to {to}"),
+            Range::Name(from, to) => words!("a text of {from} to {to} bytes without a NUL"),
             Range::Signal => {
-                "0, or the number of a real-time signal, from SIGRTMIN to SIGRTMAX".to_owned()
+                "0, or the number of a real-time signal, from SIGRTMIN to SIGRTMAX".into()
             }
-            Range::Processors => "a list of processors such as 0,2-3, or an empty text".to_owned(),
+            Range::Processors => "a list of processors such as 0,2-3, or an empty text".into(),
         }
     }
 
@@ -172,7 +172,7 @@ impl Row {
 
     #[cold]
     fn refused(&self, shown: &dyn fmt::Display) -> Error {
-        wrong(format!("{} is {shown}; allowed is {}", self.name, self.allowed()))
+        wrong(words!("{} is {shown}; allowed is {}", self.name, self.allowed()))
     }
 
     /// The number, if this key may have it.
@@ -196,29 +196,24 @@ impl Row {
                     return Ok(Value::Number(value));
                 }
                 Some((from, to)) => {
-                    format!(
-                        "allowed is {}: those of this system are {from} to {to}",
-                        self.allowed()
-                    )
+                    words!("allowed is {}: those of this system are {from} to {to}", self.allowed())
                 }
-                None => {
-                    "blocking calls cannot be broken on this system: 0 is all there is".to_owned()
-                }
+                None => "blocking calls cannot be broken on this system: 0 is all there is".into(),
             },
             Range::Nice(..) if value != 0.0 && !platform::PINS_THREADS => {
-                "threads of this system have no nice level of their own".to_owned()
+                "threads of this system have no nice level of their own".into()
             }
             Range::Stack(..) if value != 0.0 && value < platform::least_stack() as f64 => {
-                format!("this system asks for at least {}", platform::least_stack())
+                words!("this system asks for at least {}", platform::least_stack())
             }
             _ => return Ok(Value::Number(value)),
         };
-        Err(wrong(format!("{} is {shown}; {cannot}", self.name)))
+        Err(wrong(words!("{} is {shown}; {cannot}", self.name)))
     }
 
     /// The text, if this key may have it.
     fn text(&self, text: &str) -> Result<Value> {
-        let shown = format!("'{}'", text.escape_debug());
+        let shown = Quoted(text);
         match self.range {
             Range::Name(from, to) => {
                 if !(from..=to).contains(&text.len()) || text.contains('\0') {
@@ -228,12 +223,12 @@ impl Row {
             Range::Processors => {
                 let found = Processors::parse(text).and_then(|found| found.check().map(|()| found));
                 found.map_err(|why| {
-                    wrong(format!("{} is {shown}: {why}; allowed is {}", self.name, self.allowed()))
+                    wrong(words!("{} is {shown}: {why}; allowed is {}", self.name, self.allowed()))
                 })?;
             }
             _ => return Err(self.refused(&shown)),
         }
-        Ok(Value::Text(Cow::Owned(text.to_owned())))
+        Ok(Value::Text(Cow::Owned(memory::copied(text)?)))
     }
 
     fn parse(&self, text: &str) -> Result<Value> {
@@ -245,12 +240,21 @@ impl Row {
             && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
         match text.parse::<f64>() {
             Ok(value) if plain => self.number(value, &text),
-            _ => Err(self.refused(&format!("'{text}'"))),
+            _ => Err(self.refused(&words!("'{text}'"))),
         }
     }
 }
 
-fn wrong(message: String) -> Error {
+/// A text as it is shown where it is refused.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}'", self.0.escape_debug())
+    }
+}
+
+fn wrong(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorCode::Config, message)
 }
 
@@ -272,7 +276,7 @@ impl Settings {
             numbers: std::array::from_fn(|_| AtomicU64::new(0)),
             texts: Mutex::new(std::array::from_fn(|_| Cow::Borrowed(""))),
         };
-        settings.set_all(values);
+        settings.set_all(values.clone());
         settings
     }
 
@@ -299,29 +303,38 @@ impl Settings {
     }
 
     /// The value of a key as text that [`change`] takes.
-    pub fn text(&self, key: Key) -> String {
+    pub fn text(&self, key: Key) -> Result<String> {
         match key.row().is_text() {
-            true => self.texts.lock()[key as usize].clone().into_owned(),
-            false => calculate(|| self.seconds(key).to_string()),
+            true => memory::copied(&self.texts.lock()[key as usize]),
+            false => {
+                let mut text = memory::Text::default();
+                calculate(|| write!(text, "{}", self.seconds(key)))?;
+                Ok(text.0)
+            }
         }
     }
 
     /// All values.
-    pub fn values(&self) -> Values {
+    pub fn values(&self) -> Result<Values> {
         let texts = self.texts.lock();
-        std::array::from_fn(|at| match TABLE[at].is_text() {
-            true => Value::Text(texts[at].clone()),
-            false => Value::Number(f64::from_bits(self.numbers[at].load(Relaxed))),
-        })
+        let mut values = defaults();
+        for (at, value) in values.iter_mut().enumerate() {
+            *value = match TABLE[at].is_text() {
+                true if texts[at].is_empty() => Value::Text(Cow::Borrowed("")),
+                true => Value::Text(Cow::Owned(memory::copied(&texts[at])?)),
+                false => Value::Number(f64::from_bits(self.numbers[at].load(Relaxed))),
+            };
+        }
+        Ok(values)
     }
 
     /// Puts all values in force.
-    pub fn set_all(&self, values: &Values) {
+    pub fn set_all(&self, values: Values) {
         let mut texts = self.texts.lock();
-        for (at, value) in values.iter().enumerate() {
+        for (at, value) in values.into_iter().enumerate() {
             match value {
                 Value::Number(number) => self.numbers[at].store(number.to_bits(), Relaxed),
-                Value::Text(text) => texts[at] = text.clone(),
+                Value::Text(text) => texts[at] = text,
             }
         }
     }
@@ -357,7 +370,7 @@ const NESTED: usize = 16;
 /// Changes the values that a YAML text names; all or, with an error, none.
 pub fn apply_yaml(values: &mut Values, yaml: &str) -> Result<()> {
     if yaml.len() > LONGEST {
-        return Err(wrong(format!(
+        return Err(wrong(words!(
             "the configuration is {} bytes long; allowed are {LONGEST}",
             yaml.len()
         )));
@@ -374,7 +387,7 @@ pub fn apply_yaml(values: &mut Values, yaml: &str) -> Result<()> {
         let code = line.split('#').next().unwrap_or("");
         open += code.matches(['[', '{']).count();
         if open > NESTED {
-            return Err(wrong(format!(
+            return Err(wrong(words!(
                 "at line {} something is nested: a configuration is lines of the form 'key: value'",
                 number + 1
             )));
@@ -429,7 +442,7 @@ impl Visitor<'_> for KeySeed<'_> {
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Key, E> {
         let key = Key::find(name).map_err(E::custom)?;
         if std::mem::replace(&mut self.0[key as usize], true) {
-            return Err(E::custom(format!("{name} stands there twice")));
+            return Err(E::custom(words!("{name} stands there twice")));
         }
         Ok(key)
     }
@@ -561,14 +574,14 @@ mod tests {
         let mut values = defaults();
         apply_yaml(&mut values, "thread_name: 007\nthread_affinity: 0\n").unwrap();
         let settings = Settings::new(&values);
-        assert_eq!(settings.text(Key::ThreadName), "007");
-        assert_eq!(settings.text(Key::ThreadAffinity), "0");
-        assert_eq!(settings.values(), values);
+        assert_eq!(settings.text(Key::ThreadName).unwrap(), "007");
+        assert_eq!(settings.text(Key::ThreadAffinity).unwrap(), "0");
+        assert_eq!(settings.values().unwrap(), values);
         for name in ["é", "a b", "null", "1e3"] {
             apply_yaml(&mut values, &format!("thread_name: {name}\nthread_affinity:\n")).unwrap();
-            settings.set_all(&values);
-            assert_eq!(settings.text(Key::ThreadName), name);
-            assert_eq!(settings.text(Key::ThreadAffinity), "");
+            settings.set_all(values.clone());
+            assert_eq!(settings.text(Key::ThreadName).unwrap(), name);
+            assert_eq!(settings.text(Key::ThreadAffinity).unwrap(), "");
         }
     }
 

@@ -121,6 +121,13 @@ impl From<ErrorCode> for Error {
     }
 }
 
+impl From<fmt::Error> for Error {
+    /// A text that could not be written: nothing else can go wrong with one.
+    fn from(_: fmt::Error) -> Error {
+        ErrorCode::OutOfMemory.into()
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

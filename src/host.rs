@@ -7,16 +7,23 @@
 //!   that a long chain of tasks that own each other needs no stack; so is an end that comes about
 //!   while the host is told of another;
 //! * a thread knows when it is inside host code, so that calls which would wait for their own
-//!   caller can be refused.
+//!   caller can be refused;
+//! * what a child returns from, that was forked inside it, is not gone on with: the child must touch
+//!   nothing of its parent's schedulers ([`calls`]).
 
-use crate::platform::annotate;
-use crate::sync;
+use crate::platform::forks::{Forked, end_child};
+use crate::platform::{self, annotate};
 use crate::task::Completion;
 use crate::token::Token;
+use crate::{memory, sync};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
+use std::thread::LocalKey;
 
 /// A linear task's function: 0 = completed, any other number = failed with that code.
 pub type TaskFn = unsafe extern "C" fn(token: *mut Token, user_data: *mut c_void) -> i32;
@@ -70,6 +77,21 @@ impl Owned {
         Owned { data: self.data, drop: self.drop }
     }
 
+    /// Calls the destructor, whatever this thread is inside of.
+    fn drop_now(mut self) {
+        if let Some(drop) = self.drop.take() {
+            self.call(drop);
+        }
+    }
+
+    /// The last step of its life.
+    fn call(&self, drop: DropFn) {
+        let _inside = Inside::enter();
+        // SAFETY: taken over with the promise that this destructor takes this pointer, and called at
+        // most once since `self` ends with it.
+        calls(|| unsafe { drop(self.data) });
+    }
+
     /// Gives the pointer back without dropping it.
     pub fn into_parts(self) -> (*mut c_void, Option<DropFn>) {
         let parts = (self.data, self.drop);
@@ -83,19 +105,96 @@ impl Drop for Owned {
     /// on this thread, as soon as that one has returned.
     fn drop(&mut self) {
         let Some(drop) = self.drop else { return };
+        if is_leaving() {
+            // The parent drops it.
+            return;
+        }
         if is_dropping() {
             return later(Later::Drop(Owned { data: self.data, drop: self.drop.take() }));
         }
-        let _ = DROPPING.try_with(|dropping| dropping.set(true));
         {
-            let _inside = Inside::enter();
-            // SAFETY: taken over with the promise that this destructor takes this pointer, and
-            // called at most once since `self` ends here.
-            unsafe { drop(self.data) };
+            let _dropping = Flag::raise(&DROPPING);
+            self.call(drop);
         }
-        let _ = DROPPING.try_with(|dropping| dropping.set(false));
         drain();
     }
+}
+
+/// Sets a flag of this thread while it lives.
+struct Flag(&'static LocalKey<Cell<bool>>);
+
+impl Flag {
+    fn raise(flag: &'static LocalKey<Cell<bool>>) -> Flag {
+        let _ = flag.try_with(|flag| flag.set(true));
+        Flag(flag)
+    }
+}
+
+impl Drop for Flag {
+    fn drop(&mut self) {
+        let _ = self.0.try_with(|flag| flag.set(false));
+    }
+}
+
+thread_local! {
+    /// This thread unwinds, in a child, to where the host called us, or we it.
+    static LEAVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is on its way out of what its parent was doing: nothing is to be touched.
+pub(crate) fn is_leaving() -> bool {
+    LEAVING.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Calls a function of the host's; does not return in a child that was forked inside it.
+#[inline]
+pub(crate) fn calls<T>(call: impl FnOnce() -> T) -> T {
+    calls_for(call, |_| 0)
+}
+
+/// As [`calls`]; what it returned says the exit status of a child that ends.
+#[inline]
+fn calls_for<T>(call: impl FnOnce() -> T, status: impl FnOnce(&T) -> i32) -> T {
+    let before = platform::forks();
+    let answer = call();
+    if platform::forks() != before {
+        leave(status(&answer));
+    }
+    answer
+}
+
+#[cold]
+fn leave(status: i32) -> ! {
+    let _ = LEAVING.try_with(|leaving| leaving.set(true));
+    // What other destructors have left behind is the parent's to drop.
+    let left = LATER.try_with(|queue| std::mem::take(&mut *queue.borrow_mut()));
+    std::mem::forget(left);
+    std::mem::forget(NEWS.try_with(|news| std::mem::take(&mut *news.borrow_mut())));
+    resume_unwind(Box::new(Forked { status }))
+}
+
+/// The child has arrived where the host called us: whether that is what this unwinding was.
+pub(crate) fn has_left(panic: &(dyn Any + Send)) -> Option<Forked> {
+    let forked = panic.downcast_ref::<Forked>().copied()?;
+    let _ = LEAVING.try_with(|leaving| leaving.set(false));
+    Some(forked)
+}
+
+/// Runs what calls the host, on a thread of ours: a child that comes back there ends.
+#[inline]
+pub(crate) fn ends_child<T>(work: impl FnOnce() -> T) -> T {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(answer) => answer,
+        Err(panic) => match has_left(&*panic) {
+            Some(forked) => end_child(forked.status),
+            None => resume_unwind(panic),
+        },
+    }
+}
+
+/// The exit status that says what a task's function returned: not 0 unless it was.
+fn status_of(code: i32) -> i32 {
+    if code != 0 && code & 0xff == 0 { 1 } else { code & 0xff }
 }
 
 /// What waits until the destructor that this thread is in has returned.
@@ -105,6 +204,34 @@ enum Later {
     End(Holding, Box<dyn FnOnce()>),
 }
 
+/// A list of a thread's, which has no destructor: the system needs memory to register one, and ends
+/// the process if it has none. So whoever takes the last out of it leaves no memory behind.
+type Own<T> = ManuallyDrop<RefCell<T>>;
+
+/// Takes the last one out of such a list.
+fn pop_own(list: &'static LocalKey<Own<Vec<Holding>>>) {
+    let _ = list.try_with(|list| {
+        let mut list = list.borrow_mut();
+        list.pop();
+        if list.is_empty() {
+            *list = Vec::new();
+        }
+    });
+}
+
+/// Puts one into such a list; true when there was memory for it.
+fn push_own(list: &'static LocalKey<Own<Vec<Holding>>>, holding: Holding) -> bool {
+    let push = |list: &Own<Vec<Holding>>| {
+        let mut list = list.borrow_mut();
+        let room = list.try_reserve(1).is_ok();
+        if room {
+            list.push(holding);
+        }
+        room
+    };
+    list.try_with(push).unwrap_or(false)
+}
+
 thread_local! {
     /// How many calls of callbacks, but for tasks, this thread is inside of.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
@@ -112,18 +239,18 @@ thread_local! {
     static CURRENT: Cell<*const Token> = const { Cell::new(ptr::null()) };
     /// The thread is inside a destructor of the host's.
     static DROPPING: Cell<bool> = const { Cell::new(false) };
-    static LATER: RefCell<VecDeque<Later>> = const { RefCell::new(VecDeque::new()) };
+    static LATER: Own<VecDeque<Later>> = const { Own::new(RefCell::new(VecDeque::new())) };
     static DRAINING: Cell<bool> = const { Cell::new(false) };
     /// The task that this thread runs and has to end, and the lane that it holds until then.
     static HOLDING: Cell<Holding> = const { Cell::new(Holding { core: 0, index: 0, lane: 0 }) };
     /// Those inside which it runs that one: a pump may be run inside a task.
-    static OUTER: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
+    static OUTER: Own<Vec<Holding>> = const { Own::new(RefCell::new(Vec::new())) };
     /// The cancelled tasks that this thread is ending, the outermost first.
-    static ENDING: RefCell<Vec<Holding>> = const { RefCell::new(Vec::new()) };
+    static ENDING: Own<Vec<Holding>> = const { Own::new(RefCell::new(Vec::new())) };
     /// The thread is telling the host of an end.
     static TELLING: Cell<bool> = const { Cell::new(false) };
     /// Ends that it brought about meanwhile, to be told of next.
-    static NEWS: RefCell<VecDeque<Box<dyn FnOnce()>>> = const { RefCell::new(VecDeque::new()) };
+    static NEWS: Own<VecDeque<Box<dyn FnOnce()>>> = const { Own::new(RefCell::new(VecDeque::new())) };
 }
 
 /// The number of this thread: never 0, and no other thread's.
@@ -153,25 +280,38 @@ pub(crate) struct Holding {
     pub lane: u32,
 }
 
-/// Says what this thread runs and has to end from now on; what that was before.
-#[inline]
-pub(crate) fn hold(holding: Holding) -> Holding {
-    HOLDING.try_with(|held| held.replace(holding)).unwrap_or(holding)
+/// While it lives, this is what the thread runs and has to end.
+pub(crate) struct Held(Holding);
+
+impl Held {
+    #[inline]
+    pub(crate) fn enter(holding: Holding) -> Held {
+        Held(HOLDING.try_with(|held| held.replace(holding)).unwrap_or(holding))
+    }
+}
+
+impl Drop for Held {
+    #[inline]
+    fn drop(&mut self) {
+        let _ = HOLDING.try_with(|held| held.set(self.0));
+    }
 }
 
 /// While it lives, the thread is ending this cancelled task.
-pub(crate) struct Ending;
+pub(crate) struct Ending(bool);
 
 impl Ending {
     pub(crate) fn enter(holding: Holding) -> Ending {
-        let _ = ENDING.try_with(|ending| ending.borrow_mut().push(holding));
-        Ending
+        // Without memory for it, a wait for it that is for ever is not found to be so.
+        Ending(push_own(&ENDING, holding))
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let _ = ENDING.try_with(|ending| ending.borrow_mut().pop());
+        if self.0 {
+            pop_own(&ENDING);
+        }
     }
 }
 
@@ -206,15 +346,14 @@ pub(crate) struct Nesting(bool);
 impl Nesting {
     pub(crate) fn enter() -> Nesting {
         let outer = HOLDING.try_with(Cell::get).ok().filter(|outer| outer.core != 0);
-        let _ = OUTER.try_with(|nested| nested.borrow_mut().extend(outer));
-        Nesting(outer.is_some())
+        Nesting(outer.is_some_and(|outer| push_own(&OUTER, outer)))
     }
 }
 
 impl Drop for Nesting {
     fn drop(&mut self) {
         if self.0 {
-            let _ = OUTER.try_with(|nested| nested.borrow_mut().pop());
+            pop_own(&OUTER);
         }
     }
 }
@@ -230,21 +369,44 @@ pub(crate) fn end_later(holding: Holding, end: Box<dyn FnOnce()>) {
 }
 
 fn later(what: Later) {
-    let _ = LATER.try_with(|queue| queue.borrow_mut().push_back(what));
+    let now = LATER.try_with(|queue| {
+        let mut queue = queue.borrow_mut();
+        match queue.try_reserve(1) {
+            Ok(()) => {
+                queue.push_back(what);
+                None
+            }
+            Err(_) => Some(what),
+        }
+    });
+    // Without memory it is done inside the other one.
+    match now {
+        Ok(Some(Later::Drop(owned))) => owned.drop_now(),
+        Ok(Some(Later::End(_, end))) => end(),
+        _ => {}
+    }
 }
 
 /// Runs what destructors have left behind, from the outermost one.
 fn drain() {
-    if DRAINING.try_with(|draining| draining.replace(true)).unwrap_or(true) {
+    if DRAINING.try_with(Cell::get).unwrap_or(true) {
         return;
     }
-    while let Ok(Some(next)) = LATER.try_with(|queue| queue.borrow_mut().pop_front()) {
+    let _draining = Flag::raise(&DRAINING);
+    let next = |queue: &Own<VecDeque<Later>>| {
+        let mut queue = queue.borrow_mut();
+        let next = queue.pop_front();
+        if next.is_none() {
+            *queue = VecDeque::new();
+        }
+        next
+    };
+    while let Ok(Some(next)) = LATER.try_with(next) {
         match next {
             Later::Drop(owned) => drop(owned),
             Later::End(_, end) => end(),
         }
     }
-    let _ = DRAINING.try_with(|draining| draining.set(false));
 }
 
 /// Marks that this thread is inside host code.
@@ -283,7 +445,9 @@ pub(crate) unsafe fn call_poll(function: PollFn, token: &Token, data: *mut c_voi
     let _inside = Inside::enter();
     let outer = POLLING.with(|polling| polling.replace(true));
     // SAFETY: the caller's promise; tokens change through atomics alone.
-    let poll = unsafe { function(token.cast_mut(), data) };
+    let call = || unsafe { function(token.cast_mut(), data) };
+    // TS_POLL_FAILED is 2.
+    let poll = calls_for(call, |poll| i32::from(*poll == 2));
     POLLING.with(|polling| polling.set(outer));
     poll
 }
@@ -295,17 +459,31 @@ pub(crate) fn is_telling() -> bool {
 
 /// Tells of an end, and then, one after the other, of those that this has brought about here.
 pub(crate) fn tell(end: impl FnOnce()) {
-    let _ = TELLING.try_with(|telling| telling.set(true));
+    let _telling = Flag::raise(&TELLING);
     end();
-    while let Ok(Some(next)) = NEWS.try_with(|news| news.borrow_mut().pop_front()) {
+    let next = |news: &Own<VecDeque<Box<dyn FnOnce()>>>| {
+        let mut news = news.borrow_mut();
+        let next = news.pop_front();
+        if next.is_none() {
+            *news = VecDeque::new();
+        }
+        next
+    };
+    while let Ok(Some(next)) = NEWS.try_with(next) {
         next();
     }
-    let _ = TELLING.try_with(|telling| telling.set(false));
 }
 
-/// Tells of an end after the one that this thread [is telling](is_telling) of.
-pub(crate) fn tell_next(end: Box<dyn FnOnce()>) {
-    let _ = NEWS.try_with(|news| news.borrow_mut().push_back(end));
+/// Tells of an end after the one that this thread [is telling](is_telling) of; without memory for
+/// that, inside of it.
+pub(crate) fn tell_next(end: impl FnOnce() + 'static) {
+    let room = NEWS.try_with(|news| news.borrow_mut().try_reserve(1).is_ok()).unwrap_or(false);
+    match if room { memory::boxed_or(end) } else { Err(end) } {
+        Ok(end) => {
+            let _ = NEWS.try_with(|news| news.borrow_mut().push_back(end));
+        }
+        Err(end) => end(),
+    }
 }
 
 /// Tells the host how a task ended.
@@ -315,7 +493,7 @@ pub(crate) fn tell_next(end: Box<dyn FnOnce()>) {
 pub(crate) unsafe fn call_end(function: EndFn, end: &Completion, data: *mut c_void) {
     let _inside = Inside::enter();
     // SAFETY: the caller's promise.
-    unsafe { function(end, data) };
+    calls(|| unsafe { function(end, data) });
 }
 
 /// A function of the host's that hears that there is something to do.
@@ -341,7 +519,7 @@ impl Bell {
     pub(crate) fn ring(&self) {
         let _inside = Inside::enter();
         // SAFETY: the promise of whoever made it.
-        unsafe { (self.function)(self.data.data()) };
+        calls(|| unsafe { (self.function)(self.data.data()) });
     }
 
     /// Gives the data back without dropping it.
@@ -381,7 +559,7 @@ impl ThreadHook {
         let _inside = Inside::enter();
         let _waits = MustNotWait::enter();
         // SAFETY: the promise given to `new`.
-        unsafe { function(event as c_int, name.as_ptr(), self.user_data.data()) };
+        calls(|| unsafe { function(event as c_int, name.as_ptr(), self.user_data.data()) });
         annotate::release(self);
     }
 }
@@ -437,8 +615,11 @@ pub(crate) unsafe fn call_task(function: TaskFn, token: &Token, data: *mut c_voi
     sync::assert_none_held();
     let token: *const Token = token;
     let outer = CURRENT.with(|current| current.replace(token));
-    // SAFETY: the caller's promise; tokens change through atomics alone.
-    let code = unsafe { function(token.cast_mut(), data) };
-    CURRENT.with(|current| current.set(outer));
-    code
+    let call = || {
+        // SAFETY: the caller's promise; tokens change through atomics alone.
+        let code = unsafe { function(token.cast_mut(), data) };
+        CURRENT.with(|current| current.set(outer));
+        code
+    };
+    calls_for(call, |code| status_of(*code))
 }

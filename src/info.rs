@@ -1,10 +1,12 @@
 //! The queue text, in the columns that the Python library prints.
 
+use crate::Result;
 use crate::core::view::Failure;
 use crate::kinds::{Kind, State};
+use crate::memory::Text;
 use crate::platform::floats::calculate;
 use crate::task::{STATUS_STUCK, TaskStatus};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// The text about one kind.
 pub fn text(
@@ -14,40 +16,42 @@ pub fn text(
     tasks: &[TaskStatus],
     failures: &[Failure],
     now: f64,
-) -> String {
+) -> Result<String> {
     let count = |state| tasks.iter().filter(|task| task.state == state).count();
     let word = kind.queue_word();
-    let mut out = format!(
+    let mut out = Text::default();
+    write!(
+        out,
         "\n{word} queue size: {pending}, Running tasks count: {}, Failed tasks count: {}\n",
         count(State::Running),
         count(State::Failed),
-    );
+    )?;
     for task in tasks {
-        let _ = write!(out, "Name: {}, ", task.name);
+        write!(out, "Name: {}, ", task.name)?;
         if show_id {
-            let _ = write!(out, "ID: {}, ", task.id);
+            write!(out, "ID: {}, ", task.id)?;
         }
-        let _ = writeln!(
+        writeln!(
             out,
             "Status: {}{}, Elapsed Time: {} seconds",
             task.state.word(),
             hint(task),
-            elapsed(task, now)
-        );
+            Elapsed(task, now)
+        )?;
     }
     if !failures.is_empty() {
-        let _ = write!(out, "\n{word} error logs:\n");
+        write!(out, "\n{word} error logs:\n")?;
     }
     for failure in failures {
-        let _ = writeln!(
+        writeln!(
             out,
             "Task ID: {}, Error time: {}, Error message: {}",
             failure.id,
             crate::platform::calendar(crate::clock::since_epoch(failure.at)),
             failure.message
-        );
+        )?;
     }
-    out
+    Ok(out.0)
 }
 
 fn hint(task: &TaskStatus) -> &'static str {
@@ -61,10 +65,15 @@ fn hint(task: &TaskStatus) -> &'static str {
 }
 
 /// How long it ran; "NaN" for what never started.
-fn elapsed(task: &TaskStatus, now: f64) -> String {
-    if task.started_at == 0.0 {
-        return "NaN".to_owned();
+struct Elapsed<'a>(&'a TaskStatus, f64);
+
+impl fmt::Display for Elapsed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Elapsed(task, now) = *self;
+        if task.started_at == 0.0 {
+            return f.write_str("NaN");
+        }
+        let end = if task.state.is_final() { task.ended_at } else { now };
+        calculate(|| write!(f, "{:.2}", (end - task.started_at).max(0.0)))
     }
-    let end = if task.state.is_final() { task.ended_at } else { now };
-    format!("{:.2}", calculate(|| (end - task.started_at).max(0.0)))
 }

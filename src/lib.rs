@@ -27,6 +27,9 @@
 // pieces that they model by their files, and the crate itself is empty there.
 #![cfg(not(any(ts_loom, ts_shuttle)))]
 
+#[macro_use]
+mod memory;
+
 mod canary;
 mod clock;
 pub mod completions;
@@ -44,6 +47,7 @@ pub mod lane;
 pub mod log;
 mod loops;
 mod mailbox;
+mod margin;
 mod platform;
 mod processors;
 mod run;

@@ -3,14 +3,20 @@
 //! One callback for the process. A line is said while the callback is held by a count, not by a
 //! lock, so it may call back into the library, even to replace itself; its drop runs when the last
 //! line under way is done.
+//!
+//! A forked child has the function of its parent, in a place of its own, since the parent's lock may
+//! be held for ever. What goes with it is never dropped there: it is the parent's.
 
-use crate::error::Result;
-use crate::host::{DropFn, Inside, Owned};
-use crate::platform::annotate;
+use crate::error::{ErrorCode, Result};
+use crate::host::{self, DropFn, Inside, Owned};
+use crate::memory;
+use crate::platform::{self, annotate};
 use crate::sync::Mutex;
-use std::ffi::{CString, c_char, c_int, c_void};
-use std::sync::atomic::{AtomicBool, Ordering::*};
-use std::sync::{Arc, OnceLock};
+use std::borrow::Cow;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
 
 /// How much a line matters.
 #[repr(i32)]
@@ -45,9 +51,52 @@ impl Drop for Callback {
 
 static ON: AtomicBool = AtomicBool::new(false);
 
-fn current() -> &'static Mutex<Option<Arc<Callback>>> {
-    static CURRENT: OnceLock<Mutex<Option<Arc<Callback>>>> = OnceLock::new();
-    CURRENT.get_or_init(|| Mutex::new(None))
+/// Where the callback of one process is.
+struct Place {
+    /// [`platform::forks`] of that process.
+    forks: u32,
+    callback: Mutex<Option<Arc<Callback>>>,
+    /// The same, for a child that must not take the lock. What it points to lives on until it was
+    /// changed.
+    seen: AtomicPtr<Callback>,
+}
+
+impl Place {
+    /// The place of a process that has come out of a fork, with what is in its parent's.
+    fn after(parent: Option<&Place>) -> Place {
+        let seen = parent.map_or(ptr::null_mut(), |parent| parent.seen.load(Acquire));
+        let callback = (!seen.is_null()).then(|| {
+            // SAFETY: made by `Arc::into_raw`'s like, `Arc::as_ptr`, and alive: whoever was about to
+            // drop it in the parent is not here. One count is never given back.
+            unsafe {
+                Arc::increment_strong_count(seen);
+                Arc::increment_strong_count(seen);
+                Arc::from_raw(seen.cast_const())
+            }
+        });
+        let forks = platform::forks();
+        Place { forks, callback: Mutex::new(callback), seen: AtomicPtr::new(seen) }
+    }
+}
+
+/// The place of this process, if there is memory for it. One that is left behind is never freed.
+fn place() -> Option<&'static Place> {
+    static PLACE: AtomicPtr<Place> = AtomicPtr::new(ptr::null_mut());
+    loop {
+        let seen = PLACE.load(Acquire);
+        // SAFETY: null, or what was leaked below.
+        let there = unsafe { seen.as_ref() };
+        if let Some(place) = there
+            && place.forks == platform::forks()
+        {
+            return Some(place);
+        }
+        let fresh = Box::into_raw(memory::boxed(Place::after(there)).ok()?);
+        if PLACE.compare_exchange(seen, fresh, AcqRel, Relaxed).is_err() {
+            // SAFETY: nobody else has seen it.
+            drop(unsafe { Box::from_raw(fresh) });
+        }
+    }
 }
 
 /// Sets or (with `None`) removes the process-wide log callback. The earlier one's drop runs when
@@ -60,13 +109,17 @@ pub unsafe fn set_callback(
     user_data: *mut c_void,
     drop: Option<DropFn>,
 ) -> Result<()> {
+    platform::settle_in()?;
+    let place = place().ok_or(ErrorCode::OutOfMemory)?;
     // Taken over even without a function, and then dropped at once.
     let user_data = Owned::new(user_data, drop);
     annotate::look();
     let next = log.map(|log| Arc::new(Callback { log, user_data }));
     next.iter().for_each(|next| annotate::release(&**next));
     let earlier = {
-        let mut current = current().lock();
+        let mut current = place.callback.lock();
+        let seen = next.as_ref().map_or(ptr::null(), Arc::as_ptr);
+        place.seen.store(seen.cast_mut(), Release);
         ON.store(next.is_some(), Relaxed);
         std::mem::replace(&mut *current, next)
     };
@@ -82,19 +135,23 @@ pub fn is_on() -> bool {
 
 /// Says a line, if anybody listens.
 #[inline]
-pub fn line(level: LogLevel, text: impl FnOnce() -> String) {
+pub fn line<T: Into<Cow<'static, str>>>(level: LogLevel, text: impl FnOnce() -> T) {
     if is_on() {
-        say(level, text());
+        say(level, text().into());
     }
 }
 
 #[cold]
-fn say(level: LogLevel, text: String) {
-    let Some(callback) = current().lock().clone() else { return };
-    let text = CString::new(text).unwrap_or_default();
+fn say(level: LogLevel, text: Cow<'static, str>) {
+    let Some(callback) = place().and_then(|place| place.callback.lock().clone()) else { return };
+    // Without memory for it a line is lost.
+    let Ok(text) = memory::for_c(text) else { return };
+    let text = CStr::from_bytes_with_nul(&text).unwrap_or_default();
     let _inside = Inside::enter();
     annotate::acquire(&*callback);
     // SAFETY: the promise given to `set_callback`; the count keeps the data from being dropped.
-    unsafe { (callback.log)(level as c_int, text.as_ptr(), callback.user_data.data()) };
+    let call =
+        || unsafe { (callback.log)(level as c_int, text.as_ptr(), callback.user_data.data()) };
+    host::calls(call);
     annotate::release(&*callback);
 }

@@ -10,11 +10,11 @@
 //! nobody who holds an inlet's takes this one.
 
 use crate::Result;
-use crate::clock;
 use crate::platform::signal::Signal;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::{Error, ErrorCode};
+use crate::{clock, memory};
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::RawFd;
@@ -30,6 +30,8 @@ pub struct Mailbox<T, U = ()> {
     news: Condvar,
     /// How much is in it: a hint for who looks without the lock.
     len: AtomicUsize,
+    /// Adds for which there is room, whatever else may come: see [`Mailbox::promise`].
+    margin: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,8 @@ struct Inner<T, U> {
     held: bool,
     /// Whoever took all that was there has not begun all of it: that counts as still there.
     batched: bool,
+    /// How much was taken so that may be put back.
+    taken: usize,
     /// Nothing comes any more.
     closed: bool,
     /// At this moment (monotonic nanoseconds) there is something to do, whatever is in it.
@@ -79,6 +83,13 @@ impl<T, U> Inner<T, U> {
     }
 }
 
+/// Moves the first of one queue to the end of another, as much as that has memory for.
+pub fn move_what_fits<T>(from: &mut VecDeque<T>, into: &mut VecDeque<T>) {
+    let _ = into.try_reserve(from.len());
+    let count = from.len().min(into.capacity() - into.len());
+    into.extend(from.drain(..count));
+}
+
 impl<T, U> fmt::Debug for Mailbox<T, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailbox").field("len", &self.len).finish_non_exhaustive()
@@ -93,12 +104,13 @@ impl<T, U> Mailbox<T, U> {
             urgent: VecDeque::new(),
             held: false,
             batched: false,
+            taken: 0,
             closed: false,
             alarm: None,
             signal: None,
         };
         let (inner, news, len) = (Mutex::new(inner), Condvar::new(), AtomicUsize::new(0));
-        Mailbox { inner, gate: None, news, len }
+        Mailbox { inner, gate: None, news, len, margin: AtomicUsize::new(0) }
     }
 
     /// An empty one, with a gate: when it may open, [`Mailbox::let_go`] is to be called.
@@ -153,6 +165,32 @@ impl<T, U> Mailbox<T, U> {
         item
     }
 
+    /// Something is about to be added that may come here twice before it ends, as what was added
+    /// before and has not ended may: makes room for all of it, so that a push cannot fail. That is
+    /// looked after once in so many adds.
+    #[inline]
+    pub fn promise(&self, unfinished: impl FnOnce() -> usize) -> Result<()> {
+        let margin = self.margin.load(Relaxed);
+        let spent = |left| self.margin.compare_exchange(left, left - 1, Relaxed, Relaxed).is_ok();
+        if margin > 0 && spent(margin) {
+            return Ok(());
+        }
+        self.make_room(unfinished())
+    }
+
+    #[cold]
+    fn make_room(&self, unfinished: usize) -> Result<()> {
+        const STEP: usize = 64;
+        let mut inner = self.inner.lock();
+        let room = 2 * (unfinished + STEP) + inner.taken;
+        inner.items.try_reserve(room).map_err(|_| ErrorCode::OutOfMemory)?;
+        if self.gate.is_some() {
+            inner.urgent.try_reserve(unfinished + STEP).map_err(|_| ErrorCode::OutOfMemory)?;
+        }
+        self.margin.store(STEP - 1, Relaxed);
+        Ok(())
+    }
+
     /// Takes the first that is not urgent, if `may` it be taken.
     pub fn pop_if(&self, may: impl FnOnce(&T) -> bool) -> Option<T> {
         let mut inner = self.inner.lock();
@@ -173,15 +211,17 @@ impl<T, U> Mailbox<T, U> {
     /// Gives room back, but for so many as are said under the lock.
     pub fn shrink(&self, to: impl FnOnce() -> usize) {
         let mut inner = self.inner.lock();
-        inner.items.shrink_to(to());
+        memory::shrink(&mut inner.items, to());
     }
 
-    /// Takes all that is not urgent; `into` is empty, and its room is used next. Until [`Mailbox::begun`] is
-    /// called it counts as still there, if it is more than one.
+    /// Takes all that is not urgent, or as much as `into` has room for. Until [`Mailbox::begun`] is called it
+    /// counts as still there, if it is more than one.
     pub fn take_all(&self, into: &mut VecDeque<T>) {
         let mut inner = self.inner.lock();
-        std::mem::swap(&mut inner.items, into);
+        // The room here stays here, since more may come than can be asked for then.
+        move_what_fits(&mut inner.items, into);
         inner.batched = into.len() > 1;
+        inner.taken = into.len();
         self.changed(&mut inner);
     }
 
@@ -199,8 +239,8 @@ impl<T, U> Mailbox<T, U> {
         }
         let mut inner = self.inner.lock();
         inner.batched = false;
-        from.append(&mut inner.items);
-        std::mem::swap(&mut inner.items, from);
+        inner.taken = 0;
+        from.drain(..).rev().for_each(|item| inner.items.push_front(item));
         self.changed(&mut inner);
     }
 
@@ -274,7 +314,7 @@ impl<T, U> Mailbox<T, U> {
         if inner.signal.is_none() {
             let made = Signal::new(with_alarm);
             inner.signal = Some(made.map_err(|error| {
-                let text = format!("no file descriptor could be made: {error}");
+                let text = words!("no file descriptor could be made: {error}");
                 Error::new(ErrorCode::System, text)
             })?);
             inner.show();

@@ -1,6 +1,7 @@
 //! Lists of processors, as people write them: `0,2-3`.
 
 use crate::platform;
+use std::borrow::Cow;
 
 /// A set of processors, by their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +12,7 @@ const PARTS: usize = 1024;
 
 impl Processors {
     /// The set that a list says, or what is wrong with it. An empty list is an empty set.
-    pub fn parse(text: &str) -> Result<Processors, String> {
+    pub fn parse(text: &str) -> Result<Processors, Cow<'static, str>> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(Processors::default());
@@ -22,7 +23,7 @@ impl Processors {
             // More digits than a number has are those of a processor that does not exist.
             plain.then(|| digits.parse().unwrap_or(usize::MAX)).ok_or_else(|| {
                 let shown: String = digits.chars().take(20).collect();
-                format!("'{}' is no processor's number", shown.escape_debug())
+                words!("'{}' is no processor's number", shown.escape_debug())
             })
         };
         let mut ranges = Vec::new();
@@ -30,10 +31,10 @@ impl Processors {
             let (from, to) = part.split_once('-').unwrap_or((part, part));
             let (from, to) = (number(from)?, number(to)?);
             if from > to {
-                return Err(format!("{from}-{to} ends before it begins"));
+                return Err(words!("{from}-{to} ends before it begins"));
             }
             if ranges.len() == PARTS {
-                return Err(format!("it has more than {PARTS} parts"));
+                return Err(words!("it has more than {PARTS} parts"));
             }
             ranges.push((from, to));
         }
@@ -51,17 +52,17 @@ impl Processors {
     }
 
     /// Whether threads can be bound to them, or why not.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Cow<'static, str>> {
         if self.is_empty() {
             return Ok(());
         }
         if !platform::PINS_THREADS {
-            return Err("this system does not bind threads to processors".to_owned());
+            return Err("this system does not bind threads to processors".into());
         }
         let there = platform::processors();
         for (from, to) in &self.0 {
             if let Some(missing) = (*from..=*to).find(|processor| !there.contains(*processor)) {
-                return Err(format!("there is no processor {missing}; there are {there}"));
+                return Err(words!("there is no processor {missing}; there are {there}"));
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use crate::core::seat::Seat;
 use crate::core::take::Claim;
 use crate::core::view::RunningTask;
 use crate::core::word::{self, Snapshot};
-use crate::host::{self, Holding};
+use crate::host::{self, Held, Holding};
 use crate::platform::floats::Floats;
 use crate::platform::signals::{self, Unblocked};
 use crate::token::Token;
@@ -53,7 +53,7 @@ impl Bench<'_> {
     ) -> Snapshot {
         let core = self.core;
         // A pump may be run inside a task of another.
-        let outer = host::hold(Holding { core: core.address(), index: claim.index, lane });
+        let _held = Held::enter(Holding { core: core.address(), index: claim.index, lane });
         let token = Token::new(core, claim.index);
         let limit = limit(core, self.settings, &claim);
         if let Some(limit) = limit {
@@ -75,9 +75,7 @@ impl Bench<'_> {
         if limit.is_some() {
             self.timed.clear();
         }
-        let last = core.end(claim, code, seat);
-        host::hold(outer);
-        last
+        core.end(claim, code, seat)
     }
 
     /// From now on blocking calls of this thread can be broken, on behalf of this task.

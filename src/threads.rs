@@ -9,25 +9,26 @@
 //! * the host's function is told of its start first of all host code, and of its stopping last, each
 //!   once, on the thread and under no lock of ours;
 //! * whoever joins a thread has waited for that too, so a thread that might be in the host's
-//!   function is joined under no lock; one that [`JoinHandle::is_finished`] is not in it any more.
+//!   function is joined under no lock; one that [`Thread::is_finished`] is not in it any more.
 //!
 //! What a thread inherits (processors, nice level) comes from the thread that makes it. That may be
 //! one of ours, which is bound already: so each remembers what it was before, and passes that on.
 
 use crate::config::{Key, Settings};
 use crate::count::Count;
-use crate::host::{ThreadEvent, ThreadHook};
+use crate::host::{self, ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
+use crate::memory;
 use crate::platform::floats::Floats;
 use crate::platform::signals::SignalsBlocked;
-use crate::platform::{self, Affinity};
+use crate::platform::thread::Thread;
+use crate::platform::{self, Affinity, thread};
 use crate::processors::Processors;
-use crate::sync::Mutex;
+use crate::sync::{Condvar, Mutex};
 use std::cell::Cell;
-use std::ffi::CString;
+use std::ffi::CStr;
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 /// Bytes of stack that a thread needs for itself, beside what the host asked for: some 12 KiB where
 /// nothing is optimised.
@@ -100,9 +101,54 @@ impl Threads {
         role: Role,
         life: impl FnOnce() + Send + 'static,
         after: impl FnOnce() + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
+    ) -> io::Result<Thread> {
+        self.start(role, || Some(()), |()| life(), after)
+    }
+
+    /// Starts a thread that first makes what it needs, and then runs `life` with that: fails when
+    /// either cannot be made. It is made there and not here, where a thread may be so late in its
+    /// life that it can make nothing any more, or inside something that must not be left behind.
+    pub fn spawn_with<T>(
+        self: &Arc<Threads>,
+        role: Role,
+        make: impl FnOnce() -> io::Result<T> + Send + 'static,
+        life: impl FnOnce(T) + Send + 'static,
+    ) -> io::Result<Thread> {
+        let made = Arc::new((Mutex::new(None), Condvar::new()));
+        let tell = made.clone();
+        let prepare = move || {
+            let (made, answer) = match make() {
+                Ok(made) => (Some(made), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            *tell.0.lock() = Some(answer);
+            tell.1.notify_one();
+            made
+        };
+        let thread = self.start(role, prepare, life, || ())?;
+        let mut answer = made.0.lock();
+        loop {
+            match answer.take() {
+                Some(Ok(())) => return Ok(thread),
+                Some(Err(error)) => {
+                    drop(answer);
+                    thread.join();
+                    return Err(error);
+                }
+                None => answer = made.1.wait(answer),
+            }
+        }
+    }
+
+    fn start<T>(
+        self: &Arc<Threads>,
+        role: Role,
+        prepare: impl FnOnce() -> Option<T> + Send + 'static,
+        life: impl FnOnce(T) + Send + 'static,
+        after: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Thread> {
         let threads = self.clone();
-        let name = self.name(role);
+        let name = self.name(role)?;
         let hook = self.hook.lock().clone();
         let inherited = INHERITED.get();
         let stack = match self.settings.count(Key::ThreadStackSize) {
@@ -111,35 +157,42 @@ impl Threads {
         };
         let counted = self.count();
         let _masked = SignalsBlocked::all();
-        std::thread::Builder::new().name(name.clone()).stack_size(stack).spawn(move || {
+        let life = move || {
             Floats::make_plain();
+            let name = CStr::from_bytes_with_nul(&name).unwrap_or_default();
+            thread::set_name(name);
+            let Some(parts) = prepare() else { return drop(counted) };
             let troubles = threads.configure(inherited);
-            let c_name = CString::new(&*name).unwrap_or_default();
-            let tell = |event| hook.iter().for_each(|hook| hook.call(event, &c_name));
+            let tell = |event| hook.iter().for_each(|hook| hook.call(event, name));
             tell(ThreadEvent::Started);
             for (what, error) in troubles {
-                log::line(LogLevel::Warning, || format!("{name} runs without {what}: {error}"));
+                log::line(LogLevel::Warning, || {
+                    words!("{} runs without {what}: {error}", name.to_string_lossy())
+                });
             }
-            life();
+            life(parts);
             tell(ThreadEvent::Stopping);
             after();
             drop(counted);
-        })
+        };
+        Thread::spawn(stack, || host::ends_child(life))
     }
 
-    fn name(&self, role: Role) -> String {
-        let name = self.settings.text(Key::ThreadName);
-        match role {
-            Role::Worker(number) => format!("{name}-worker-{number}"),
-            Role::Loop(number) => format!("{name}-loop-{number}"),
-            Role::Watchdog => format!("{name}-watchdog"),
-        }
+    fn name(&self, role: Role) -> io::Result<Vec<u8>> {
+        let no_memory = |_| io::Error::from_raw_os_error(libc::ENOMEM);
+        let name = self.settings.text(Key::ThreadName).map_err(no_memory)?;
+        let name = match role {
+            Role::Worker(number) => words!("{name}-worker-{number}"),
+            Role::Loop(number) => words!("{name}-loop-{number}"),
+            Role::Watchdog => words!("{name}-watchdog"),
+        };
+        memory::for_c(name).map_err(no_memory)
     }
 
     /// Gives this new thread what it is to have; says what it could not get.
     fn configure(&self, from: Inherited) -> Vec<(&'static str, io::Error)> {
         let mut troubles = Vec::new();
-        let wanted = self.settings.text(Key::ThreadAffinity);
+        let wanted = self.settings.text(Key::ThreadAffinity).unwrap_or_default();
         let wanted = Processors::parse(&wanted).unwrap_or_default();
         let wanted = (!wanted.is_empty()).then(|| platform::affinity_of(&wanted));
         let mut own = from;
@@ -170,21 +223,26 @@ struct Counted(Arc<Threads>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        if host::is_leaving() {
+            return;
+        }
         self.0.alive.go();
     }
 }
 
-/// Takes those out of the list that have ended, to be joined without a lock: they are in no host
-/// code any more.
-pub fn take_ended(threads: &mut Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
-    let (ended, others) = std::mem::take(threads).into_iter().partition(JoinHandle::is_finished);
-    *threads = others;
-    ended
+/// Takes one out of the list that has ended, to be joined without a lock: it is in no host code any
+/// more.
+pub fn take_ended(threads: &mut Vec<Thread>) -> Option<Thread> {
+    let ended = threads.iter().position(Thread::is_finished)?;
+    Some(threads.swap_remove(ended))
+}
+
+/// Makes room in a list for one that is about to be made.
+pub fn make_room(threads: &mut Vec<Thread>) -> io::Result<()> {
+    threads.try_reserve(1).map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))
 }
 
 /// Waits until these are gone.
-pub fn join(threads: Vec<JoinHandle<()>>) {
-    for thread in threads {
-        let _ = thread.join();
-    }
+pub fn join(threads: impl IntoIterator<Item = Thread>) {
+    threads.into_iter().for_each(Thread::join);
 }

@@ -77,6 +77,7 @@ impl Token {
     /// `WrongKind` in an async task.
     pub fn sleep(&self, seconds: f64) -> Result<()> {
         check_seconds(seconds)?;
+        self.check_process()?;
         if self.is_async() {
             return Err(would_block());
         }
@@ -101,18 +102,31 @@ impl Token {
         self.check_thread()?;
         // SAFETY: the caller's promise.
         let outcome = unsafe { outcome(data, size, drop)? };
-        self.core().set_result(self.index(), outcome);
-        Ok(())
+        self.core().set_result(self.index(), outcome).map_err(|(error, outcome)| {
+            if drop.is_some() {
+                // Still the host's.
+                outcome.owned.into_parts();
+            }
+            error
+        })
     }
 
     /// Sets the words that go with a failure.
     pub fn set_error(&self, message: &str) -> Result<()> {
         self.check_thread()?;
-        self.core().set_error(self.index(), message);
-        Ok(())
+        self.core().set_error(self.index(), message)
+    }
+
+    /// In a child that was forked inside the task it is still the parent's.
+    fn check_process(&self) -> Result<()> {
+        match self.core().is_of_this_process() {
+            true => Ok(()),
+            false => Err(ErrorCode::Forked.into()),
+        }
     }
 
     fn check_thread(&self) -> Result<()> {
+        self.check_process()?;
         let claimed = self.claimed.load(Relaxed);
         if claimed
             || ptr::eq(host::current_token(), self)
@@ -179,7 +193,7 @@ pub(crate) fn check_seconds(seconds: f64) -> Result<()> {
     }
     Err(Error::new(
         ErrorCode::InvalidArgument,
-        format!("{seconds} is not a time to sleep: seconds are finite and not negative"),
+        words!("{seconds} is not a time to sleep: seconds are finite and not negative"),
     ))
 }
 

@@ -6,6 +6,8 @@
 //! level in which its tick differs from the present one, and moves down as time comes closer. A
 //! timer never expires early: its tick is its deadline rounded up.
 
+use crate::{ErrorCode, Result};
+
 /// No timer.
 pub const NIL: u32 = u32::MAX;
 /// Nanoseconds of a tick, as a power of two.
@@ -55,6 +57,21 @@ impl Wheel {
             used: [0; LEVELS],
             count: 0,
         }
+    }
+
+    /// How many there are places for already, in use or not.
+    pub fn places(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Makes sure that so many more timers can be set.
+    pub fn reserve(&mut self, more: usize) -> Result<()> {
+        self.timers.try_reserve(more).map_err(|_| ErrorCode::OutOfMemory.into())
+    }
+
+    /// Makes sure that so many timers can be set at once, in all.
+    pub fn make_room(&mut self, all: usize) -> Result<()> {
+        self.reserve(all.saturating_sub(self.timers.len()))
     }
 
     /// Sets a timer; its number is good until it expires or is cleared.
@@ -158,9 +175,18 @@ impl Wheel {
 
     /// Gives memory of many timers back when there is none.
     pub fn trim(&mut self) {
-        if self.count == 0 {
-            self.timers = Vec::new();
-            self.free = NIL;
+        const FEW: usize = 128;
+        if self.count > 0 {
+            return;
+        }
+        self.timers.clear();
+        self.free = NIL;
+        if self.timers.capacity() > FEW {
+            // A few stay, for when there is no memory.
+            let mut smaller = Vec::new();
+            if smaller.try_reserve_exact(FEW).is_ok() {
+                self.timers = smaller;
+            }
         }
     }
 
@@ -252,6 +278,6 @@ mod tests {
         numbers.into_iter().for_each(|number| wheel.clear(number));
         assert_eq!(wheel.next(), None);
         wheel.trim();
-        assert_eq!(wheel.timers.capacity(), 0);
+        assert_eq!(wheel.timers.capacity(), 128);
     }
 }

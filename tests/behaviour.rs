@@ -79,6 +79,56 @@ fn forks() {
 }
 
 #[test]
+fn forks_held() {
+    // Only what is linked in can be seen to be called.
+    let wraps = "-Wl,--wrap=pthread_atfork,--wrap=clock_gettime";
+    theme_with("forks_held", &["-std=c11", "-g", wraps], Link::Static);
+}
+
+#[test]
+fn forks_inside() {
+    theme_as("forks_inside", "-std=c11", Link::Static);
+    theme_as("forks_inside", "-std=c17", Link::Shared);
+}
+
+#[test]
+fn forks_busy() {
+    theme_as("forks_busy", "-std=c11", Link::Static);
+    theme_as("forks_busy", "-std=c17", Link::Shared);
+}
+
+#[test]
+fn exits() {
+    theme_as("exits", "-std=c11", Link::Static);
+    theme_as("exits", "-std=c17", Link::Shared);
+}
+
+#[test]
+fn no_memory() {
+    theme_as("no_memory", "-std=c11", Link::Static);
+    theme_as("no_memory", "-std=c17", Link::Shared);
+}
+
+#[test]
+fn memory_inside() {
+    theme_as("memory_inside", "-std=c11", Link::Static);
+    theme_as("memory_inside", "-std=c17", Link::Shared);
+}
+
+#[test]
+fn every_call() {
+    theme_as("every_call", "-std=c11", Link::Static);
+    theme_as("every_call", "-std=c17", Link::Shared);
+    // None is left out.
+    let read = |path| std::fs::read_to_string(support::root().join(path)).expect("a file");
+    let calls = read("tests/c/every_call.c");
+    let symbols = read("include/symbols.txt");
+    for name in symbols.split_whitespace().filter(|word| word.starts_with("ts_")) {
+        assert!(calls.contains(&format!("{name}(")), "{name} is not called");
+    }
+}
+
+#[test]
 fn lifecycle() {
     theme("lifecycle");
 }

@@ -117,6 +117,11 @@ fn stress() {
 }
 
 #[test]
+fn exits() {
+    theme("exits", [&["-std=c++17"], &["-std=c++20", "-O2"]]);
+}
+
+#[test]
 fn two_files_are_one_program() {
     for (compiler, other_flags) in CPP_COMPILERS.into_iter().zip(["-fno-exceptions", "-fno-rtti"]) {
         if !need(compiler) {

@@ -109,7 +109,7 @@ pub fn check_name(name: &[u8]) -> Result<&str> {
     std::str::from_utf8(name).map_err(|wrong| {
         Error::new(
             ErrorCode::InvalidArgument,
-            format!("the task name is not UTF-8 at byte {}", wrong.valid_up_to()),
+            words!("the task name is not UTF-8 at byte {}", wrong.valid_up_to()),
         )
     })
 }
@@ -261,12 +261,12 @@ impl Core {
                 }
                 return Err(Error::new(
                     ErrorCode::QueueFull,
-                    format!(
+                    words!(
                         "the queue is full: {limit} linear tasks are pending (maximum_queue_line)"
                     ),
                 ));
             }
-            door.make_room()?;
+            door.make_room(|| self.unfinished())?;
             let index = match door.free.pop() {
                 Some(index) => index,
                 None => {
@@ -423,7 +423,7 @@ impl Core {
         }
         Err(Error::new(
             ErrorCode::InUse,
-            format!("tasks of the name '{}' are run by others now", its.name()),
+            words!("tasks of the name '{}' are run by others now", its.name()),
         ))
     }
 
@@ -469,7 +469,7 @@ impl Core {
         let kind = if is_async { "async " } else { "" };
         Err(Error::new(
             ErrorCode::QueueFull,
-            format!("the queue is full: {limit} {kind}tasks of this name are pending ({what})"),
+            words!("the queue is full: {limit} {kind}tasks of this name are pending ({what})"),
         ))
     }
 
@@ -553,7 +553,7 @@ impl Core {
     }
 
     fn banned(&self, name: &str) -> Error {
-        Error::new(ErrorCode::Banned, format!("the task name '{name}' is banned"))
+        Error::new(ErrorCode::Banned, words!("the task name '{name}' is banned"))
     }
 
     /// Frees the lanes that hold nothing and that nobody remembers.

@@ -12,7 +12,7 @@ use super::seat::Seat;
 use super::slab::NIL;
 use super::stop::no_such;
 use super::word::{self, Snapshot};
-use crate::host::{self, Holding, Nesting};
+use crate::host::{Held, Holding, Nesting};
 use crate::kinds::State;
 use crate::sync::atomic::Ordering::*;
 use crate::{Error, ErrorCode, Result, TaskId};
@@ -82,7 +82,7 @@ impl Core {
         if !word.has(word::CLAIMS) || !out || !is(slot, index, generation) {
             // It may just have been given back.
             check()?;
-            let text = format!("the task {id} was not handed out as a claim");
+            let text = words!("the task {id} was not handed out as a claim");
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         Ok((index, generation, record, slot))
@@ -115,12 +115,10 @@ impl Core {
                 let holding =
                     Holding { core: self.address(), index: claim.index, lane: claim.lane };
                 let _nesting = Nesting::enter();
-                let outer = host::hold(holding);
+                let _held = Held::enter(holding);
                 // Counted at once: what the host does here may take its time.
                 let mut seat = self.visitor();
-                let last = self.end_returned(claim.index, claim.word, code, &mut seat);
-                host::hold(outer);
-                last
+                self.end_returned(claim.index, claim.word, code, &mut seat)
             }
         };
         if last.is_stuck() {

@@ -25,7 +25,11 @@ use crate::kinds::State;
 use crate::log::{self, LogLevel};
 use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
+use std::borrow::Cow;
 use std::sync::Arc;
+
+/// How many failures are remembered, half of them of each kind.
+pub const FAILURES: usize = 20;
 
 impl Core {
     /// Ends a task whose function returned `code`; its last word.
@@ -286,7 +290,6 @@ impl Core {
     }
 
     fn note_failure(&self, index: u32, word: Snapshot, code: i32) {
-        const REMEMBERED: usize = 10;
         let record = self.records.at(index);
         let failure = Failure {
             id: self.id(index, word.generation()),
@@ -296,21 +299,22 @@ impl Core {
         };
         let mut failures = self.failures.lock();
         let its = failures.iter().filter(|other| other.kind == failure.kind).count();
-        if its == REMEMBERED
+        if its == FAILURES / 2
             && let Some(oldest) = failures.iter().position(|other| other.kind == failure.kind)
         {
             failures.remove(oldest);
         }
+        // There is room for as many.
         failures.push_back(failure);
     }
 
     /// What a failed task said, or else its code in words. Not ended yet.
-    fn error_text(&self, index: u32, record: &Record, code: i32) -> String {
+    fn error_text(&self, index: u32, record: &Record, code: i32) -> Cow<'static, str> {
         let _room = self.rooms.lock(index);
         record
-            .see_extra(|extra| extra.error.as_deref().map(str::to_owned))
+            .see_extra(|extra| extra.error.as_deref().map(|error| words!("{error}")))
             .flatten()
-            .unwrap_or_else(|| format!("code {code}"))
+            .unwrap_or_else(|| words!("code {code}"))
     }
 
     fn log_end(&self, index: u32, word: Snapshot, state: State, code: i32) {
@@ -323,14 +327,14 @@ impl Core {
             State::Failed => {
                 let text = self.error_text(index, self.records.at(index), code);
                 self.say_of(index, LogLevel::Error, || {
-                    format!("Io {kind} task | {id} | execution failed: {text}")
+                    words!("Io {kind} task | {id} | execution failed: {text}")
                 });
             }
             State::Timeout => self.say_of(index, LogLevel::Warning, || {
-                format!("Io {kind} task | {id} | timed out, forced termination")
+                words!("Io {kind} task | {id} | timed out, forced termination")
             }),
             State::Cancelled => self.say_of(index, LogLevel::Warning, || {
-                format!("Io {kind} task | {id} | was cancelled")
+                words!("Io {kind} task | {id} | was cancelled")
             }),
             _ => {}
         }

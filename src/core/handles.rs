@@ -58,7 +58,7 @@ impl Core {
             its.set_capacity(wishes.capacity);
         } else {
             let in_use = |what: &str| {
-                let text = format!("the lane '{}' is in use, with another {what}", its.name());
+                let text = words!("the lane '{}' is in use, with another {what}", its.name());
                 Err(Error::new(ErrorCode::InUse, text))
             };
             if outlet != its.outlet() {

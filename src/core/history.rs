@@ -13,6 +13,7 @@ use crate::canary::Canary;
 use crate::kinds::State;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Mutex, MutexGuard};
+use crate::{ErrorCode, Result, memory};
 use std::collections::VecDeque;
 
 /// See the module.
@@ -38,8 +39,10 @@ impl Evicted {
 
 impl History {
     /// An empty one.
-    pub fn new(limit: usize) -> History {
-        History { order: Mutex::new(VecDeque::new()), limit: AtomicUsize::new(limit) }
+    pub fn new(limit: usize) -> Result<History> {
+        let history = History { order: Mutex::default(), limit: AtomicUsize::new(0) };
+        history.set_limit(limit)?;
+        Ok(history)
     }
 
     /// Holds every readable record where it is.
@@ -47,9 +50,13 @@ impl History {
         self.order.lock()
     }
 
-    /// How many may stay.
-    pub fn set_limit(&self, limit: usize) {
+    /// How many may stay. Takes the memory for all of them: a task needs none to enter.
+    pub fn set_limit(&self, limit: usize) -> Result<()> {
+        let mut order = self.order.lock();
+        let more = (limit + 1).saturating_sub(order.len());
+        order.try_reserve_exact(more).map_err(|_| ErrorCode::OutOfMemory)?;
         self.limit.store(limit, Relaxed);
+        Ok(())
     }
 
     /// A task is about to end.
@@ -102,7 +109,7 @@ impl History {
                 return Some(oldest);
             }
         }
-        order.shrink_to_fit();
+        memory::shrink(&mut order, self.limit.load(Relaxed) + 1);
         None
     }
 }

@@ -7,10 +7,11 @@
 //! Lock order: bound → inlet → history → slab supply. Nobody holds two inlets at once.
 
 use super::slab::Handful;
+use crate::Result;
 use crate::kinds::Kind;
+use crate::margin::Margin;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
-use crate::{ErrorCode, Result};
 use crossbeam_utils::CachePadded;
 use hashbrown::HashTable;
 use std::collections::VecDeque;
@@ -75,6 +76,8 @@ pub struct Door {
     pub banned: HashTable<(u64, Kind, Box<str>)>,
     /// What can be taken.
     pub ready: VecDeque<Item>,
+    /// How much room `ready` has beside that.
+    pub margin: Margin,
     /// Cancelled tasks without a name, still in `ready`.
     pub dead: usize,
     /// Free records.
@@ -133,13 +136,13 @@ impl Inlet {
 pub const SWEEP_LEAST: usize = 64;
 
 impl Door {
-    /// Makes room for one more in `ready`, or says that memory ran out.
+    /// Makes room in `ready` for one that is about to be added, and for whatever may be put back there
+    /// of `unfinished` ones; or says that memory ran out.
     #[inline]
-    pub fn make_room(&mut self) -> Result<()> {
-        if self.ready.len() < self.ready.capacity() {
-            return Ok(());
-        }
-        self.ready.try_reserve(64).map_err(|_| ErrorCode::OutOfMemory.into())
+    pub fn make_room(&mut self, unfinished: impl FnOnce() -> usize) -> Result<()> {
+        // A lane may be taken and put back though its tasks have ended.
+        let others = || unfinished() + self.names.len();
+        self.margin.spend(&mut self.ready, 1, others)
     }
 
     /// The lane of a name.

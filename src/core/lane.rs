@@ -9,6 +9,8 @@ use super::slab::{NIL, Place, Slab};
 use crate::canary::Canary;
 use crate::kinds::Kind;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
+use crate::{Result, memory};
+use std::borrow::Cow;
 use std::ptr;
 
 /// See the module. Adders and the owner work on lines of their own.
@@ -279,15 +281,24 @@ impl Lane {
         if self.is_async.load(Relaxed) { Kind::Async } else { Kind::Linear }
     }
 
+    /// As [`Lane::name`], if there is memory for it.
+    pub fn copy_name(&self) -> Result<String> {
+        self.with_name(memory::copied)
+    }
+
     /// Its name. The caller holds the inlet's lock, or history's with a task of this lane there.
-    pub fn name(&self) -> String {
+    pub fn name(&self) -> Cow<'static, str> {
+        self.with_name(|name| words!("{name}"))
+    }
+
+    fn with_name<R>(&self, see: impl FnOnce(&str) -> R) -> R {
         let (bytes, len) = (self.name.load(Acquire), self.name_len.load(Relaxed) as usize);
         if bytes.is_null() {
-            return String::new();
+            return see("");
         }
         // SAFETY: the table owns the bytes until `close`, which the caller's lock holds off; they
         // were checked to be UTF-8 when the lane was made.
-        unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(bytes, len)) }.to_owned()
+        see(unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(bytes, len)) })
     }
 
     /// Hangs a task at the end. Under the inlet's lock.

@@ -33,17 +33,19 @@ pub mod waiting;
 pub mod waits;
 pub mod word;
 
-use crate::Result;
 use crate::count::Count;
+use crate::host;
 use crate::id::{self, Parts, TaskId};
-use crate::platform::annotate;
+use crate::platform::{self, annotate};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::{ErrorCode, Result, memory};
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 use history::History;
-use inlet::{INLETS, Inlet};
+use inlet::{Entry, INLETS, Inlet};
 use lane::Lane;
 use obstacles::Holders;
 use outlet::Outlets;
@@ -85,6 +87,8 @@ pub struct Core {
     closed: AtomicBool,
     /// The random bits of our ids.
     instance: u64,
+    /// [`platform::forks`] when it was made.
+    forks: u32,
     hashing: FixedState,
 }
 
@@ -93,14 +97,16 @@ impl Core {
     pub fn new(queue_limit: usize, history_limit: usize) -> Result<Core> {
         let instance = id::random_instance();
         annotate::look();
+        let mut failures = VecDeque::new();
+        failures.try_reserve_exact(end::FAILURES).map_err(|_| ErrorCode::OutOfMemory)?;
         Ok(Core {
             records: Slab::new()?,
             lanes: Slab::new()?,
             inlets: std::array::from_fn(|_| Inlet::new()),
             bound: CachePadded::new(Bound::new(queue_limit)),
-            history: CachePadded::new(History::new(history_limit)),
+            history: CachePadded::new(History::new(history_limit)?),
             rooms: Rooms::new(),
-            failures: CachePadded::new(Mutex::new(VecDeque::new())),
+            failures: CachePadded::new(Mutex::new(failures)),
             unsaid: Unsaid::default(),
             dropping: Count::default(),
             seats: CachePadded::new(Mutex::new(Vec::new())),
@@ -111,8 +117,14 @@ impl Core {
             async_pending: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             instance,
+            forks: platform::forks(),
             hashing: FixedState::with_seed(instance.rotate_left(14) ^ 0x9e37_79b9_7f4a_7c15),
         })
+    }
+
+    /// Whether no fork lies between its making and now.
+    pub fn is_of_this_process(&self) -> bool {
+        self.forks == platform::forks()
     }
 
     /// Tells this core from others.
@@ -232,9 +244,13 @@ impl Core {
         seat.free(self, index);
     }
 
-    /// Changes how many finished tasks stay readable.
-    pub fn set_history(&self, limit: usize) {
-        self.history.set_limit(limit);
+    /// Changes how many finished tasks stay readable; those above go with [`Core::trim_history`].
+    pub fn set_history_limit(&self, limit: usize) -> Result<()> {
+        self.history.set_limit(limit)
+    }
+
+    /// Lets go of the finished tasks above the limit.
+    pub fn trim_history(&self) {
         let mut seat = self.visitor();
         let _dropping = self.dropping();
         while let Some(index) = self.history.evict(&self.records, &self.lanes) {
@@ -251,22 +267,33 @@ impl Core {
 
     /// Gives memory of a burst back: idle lanes, free records, room in queues. Nothing is lost.
     pub fn trim(&self) {
-        let mut free = Vec::new();
         for at in 0..INLETS {
             let mut door = self.inlets[at].lock();
             self.sweep(&mut door);
-            door.ready.shrink_to_fit();
-            door.names.shrink_to(0, |entry| entry.hash);
-            free.push(std::mem::take(&mut door.free));
+            memory::shrink(&mut door.ready, 0);
+            door.margin.void();
+            let len = door.names.len();
+            let mut smaller = HashTable::new();
+            if smaller.try_reserve(len, |entry: &Entry| entry.hash).is_ok() {
+                for entry in door.names.drain() {
+                    smaller.insert_unique(entry.hash, entry, |entry| entry.hash);
+                }
+                door.names = smaller;
+            }
+            self.records.put_back(std::mem::take(&mut door.free));
         }
-        self.records.trim(free);
-        self.lanes.trim(Vec::new());
+        self.records.trim();
+        self.lanes.trim();
     }
 }
 
 impl Drop for Core {
     /// What hangs on records that are still readable; the slab gives back its own memory alone.
     fn drop(&mut self) {
+        if !self.is_of_this_process() {
+            // The parent drops it.
+            return;
+        }
         for (_, record) in self.each_record() {
             drop(record.take_extra());
         }
@@ -278,6 +305,8 @@ struct Dropping<'a>(&'a Core);
 
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
-        self.0.dropping.go();
+        if !host::is_leaving() {
+            self.0.dropping.go();
+        }
     }
 }

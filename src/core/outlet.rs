@@ -282,6 +282,19 @@ impl Core {
         Err(Error::new(ErrorCode::ShuttingDown, "the pump that runs these tasks was freed"))
     }
 
+    /// A task is about to be added that this outlet runs: there is room for it there, now and later.
+    #[inline]
+    pub fn promise_out(&self, number: u32) -> Result<()> {
+        match number {
+            WORKERS => Ok(()),
+            CLAIMS => self.outlets.claims.mailbox.promise(|| self.unfinished()),
+            pump => match self.outlets.find(pump) {
+                Some(outlet) => outlet.mailbox.promise(|| self.unfinished()),
+                None => Ok(()),
+            },
+        }
+    }
+
     /// Puts something into an outlet. Not under a lock of ours: its owner may be told.
     pub fn put_out(self: &Arc<Self>, number: u32, item: Item) {
         match self.outlets.find(number) {

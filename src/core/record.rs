@@ -12,6 +12,7 @@ use crate::id::GENERATION_BITS;
 use crate::platform::annotate;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::*};
 use crate::task::Value;
+use crate::{Result, memory};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -204,11 +205,14 @@ impl Record {
     }
 
     /// Works on the box, made at first use. The caller holds the lock that guards it.
-    pub fn with_extra<R>(&self, work: impl FnOnce(&mut Extra) -> R) -> R {
-        let mut extra = self.take_extra().unwrap_or_default();
+    pub fn with_extra<R>(&self, work: impl FnOnce(&mut Extra) -> R) -> Result<R> {
+        let mut extra = match self.take_extra() {
+            Some(extra) => extra,
+            None => memory::boxed(Extra::default())?,
+        };
         let out = work(&mut extra);
         self.set_extra(extra);
-        out
+        Ok(out)
     }
 
     /// Looks at the box, if there is one. The caller holds the lock that guards it.

@@ -101,12 +101,12 @@ impl Core {
         } else {
             let core = ptr::from_ref(self);
             self.dropping.come();
-            host::tell_next(Box::new(move || {
+            host::tell_next(move || {
                 // SAFETY: a shutdown waits until this has gone, so the core is there.
                 let core = unsafe { &*core };
                 core.tell_end(index, end, report, &mut core.visitor());
                 core.dropping.go();
-            }));
+            });
         }
     }
 

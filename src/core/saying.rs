@@ -11,10 +11,20 @@ use crate::TaskId;
 use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
 use crate::sync::Mutex;
+use std::borrow::Cow;
 
 /// Lines that wait for an add, a start or a stop to be told.
 #[derive(Debug, Default)]
-pub struct Unsaid(Mutex<Vec<(u32, LogLevel, String)>>);
+pub struct Unsaid(Mutex<Lines>);
+
+type Lines = Vec<(u32, LogLevel, Cow<'static, str>)>;
+
+/// Leaves a line there; without memory for it, it is lost.
+fn leave(unsaid: &mut Lines, line: (u32, LogLevel, Cow<'static, str>)) {
+    if unsaid.try_reserve(1).is_ok() {
+        unsaid.push(line);
+    }
+}
 
 impl Core {
     /// Tells an add, and then whatever was left to be said of the task. By the adder, of a task
@@ -22,7 +32,7 @@ impl Core {
     #[cold]
     pub fn say_added(&self, id: TaskId, kind: Kind) {
         log::line(LogLevel::Info, || {
-            format!("Io {} task | {id} | added successfully", kind.log_word())
+            words!("Io {} task | {id} | added successfully", kind.log_word())
         });
         if let Some((index, _, record)) = self.locate(id) {
             self.say_rest(index, &record.word);
@@ -45,10 +55,10 @@ impl Core {
             return Some(stop);
         };
         let kind = word.load().kind().log_word();
-        let line = format!("Io {kind} task | {id} | has been forcibly cancelled");
+        let line = words!("Io {kind} task | {id} | has been forcibly cancelled");
         if !mine {
             // The adder, or another one who stops, is telling, and tells this too.
-            unsaid.push((index, LogLevel::Warning, line));
+            leave(&mut unsaid, (index, LogLevel::Warning, line));
             return Some(stop);
         }
         drop(unsaid);
@@ -64,20 +74,17 @@ impl Core {
     pub(super) fn say_rest(&self, index: u32, word: &Word) {
         loop {
             let mut unsaid = self.unsaid.0.lock();
-            let mine = |line: &mut (u32, LogLevel, String)| line.0 == index;
-            let lines: Vec<_> = unsaid.extract_if(.., mine).collect();
-            if lines.is_empty() {
+            let Some(first) = unsaid.iter().position(|line| line.0 == index) else {
                 let garbage = word.said().is_garbage();
                 drop(unsaid);
                 if garbage {
                     self.bury(index, &mut self.visitor());
                 }
                 return;
-            }
+            };
+            let (_, level, text) = unsaid.remove(first);
             drop(unsaid);
-            for (_, level, text) in lines {
-                log::line(level, || text);
-            }
+            log::line(level, || text);
         }
     }
 
@@ -89,25 +96,30 @@ impl Core {
         let mut unsaid = self.unsaid.0.lock();
         let now = word.start()?;
         let mine = word.start_saying(now.generation());
-        unsaid.push(self.start_line(index, now));
+        leave(&mut unsaid, self.start_line(index, now));
         Ok((now, mine))
     }
 
-    fn start_line(&self, index: u32, now: Snapshot) -> (u32, LogLevel, String) {
+    fn start_line(&self, index: u32, now: Snapshot) -> (u32, LogLevel, Cow<'static, str>) {
         let kind = now.kind().log_word();
         let id = self.id(index, now.generation());
-        (index, LogLevel::Info, format!("Start running io {kind} task, task ID: {id}"))
+        (index, LogLevel::Info, words!("Start running io {kind} task, task ID: {id}"))
     }
 
     /// A task starts with its add: its adder, who has marked it, tells both.
     #[cold]
     pub(super) fn start_with_add(&self, index: u32, now: Snapshot) {
         let line = self.start_line(index, now);
-        self.unsaid.0.lock().push(line);
+        leave(&mut self.unsaid.0.lock(), line);
     }
 
     /// Says something of a task that has not ended.
-    pub(super) fn say_of(&self, index: u32, level: LogLevel, text: impl FnOnce() -> String) {
+    pub(super) fn say_of(
+        &self,
+        index: u32,
+        level: LogLevel,
+        text: impl FnOnce() -> Cow<'static, str>,
+    ) {
         if !log::is_on() {
             return;
         }
@@ -115,7 +127,7 @@ impl Core {
         if word.load().has(word::SAYING) {
             let mut unsaid = self.unsaid.0.lock();
             if word.load().has(word::SAYING) {
-                unsaid.push((index, level, text()));
+                leave(&mut unsaid, (index, level, text()));
                 return;
             }
         }

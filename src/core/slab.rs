@@ -115,6 +115,26 @@ struct Supply {
     again: (u32, u32, u64),
 }
 
+impl Supply {
+    /// Takes places back: all handfuls but the last are full, so that no more of them are needed than
+    /// there is room for.
+    fn take_back(&mut self, mut handful: Handful) {
+        let last = self.handfuls.pop();
+        if let Some(mut last) = last {
+            while !last.is_full() {
+                match handful.pop() {
+                    Some(index) => last.push(index),
+                    None => break,
+                }
+            }
+            self.handfuls.push(last);
+        }
+        if !handful.is_empty() {
+            self.handfuls.push(handful);
+        }
+    }
+}
+
 impl<T: Place> Slab<T> {
     /// A slab with no block.
     pub fn new() -> Result<Slab<T>> {
@@ -179,6 +199,9 @@ impl<T: Place> Slab<T> {
             supply.again.0 = start + SOME;
             return Ok(self.gather(start, start + SOME, generation));
         }
+        // All that there are come back one day, and then there may be no memory.
+        let room = (supply.fresh + SOME) as usize / HANDFUL + 1 - supply.handfuls.len();
+        supply.handfuls.try_reserve(room).map_err(|_| ErrorCode::OutOfMemory)?;
         let start = supply.fresh;
         if start as usize >= BLOCKS << BLOCK_BITS {
             return Err(ErrorCode::OutOfMemory.into());
@@ -204,21 +227,15 @@ impl<T: Place> Slab<T> {
     /// Takes places back.
     pub fn put_back(&self, handful: Handful) {
         if !handful.is_empty() {
-            self.supply.lock().handfuls.push(handful);
+            self.supply.lock().take_back(handful);
         }
     }
 
     /// Takes one place back.
     pub fn put_back_one(&self, index: u32) {
-        let mut supply = self.supply.lock();
-        match supply.handfuls.last_mut() {
-            Some(last) if !last.is_full() => last.push(index),
-            _ => {
-                let mut handful = Handful::default();
-                handful.push(index);
-                supply.handfuls.push(handful);
-            }
-        }
+        let mut handful = Handful::default();
+        handful.push(index);
+        self.supply.lock().take_back(handful);
     }
 
     /// Fetches a place into the cache, to be written soon.
@@ -258,19 +275,23 @@ impl<T: Place> Slab<T> {
         Ok(())
     }
 
-    /// Gives memory of wholly free chunks back to the system. `extra` are free places that the
-    /// caller holds; all that can still be used are in the supply afterwards.
-    pub fn trim(&self, extra: Vec<Handful>) {
+    /// Gives memory of wholly free chunks back to the system.
+    pub fn trim(&self) {
         let mut supply = self.supply.lock();
-        let mut handfuls = std::mem::take(&mut supply.handfuls);
-        handfuls.extend(extra);
-        let mut free: Vec<u32> = Vec::new();
-        for handful in &handfuls {
+        let count = supply.handfuls.iter().map(|handful| handful.len).sum();
+        let chunks = count / (CHUNK as usize - 1);
+        let (mut free, mut kept) = (Vec::<u32>::new(), Vec::new());
+        if free.try_reserve_exact(count).is_err()
+            || kept.try_reserve_exact(count).is_err()
+            || supply.bare.try_reserve(chunks).is_err()
+        {
+            // Where there is no memory, none is given back.
+            return;
+        }
+        for handful in supply.handfuls.drain(..) {
             free.extend(&handful.places[..handful.len]);
         }
-        drop(handfuls);
         free.sort_unstable();
-        let mut kept = Vec::new();
         for run in free.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
             let chunk = run[0] / CHUNK;
             if run.len() as u32 == CHUNK - u32::from(chunk == 0) {
@@ -296,7 +317,6 @@ impl<T: Place> Slab<T> {
             places.iter().rev().for_each(|index| handful.push(*index));
             supply.handfuls.push(handful);
         }
-        supply.handfuls.shrink_to_fit();
         // Low chunks are taken first, so that a small working set stays together.
         supply.bare.sort_unstable_by(|a, b| b.cmp(a));
     }

@@ -14,8 +14,35 @@ use crate::log::{self, LogLevel};
 use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
 use crate::task::TaskStatus;
-use crate::{Error, ErrorCode, Result, TaskId, clock};
+use crate::{Error, ErrorCode, Result, TaskId, clock, memory};
 use std::sync::Arc;
+
+/// Tasks that are to be cancelled: a few at least, whatever memory there is.
+#[derive(Debug, Default)]
+struct Noted {
+    few: [Option<(u32, Snapshot)>; 16],
+    count: usize,
+    more: Vec<(u32, Snapshot)>,
+    /// There was no memory for all.
+    lost: bool,
+}
+
+impl Noted {
+    fn push(&mut self, index: u32, seen: Snapshot) {
+        if let Some(place) = self.few.get_mut(self.count) {
+            *place = Some((index, seen));
+            self.count += 1;
+        } else if self.more.try_reserve(1).is_ok() {
+            self.more.push((index, seen));
+        } else {
+            self.lost = true;
+        }
+    }
+
+    fn each(self) -> impl Iterator<Item = (u32, Snapshot)> {
+        self.few.into_iter().flatten().chain(self.more)
+    }
+}
 
 impl Core {
     /// Tells the task to stop. Ok is a promise: it will not complete. A running task that was told
@@ -116,8 +143,21 @@ impl Core {
     }
 
     fn cancel_pending_of(self: &Arc<Self>, lane: u32) -> usize {
+        let mut cancelled = 0;
+        // More than once only where there was no memory to note all of them.
+        loop {
+            let (count, all) = self.cancel_some_of(lane);
+            cancelled += count;
+            if all {
+                return cancelled;
+            }
+        }
+    }
+
+    /// Cancels pending tasks of a lane; how many, and whether those were all.
+    fn cancel_some_of(self: &Arc<Self>, lane: u32) -> (usize, bool) {
         let its = self.lanes.at(lane);
-        let mut victims = Vec::new();
+        let mut victims = Noted::default();
         {
             let _door = self.inlets[its.inlet()].lock();
             let mut index = its.first();
@@ -125,7 +165,7 @@ impl Core {
                 let record = self.records.at(index);
                 let seen = record.word.load();
                 if seen.is_startable() {
-                    victims.push((index, seen));
+                    victims.push(index, seen);
                 }
                 index = record.link.load(Relaxed);
             }
@@ -133,7 +173,7 @@ impl Core {
         // What the owner took, from the back of the line: it may start some while we look. A
         // record that went on while we looked at it sends us back to the owner's next one.
         let mut index = its.taken().load(Acquire);
-        let mut taken = Vec::new();
+        let mut taken = Noted::default();
         while index != NIL {
             let record = self.records.at(index);
             let seen = record.word.load();
@@ -146,19 +186,17 @@ impl Core {
                     std::hint::spin_loop();
                 }
                 index = again;
-                taken.clear();
+                taken = Noted::default();
                 continue;
             }
             if now.is_startable() {
-                taken.push((index, now));
+                taken.push(index, now);
             }
             index = next;
         }
-        taken.extend(victims);
-        let count = taken.len();
-        taken.retain(|(index, seen)| self.cancel_if_still(*index, *seen));
-        debug_assert!(taken.len() <= count);
-        taken.len()
+        let all = !taken.lost && !victims.lost;
+        let both = taken.each().chain(victims.each());
+        (both.filter(|(index, seen)| self.cancel_if_still(*index, *seen)).count(), all)
     }
 
     pub(super) fn cancel_if_still(self: &Arc<Self>, index: u32, mut seen: Snapshot) -> bool {
@@ -182,13 +220,14 @@ impl Core {
             if door.is_banned(hash, kind, name) {
                 return Err(Error::new(
                     ErrorCode::AlreadyBanned,
-                    format!("the task name '{text}' is banned already"),
+                    words!("the task name '{text}' is banned already"),
                 ));
             }
             door.banned
                 .try_reserve(1, |banned| banned.0)
                 .map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
-            door.banned.insert_unique(hash, (hash, kind, text.into()), |banned| banned.0);
+            let own = memory::copied(text)?.into_boxed_str();
+            door.banned.insert_unique(hash, (hash, kind, own), |banned| banned.0);
             let lane = door.find(hash, kind, name);
             if let Some(lane) = lane {
                 self.lanes.at(lane).set_banned(true);
@@ -197,7 +236,7 @@ impl Core {
             lane
         };
         log::line(LogLevel::Warning, || {
-            format!("Io {} task | {text} | is banned from execution", kind.log_word())
+            words!("Io {} task | {text} | is banned from execution", kind.log_word())
         });
         if let Some(lane) = lane {
             self.cancel_lane(lane);
@@ -229,7 +268,7 @@ impl Core {
             let Ok(found) = door.banned.find_entry(hash, same) else {
                 return Err(Error::new(
                     ErrorCode::NotBanned,
-                    format!("the task name '{text}' is not banned"),
+                    words!("the task name '{text}' is not banned"),
                 ));
             };
             found.remove();
@@ -238,7 +277,7 @@ impl Core {
             }
         }
         log::line(LogLevel::Info, || {
-            format!("Io {} task | {text} | is allowed for execution", kind.log_word())
+            words!("Io {} task | {text} | is allowed for execution", kind.log_word())
         });
         Ok(())
     }
@@ -397,11 +436,18 @@ impl Core {
             }
             match word.has(word::CLAIMS) && word.state() == Some(State::Pending) {
                 true => claims += 1,
-                false => tasks.push((record.added(), self.picture(index, record, word))),
+                false => {
+                    // Without memory for it, one is not told of.
+                    if let Ok(status) = self.picture(index, record, word)
+                        && tasks.try_reserve(1).is_ok()
+                    {
+                        tasks.push(status);
+                    }
+                }
             }
         }
-        tasks.sort_by_key(|(added, _)| *added);
-        (tasks.into_iter().map(|(_, status)| status).collect(), claims)
+        tasks.sort_unstable_by(|one: &TaskStatus, other| one.added_at.total_cmp(&other.added_at));
+        (tasks, claims)
     }
 
     /// Drops the results that nobody took, and waits for what other threads are dropping; false when
@@ -432,5 +478,5 @@ impl Core {
 
 /// There is no task of this id.
 pub(super) fn no_such(id: TaskId) -> Error {
-    Error::new(ErrorCode::NotFound, format!("there is no task {id}, or no longer"))
+    Error::new(ErrorCode::NotFound, words!("there is no task {id}, or no longer"))
 }

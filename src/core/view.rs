@@ -1,7 +1,7 @@
 //! What can be known of tasks: state, status, result, lists.
 
 use super::Core;
-use super::record::Record;
+use super::record::{Extra, Outcome, Record};
 use super::room::Waited;
 use super::slab::NIL;
 use super::stop::no_such;
@@ -12,7 +12,8 @@ use crate::kinds::{Kind, State};
 use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
 use crate::task::{STATUS_STUCK, TaskStatus, Value};
-use crate::{Error, ErrorCode, Result, TaskId, clock};
+use crate::{Error, ErrorCode, Result, TaskId, clock, memory};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A task that was seen to run: enough of its name to tell it from the next one in its place.
@@ -53,7 +54,7 @@ pub struct Failure {
     pub kind: Kind,
     /// Nanoseconds.
     pub at: u64,
-    pub message: String,
+    pub message: Cow<'static, str>,
 }
 
 impl Core {
@@ -82,12 +83,17 @@ impl Core {
         if !word.is_held(generation) {
             return Err(no_such(id));
         }
-        Ok(self.picture(index, record, word))
+        self.picture(index, record, word)
     }
 
     /// The status of a record that cannot go away: history's lock is held, or the record is
     /// waited for.
-    pub(super) fn picture(&self, index: u32, record: &Record, word: Snapshot) -> TaskStatus {
+    pub(super) fn picture(
+        &self,
+        index: u32,
+        record: &Record,
+        word: Snapshot,
+    ) -> Result<TaskStatus> {
         let state = word.state().unwrap_or(State::Pending);
         let lane = record.lane.load(Relaxed);
         let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
@@ -97,10 +103,13 @@ impl Core {
         }
         // What it said counts only if it failed.
         let error = match state {
-            State::Failed => record.see_extra(|extra| extra.error.clone()).flatten(),
+            State::Failed => record
+                .see_extra(|extra| extra.error.as_deref().map(memory::copied))
+                .flatten()
+                .transpose()?,
             _ => None,
         };
-        TaskStatus {
+        Ok(TaskStatus {
             id: self.id(index, word.generation()),
             added_at: point(record.added()),
             started_at: point(record.started()),
@@ -110,9 +119,9 @@ impl Core {
             stopping: word.cause().filter(|_| !ended).map(|cause| cause.state()),
             code: if ended { record.code() } else { 0 },
             flags: if word.is_stuck() && !ended { STATUS_STUCK } else { 0 },
-            name: if lane == NIL { String::new() } else { self.lanes.at(lane).name() },
-            error: error.map_or(String::new(), String::from),
-        }
+            name: if lane == NIL { String::new() } else { self.lanes.at(lane).copy_name()? },
+            error: error.unwrap_or_default(),
+        })
     }
 
     /// Waits for the end, until the deadline; `None` is for ever, `Some(0)` only asks. `look` sees
@@ -138,7 +147,7 @@ impl Core {
         let out = self.wait_end(index, generation, deadline, |word, waited| match waited {
             Waited::TimeOver => Err(Error::new(
                 ErrorCode::TimedOut,
-                format!("the task {id} has not ended in the given time"),
+                words!("the task {id} has not ended in the given time"),
             )),
             Waited::Came => {
                 annotate::acquire(record);
@@ -190,7 +199,7 @@ impl Core {
     pub fn wait_status(self: &Arc<Self>, id: TaskId, deadline: Option<u64>) -> Result<TaskStatus> {
         self.wait_then(id, deadline, |index, record, word| {
             let _history = self.history.lock();
-            Ok(self.picture(index, record, word))
+            self.picture(index, record, word)
         })
     }
 
@@ -245,23 +254,30 @@ impl Core {
     }
 
     /// Every readable task of a kind, in the order in which they were added.
-    pub fn list(&self, kind: Kind) -> Vec<TaskStatus> {
+    pub fn list(&self, kind: Kind) -> Result<Vec<TaskStatus>> {
         let mut found = Vec::new();
         for (index, record) in self.each_record() {
             let _history = self.history.lock();
             let word = record.word.load();
             let its = word.kind();
             if word.is_readable() && word.state().is_some() && its == kind {
-                found.push((record.added(), self.picture(index, record, word)));
+                found.try_reserve(1).map_err(|_| ErrorCode::OutOfMemory)?;
+                found.push(self.picture(index, record, word)?);
             }
         }
-        found.sort_by_key(|(added, _)| *added);
-        found.into_iter().map(|(_, status)| status).collect()
+        found.sort_unstable_by(|one, other| one.added_at.total_cmp(&other.added_at));
+        Ok(found)
     }
 
     /// The last failures of a kind, oldest first.
-    pub fn failures(&self, kind: Kind) -> Vec<Failure> {
-        self.failures.lock().iter().filter(|failure| failure.kind == kind).cloned().collect()
+    pub fn failures(&self, kind: Kind) -> Result<Vec<Failure>> {
+        let mut found = Vec::new();
+        found.try_reserve_exact(super::end::FAILURES).map_err(|_| ErrorCode::OutOfMemory)?;
+        for failure in self.failures.lock().iter().filter(|failure| failure.kind == kind) {
+            let message = Cow::Owned(memory::copied(&failure.message)?);
+            found.push(Failure { message, ..*failure });
+        }
+        Ok(found)
     }
 
     /// Whoever saw the end of a task by something else than its record comes after it.
@@ -277,18 +293,49 @@ impl Core {
     }
 
     /// Sets the result of a running task, dropping an earlier one.
-    pub(crate) fn set_result(&self, index: u32, outcome: super::record::Outcome) {
+    pub(crate) fn set_result(&self, index: u32, outcome: Outcome) -> Result<(), (Error, Outcome)> {
+        let mut outcome = Some(outcome);
         let earlier = {
             let _room = self.rooms.lock(index);
-            self.records.at(index).with_extra(|extra| extra.result.replace(outcome))
+            let put = |extra: &mut Extra| std::mem::replace(&mut extra.result, outcome.take());
+            self.records.at(index).with_extra(put)
         };
+        match (earlier, outcome) {
+            (Err(error), Some(outcome)) => Err((error, outcome)),
+            (earlier, _) => {
+                drop(earlier);
+                Ok(())
+            }
+        }
+    }
+
+    /// What a claim leaves that is given back, in a box for it if it has none.
+    pub(crate) fn leave(
+        &self,
+        index: u32,
+        result: Option<Outcome>,
+        error: Option<Box<str>>,
+        spare: Box<Extra>,
+    ) {
+        let (mut result, mut earlier) = (result, None);
+        let record = self.records.at(index);
+        {
+            let _room = self.rooms.lock(index);
+            let mut extra = record.take_extra().unwrap_or(spare);
+            if result.is_some() {
+                earlier = std::mem::replace(&mut extra.result, result.take());
+            }
+            extra.error = error.or(extra.error.take());
+            record.set_extra(extra);
+        }
         drop(earlier);
     }
 
     /// Sets the words of a running task's failure.
-    pub(crate) fn set_error(&self, index: u32, message: &str) {
+    pub(crate) fn set_error(&self, index: u32, message: &str) -> Result<()> {
+        let message = memory::copied(message)?.into_boxed_str();
         let _room = self.rooms.lock(index);
-        self.records.at(index).with_extra(|extra| extra.error = Some(message.into()));
+        self.records.at(index).with_extra(|extra| extra.error = Some(message))
     }
 
     /// The word of a record of ours.
@@ -299,6 +346,6 @@ impl Core {
 }
 
 fn would_deadlock(id: TaskId) -> Error {
-    let text = format!("the task {id} cannot end before this wait is over");
+    let text = words!("the task {id} cannot end before this wait is over");
     Error::new(ErrorCode::WouldDeadlock, text)
 }

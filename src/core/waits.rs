@@ -25,6 +25,7 @@ use crate::sync::{Mutex, MutexGuard};
 use foldhash::fast::FixedState;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -38,7 +39,7 @@ pub trait Lender: Send + Sync + std::fmt::Debug {
     /// It does not wait any more.
     fn goes_on(&self, task: u32);
     /// What was counted takes effect. Not under a lock.
-    fn apply(&self);
+    fn apply(self: Arc<Self>);
     /// How many threads it may have now.
     fn most(&self) -> usize;
 }
@@ -89,16 +90,25 @@ pub struct Known {
     held: HashMap<Held, Vec<usize>, FixedState>,
 }
 
+/// Without a destructor, for which a new thread might have no memory: a worker takes it back itself.
+type Own = ManuallyDrop<RefCell<Option<(u32, Arc<dyn Lender>)>>>;
+
 thread_local! {
-    /// Whose worker this thread is.
-    static LENDER: RefCell<Option<Arc<dyn Lender>>> = const { RefCell::new(None) };
+    /// Whose worker this thread is, in this process: its child is nobody's.
+    static LENDER: Own = const { Own::new(RefCell::new(None)) };
     /// It has run tasks for the host.
     static RUNS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// This thread is a worker from now on, or is none any more.
 pub fn set_lender(lender: Option<Arc<dyn Lender>>) {
+    let lender = lender.map(|lender| (platform::forks(), lender));
     let _ = LENDER.try_with(|own| own.replace(lender));
+}
+
+fn own_lender() -> Option<Arc<dyn Lender>> {
+    let own = LENDER.try_with(|own| own.borrow().clone()).unwrap_or(None);
+    own.filter(|(forks, _)| *forks == platform::forks()).map(|(_, lender)| lender)
 }
 
 /// This thread runs tasks for the host.
@@ -153,7 +163,7 @@ impl Waits {
         }
         let core = target.core.clone();
         let (here, holdings) = (host::thread_number(), host::holdings());
-        let lender = LENDER.try_with(|own| own.borrow().clone()).unwrap_or(None);
+        let lender = own_lender();
         let mut held = held_by(&holdings);
         held.push(Held::Thread(here));
         held.extend(lender.iter().map(|lender| Held::Place(lender.core())));
@@ -179,7 +189,7 @@ impl Waits {
         }
         drop(known);
         if let Some(lender) = &lent {
-            lender.apply();
+            lender.clone().apply();
         }
         if claims > 0 {
             core.claim_limit_changed();
@@ -205,7 +215,7 @@ impl Waits {
             }
         }
         if let Some((lender, _)) = &waiting.lent {
-            lender.apply();
+            lender.clone().apply();
         }
         if let Some((core, _)) = &waiting.claims {
             core.claim_limit_changed();
@@ -247,7 +257,9 @@ pub struct Knotted;
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        waits().end(self);
+        if !host::is_leaving() {
+            waits().end(self);
+        }
     }
 }
 

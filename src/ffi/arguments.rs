@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::kinds::Kind;
 use crate::scheduler::Scheduler;
 use crate::token::{self, Token};
+use std::borrow::Cow;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -23,14 +24,14 @@ const STRUCT_MAX: usize = 4096;
 
 /// The error for an argument that is not allowed.
 #[cold]
-pub(super) fn invalid(words: impl Into<String>) -> Error {
-    Error::new(ErrorCode::InvalidArgument, words.into())
+pub(super) fn invalid(words: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorCode::InvalidArgument, words)
 }
 
 /// The error for a pointer that must not be NULL.
 #[cold]
 pub(super) fn null(what: &str) -> Error {
-    invalid(format!("{what} is NULL"))
+    invalid(words!("{what} is NULL"))
 }
 
 /// The scheduler behind the handle; NULL is the default one.
@@ -120,7 +121,7 @@ pub(super) unsafe fn out_id(place: *mut ts_task_id) -> Result<Out<ts_task_id>> {
 pub(super) fn kind(kind: MaybeUninit<ts_kind>) -> Result<Kind> {
     let number = number(kind);
     Kind::from_number(number)
-        .ok_or_else(|| invalid(format!("kind is {number}; it is TS_LINEAR (1) or TS_ASYNC (2)")))
+        .ok_or_else(|| invalid(words!("kind is {number}; it is TS_LINEAR (1) or TS_ASYNC (2)")))
 }
 
 /// The number that C put where an enumeration belongs.
@@ -142,10 +143,10 @@ pub(super) unsafe fn text<'a>(text: *const c_char, max: usize, what: &str) -> Re
     let bytes =
         unsafe { std::slice::from_raw_parts(text.cast::<u8>(), libc::strnlen(text, max + 1)) };
     if bytes.len() > max {
-        return Err(invalid(format!("{what} is longer than {max} bytes")));
+        return Err(invalid(words!("{what} is longer than {max} bytes")));
     }
     std::str::from_utf8(bytes)
-        .map_err(|error| invalid(format!("{what} is not UTF-8 at byte {}", error.valid_up_to())))
+        .map_err(|error| invalid(words!("{what} is not UTF-8 at byte {}", error.valid_up_to())))
 }
 
 /// The beginning of a text, as much as fits into `max` bytes.
@@ -166,7 +167,7 @@ pub(super) unsafe fn beginning<'a>(text: *const c_char, max: usize, what: &str) 
         Err(error) if cut && error.error_len().is_none() => {
             Ok(std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default())
         }
-        Err(error) => Err(invalid(format!("{what} is not UTF-8 at byte {}", error.valid_up_to()))),
+        Err(error) => Err(invalid(words!("{what} is not UTF-8 at byte {}", error.valid_up_to()))),
     }
 }
 
@@ -192,8 +193,8 @@ pub(super) unsafe fn name<'a>(name: *const c_char, what: &str) -> Result<&'a [u8
 #[cold]
 fn wrong_length(bytes: &[u8], what: &str) -> Error {
     invalid(match bytes.is_empty() {
-        true => format!("{what} is empty; a name has 1 to {NAME_MAX} bytes"),
-        false => format!("{what} is longer than {NAME_MAX} bytes"),
+        true => words!("{what} is empty; a name has 1 to {NAME_MAX} bytes"),
+        false => words!("{what} is longer than {NAME_MAX} bytes"),
     })
 }
 
@@ -217,7 +218,7 @@ pub(super) fn seconds(seconds: f64, what: &str) -> Result<f64> {
     if (0.0..=SECONDS_MAX).contains(&seconds) {
         return Ok(seconds);
     }
-    Err(invalid(format!("{what} is {}; it is 0 to 1e9", shown(seconds))))
+    Err(invalid(words!("{what} is {}; it is 0 to 1e9", shown(seconds))))
 }
 
 /// A duration that may be `TS_FOREVER`.
@@ -225,14 +226,14 @@ pub(super) fn seconds_or_forever(seconds: f64, what: &str) -> Result<f64> {
     if (0.0..=SECONDS_MAX).contains(&seconds) || seconds == f64::INFINITY {
         return Ok(seconds);
     }
-    Err(invalid(format!("{what} is {}; it is 0 to 1e9, or TS_FOREVER", shown(seconds))))
+    Err(invalid(words!("{what} is {}; it is 0 to 1e9, or TS_FOREVER", shown(seconds))))
 }
 
-fn shown(seconds: f64) -> String {
+fn shown(seconds: f64) -> Cow<'static, str> {
     match seconds {
         _ if seconds.is_nan() => "not a number".into(),
         f64::INFINITY => "infinite".into(),
-        _ => format!("{seconds:e}"),
+        _ => words!("{seconds:e}"),
     }
 }
 
@@ -252,7 +253,7 @@ pub(super) unsafe fn struct_size(
     // SAFETY: the caller's promise.
     let size = unsafe { place.read_unaligned() };
     if !(smallest..=STRUCT_MAX).contains(&size) {
-        return Err(invalid(format!(
+        return Err(invalid(words!(
             "the size in {what} is {size}; it is {smallest} to {STRUCT_MAX}, and {macro_name} sets it"
         )));
     }
@@ -280,7 +281,7 @@ pub(super) unsafe fn options<T>(
         std::ptr::copy_nonoverlapping(place.cast::<u8>(), options.as_mut_ptr().cast(), copied);
         let rest = std::slice::from_raw_parts(place.cast::<u8>().add(copied), size - copied);
         if rest.iter().any(|byte| *byte != 0) {
-            return Err(invalid(format!(
+            return Err(invalid(words!(
                 "{what} asks for something that this version of the library does not have: a field behind its first {known} bytes is not 0"
             )));
         }

@@ -111,7 +111,7 @@ pub unsafe extern "C" fn ts_async_wait_fd(
 ) -> ts_error {
     guard(|| {
         if events == 0 || events & !(TS_READABLE | TS_WRITABLE) != 0 {
-            return Err(invalid(format!(
+            return Err(invalid(words!(
                 "events is {events:#x}; it is TS_READABLE (1), TS_WRITABLE (2) or both"
             )));
         }
@@ -199,7 +199,12 @@ pub unsafe extern "C" fn ts_waker_free(waker: *mut ts_waker) {
     guard_or((), || {
         if !waker.is_null() {
             // SAFETY: as above, and given back only once.
-            unsafe { Arc::from_raw(waker.cast::<TaskWaker>()) }.give_back();
+            let waker = unsafe { Arc::from_raw(waker.cast::<TaskWaker>()) };
+            match waker.is_forked() {
+                // The parent's: its locks may be held for ever.
+                true => std::mem::forget(waker),
+                false => waker.give_back(),
+            }
         }
     })
 }

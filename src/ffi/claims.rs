@@ -240,11 +240,16 @@ unsafe fn end(code: i32, result: *const ts_value, error: *const c_char) -> Resul
     // SAFETY: the caller's promise.
     unsafe {
         let mut end = End::of(code);
-        if !error.is_null() {
-            end.error = Some(beginning(error, ERROR_MAX, "error")?.to_owned());
+        let error = match error.is_null() {
+            true => None,
+            false => Some(beginning(error, ERROR_MAX, "error")?),
+        };
+        if error.is_some() || !result.is_null() {
+            end.take_memory(error)?;
         }
         if let Some(result) = result.as_ref() {
             check_result(result.data, result.size, result.drop)?;
+            // The last that can fail.
             end.set_result(result.data, result.size, result.drop)?;
         }
         Ok(end)
@@ -291,7 +296,7 @@ pub unsafe extern "C" fn ts_claims_submit(
             let options = tasks.cast::<u8>().add(at * size).cast::<ts_task_options>();
             // Such a distance may be odd.
             if options.cast::<usize>().read_unaligned() != size {
-                return Err(invalid(format!("the size in tasks[{at}] differs from tasks[0]'s")));
+                return Err(invalid(words!("the size in tasks[{at}] differs from tasks[0]'s")));
             }
             let (id, handed) = submit(scheduler, options)?;
             out_claims.add(at).write(handed.map_or_else(none, ts_claim::from));

@@ -15,6 +15,7 @@ use super::schedulers::ts_scheduler;
 use super::tasks::{ts_completion, ts_completions};
 use crate::completions::Completions;
 use crate::error::Result;
+use crate::memory;
 use crate::task::Completion;
 use std::ffi::c_int;
 use std::ptr;
@@ -34,7 +35,7 @@ pub unsafe extern "C" fn ts_completions_new(
     guard(|| unsafe {
         let out = Out::cleared(out_completions, ptr::null_mut(), "out_completions")?;
         let queue = arguments::scheduler(scheduler)?.completions()?;
-        out.set(Box::into_raw(Box::new(queue)).cast());
+        out.set(Box::into_raw(memory::boxed(queue)?).cast());
         Ok(())
     })
 }

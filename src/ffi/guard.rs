@@ -7,6 +7,7 @@
 
 use super::errors::ts_error;
 use crate::error::{Error, ErrorCode, Result};
+use crate::host;
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int};
@@ -64,13 +65,17 @@ fn failed(error: &Error) -> ts_error {
 
 #[cold]
 fn panicked(panic: Box<dyn Any + Send>) -> Error {
+    if host::has_left(&*panic).is_some() {
+        let text = "this process was forked inside a function that the call made";
+        return Error::new(ErrorCode::Forked, text);
+    }
     let words = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(words), _) => words,
         (_, Some(words)) => words.as_str(),
         _ => "no words were given",
     };
     let error =
-        Error::new(ErrorCode::Panic, format!("a panic was caught inside the library: {words}"));
+        Error::new(ErrorCode::Panic, words!("a panic was caught inside the library: {words}"));
     // Dropping a payload is code like any other: it could panic again.
     std::mem::forget(panic);
     error

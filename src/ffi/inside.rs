@@ -78,10 +78,10 @@ pub unsafe extern "C" fn ts_set_result(
 /// Whether a result can be copied, if that is to be done.
 pub(super) fn check_result(data: *mut c_void, size: usize, drop: ts_drop_fn) -> Result<()> {
     if drop.is_none() && data.is_null() && size > 0 {
-        return Err(invalid(format!("data is NULL, but size asks for {size} bytes to be copied")));
+        return Err(invalid(words!("data is NULL, but size asks for {size} bytes to be copied")));
     }
     if drop.is_none() && size > isize::MAX as usize {
-        return Err(invalid(format!("size is {size}, more than there can be")));
+        return Err(invalid(words!("size is {size}, more than there can be")));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ use super::tasks::{
 use crate::error::Result;
 use crate::kinds::Kind;
 use crate::lane::{Lane, LaneOptions};
+use crate::memory;
 use crate::task::{More, RawTask};
 use std::ffi::{c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
@@ -99,7 +100,7 @@ pub unsafe extern "C" fn ts_lane_new(
             capacity: options.capacity,
         };
         let lane = arguments::scheduler(scheduler)?.lane(&wanted)?;
-        out_lane.set(Box::into_raw(Box::new(lane)).cast());
+        out_lane.set(Box::into_raw(memory::boxed(lane)?).cast());
         Ok(())
     })
 }

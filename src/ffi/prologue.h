@@ -74,8 +74,13 @@
  * _INIT macro, which sets size: the program then works with newer libraries
  * too. In options, zero means the default.
  *
- * After fork the child has none of the parent's threads. There, calls on the
- * parent's schedulers give TS_ERROR_FORKED.
+ * After fork the child has none of the parent's threads. There, NULL is a new
+ * default scheduler, calls on the parent's schedulers and on what was made of
+ * them give TS_ERROR_FORKED, and freeing those does nothing. A child that was
+ * forked inside a task or callback still counts as inside. If it returns from
+ * there, the call that it was inside of gives TS_ERROR_FORKED; on a thread of
+ * the library the child ends, as by _exit, with what the task returned.
+ * docs/fork-and-exit.md has it in full.
  */
 
 /* Generated from src/ffi/: TS_UPDATE=1 cargo test --test header */

@@ -8,6 +8,7 @@
 use super::arguments::{Out, text};
 use super::errors::ts_error;
 use super::guard::{guard, guard_or};
+use crate::memory;
 use crate::scheduler::Scheduler;
 use std::ffi::c_char;
 use std::ptr;
@@ -42,7 +43,7 @@ pub unsafe extern "C" fn ts_scheduler_new(
                 true => "",
                 false => text(config_yaml, CONFIG_MAX, "config_yaml")?,
             };
-            out.set(Box::into_raw(Box::new(Scheduler::new(config)?)).cast());
+            out.set(Box::into_raw(memory::boxed(Scheduler::new(config)?)?).cast());
         }
         Ok(())
     })

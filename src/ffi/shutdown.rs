@@ -100,7 +100,7 @@ pub unsafe extern "C" fn ts_shutdown_within(
             None => Ok(()),
             Some(left) => Err(Error::new(
                 ErrorCode::TimedOut,
-                format!(
+                words!(
                     "{} tasks still run, {} claims are to be finished, {} threads are there",
                     left.running.len(),
                     left.claims,

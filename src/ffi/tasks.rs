@@ -359,7 +359,7 @@ pub(super) unsafe fn runner<'a>(
         (2, None) => Ok(Some(Runner::Claims)),
         (3, None) => Err(invalid("runner is TS_PUMP, but pump is NULL")),
         (1 | 2, Some(_)) => Err(invalid("pump is set, but runner is not TS_PUMP")),
-        (other, _) => Err(invalid(format!(
+        (other, _) => Err(invalid(words!(
             "runner is {other}; it is TS_WORKERS (1), TS_CLAIMS (2) or TS_PUMP (3)"
         ))),
     }
@@ -430,7 +430,7 @@ pub(super) unsafe fn raw_task<'a>(
 ) -> Result<RawTask<'a>> {
     let unknown = options.flags & !flags::ALL;
     if unknown != 0 {
-        return Err(invalid(format!(
+        return Err(invalid(words!(
             "flags has the unknown bits {unknown:#x}; known are {:#x}",
             flags::ALL
         )));

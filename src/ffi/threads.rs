@@ -135,7 +135,7 @@ pub unsafe extern "C" fn ts_scheduler_new_with(
         let given =
             arguments::options(options, OPTIONS_SMALLEST, "options", "TS_SCHEDULER_OPTIONS_INIT")?;
         if given.reserved != 0 {
-            return Err(invalid(format!("reserved is {}; it is 0", given.reserved)));
+            return Err(invalid(words!("reserved is {}; it is 0", given.reserved)));
         }
         let scheduler = Scheduler::with_options(&SchedulerOptions {
             config_yaml: optional(given.config_yaml, CONFIG_MAX, "config_yaml")?.unwrap_or(""),

@@ -13,7 +13,7 @@ use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::obstacles::Holders;
 use crate::core::outlet::Outlet;
-use crate::core::record::Outcome;
+use crate::core::record::{Extra, Outcome};
 use crate::core::seat::{HostSeat, Seat};
 use crate::core::slab::NIL;
 use crate::core::take::Claim;
@@ -24,7 +24,7 @@ use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::token::{self, Token};
 use crate::workers::Pool;
 use crate::workers::watchdog::{NEVER, Watched};
-use crate::{Error, ErrorCode, Result, TaskId, clock, run};
+use crate::{Error, ErrorCode, Result, TaskId, clock, memory, run};
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -52,13 +52,24 @@ pub struct End {
     /// The result is a copy, and ours.
     copied: bool,
     /// What went wrong, in words.
-    pub error: Option<String>,
+    error: Option<Box<str>>,
+    /// What the record keeps both in, if it has none.
+    spare: Option<Box<Extra>>,
 }
 
 impl End {
     /// With this code and nothing else.
     pub fn of(code: i32) -> End {
         End { code, ..End::default() }
+    }
+
+    /// Takes the memory that the end needs, if it has more to it than a code. `error`: what went wrong.
+    pub fn take_memory(&mut self, error: Option<&str>) -> Result<()> {
+        self.spare = Some(memory::boxed(Extra::default())?);
+        if let Some(error) = error {
+            self.error = Some(memory::copied(error)?.into_boxed_str());
+        }
+        Ok(())
     }
 
     /// Sets what the task leaves: taken over with `drop`, copied without.
@@ -137,6 +148,11 @@ impl Claims {
     pub fn reconfigure(&self) {
         let most = self.settings.count(Key::LineTaskMax);
         self.core.set_claim_limit(most, self.settings.count(Key::StuckTaskMax));
+    }
+
+    /// A claim is about to be added that may time out: there is room for its timers.
+    pub fn promise_timers(&self) -> Result<()> {
+        self.deadlines.promise(|| self.core.unfinished())
     }
 
     /// A slot for a claim.
@@ -268,11 +284,8 @@ impl Claims {
             Ok(back) => back,
             Err(error) => return Err(end.refuse(error)),
         };
-        if let Some(result) = end.result {
-            self.core.set_result(back.index, result);
-        }
-        if let Some(error) = &end.error {
-            self.core.set_error(back.index, error);
+        if let Some(spare) = end.spare {
+            self.core.leave(back.index, end.result, end.error, spare);
         }
         let slot = back.slot;
         let started = back.word.state() == Some(crate::kinds::State::Running);
@@ -349,7 +362,8 @@ impl Claims {
     /// Does what is due: tells claims to stop that have run for their time, and reports stuck ones.
     fn look(&self) {
         let outlet = &self.outlet().mailbox;
-        for (slot, task, what) in self.deadlines.take_due(&self.slots, clock::precise(), outlet) {
+        let now = clock::precise();
+        while let Some((slot, task, what)) = self.deadlines.next_due(&self.slots, now, outlet) {
             match what {
                 What::TimeOut => {
                     if self.core.time_out(task) {
@@ -396,11 +410,10 @@ impl Claims {
 }
 
 impl Watched for Claims {
-    fn expired(&self, _: u64) -> Vec<RunningTask> {
+    fn expired(&self, _: u64, _: &mut dyn FnMut(RunningTask)) {
         if !self.has_fd.load(SeqCst) {
             self.look();
         }
-        Vec::new()
     }
 
     fn earliest(&self) -> u64 {

@@ -12,6 +12,7 @@ use crate::mailbox::Mailbox;
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::*;
 use crate::wheel::Wheel;
+use crate::{ErrorCode, Result};
 
 /// Later than this (nanoseconds) is much too late.
 const MUCH_TOO_LATE: u64 = 250_000_000;
@@ -34,9 +35,46 @@ struct Timers {
     wheel: Wheel,
     /// The earliest, as the outlet knows it.
     alarm: Option<u64>,
+    /// Adds for which there is room, here and in the wheel.
+    margin: usize,
+    /// What has expired, and what of it was not dealt with yet.
+    keys: Vec<u32>,
+    due: Vec<(u32, RunningTask, What)>,
 }
 
 impl Timers {
+    /// Takes down what is due at `now`, and puts off what comes much too late.
+    fn expire<T, U>(&mut self, slots: &Slots, now: u64, outlet: &Mailbox<T, U>) {
+        let Timers { wheel, keys, .. } = self;
+        // There is room for every timer.
+        wheel.advance(now, |key| keys.push(key));
+        while let Some(key) = self.keys.pop() {
+            let (slot, what) = (key >> 1, if key & 1 == 0 { What::TimeOut } else { What::Stuck });
+            let its = slots.at(slot);
+            its.timers[what as usize].store(0, Relaxed);
+            match what == What::TimeOut && must_be_put_off(its, now) {
+                false => self.due.push((slot, its.running_task(), what)),
+                true => {
+                    let late = now - its.due.load(Relaxed);
+                    its.due.store(now + late, Relaxed);
+                    let timer = self.wheel.set(now + late, key);
+                    its.timers[what as usize].store(timer + 1, Relaxed);
+                }
+            }
+        }
+        let earliest = self.wheel.earliest();
+        self.set_alarm(earliest, outlet);
+    }
+
+    /// Makes room for so many more timers, wherever they may be.
+    fn reserve(&mut self, more: usize) -> Result<()> {
+        self.wheel.reserve(more)?;
+        let all = self.wheel.places() + more;
+        let no_memory = |_| ErrorCode::OutOfMemory;
+        self.keys.try_reserve(all).map_err(no_memory)?;
+        Ok(self.due.try_reserve(all).map_err(no_memory)?)
+    }
+
     fn set_alarm<T, U>(&mut self, alarm: Option<u64>, outlet: &Mailbox<T, U>) {
         self.alarm = alarm;
         outlet.set_alarm(alarm);
@@ -46,7 +84,25 @@ impl Timers {
 impl Deadlines {
     /// None.
     pub fn new(now: u64) -> Deadlines {
-        Deadlines(Mutex::new(Timers { wheel: Wheel::new(now), alarm: None }))
+        Deadlines(Mutex::new(Timers {
+            wheel: Wheel::new(now),
+            alarm: None,
+            margin: 0,
+            keys: Vec::new(),
+            due: Vec::new(),
+        }))
+    }
+
+    /// Makes sure that two timers more can be set, and as many for each of the unfinished tasks.
+    pub fn promise(&self, unfinished: impl FnOnce() -> usize) -> Result<()> {
+        const STEP: usize = 64;
+        let mut timers = self.0.lock();
+        if timers.margin == 0 {
+            timers.reserve(2 * (unfinished() + STEP))?;
+            timers.margin = STEP;
+        }
+        timers.margin -= 1;
+        Ok(())
     }
 
     /// Sets a timer of the slot of that number, if it is still that task's.
@@ -93,37 +149,21 @@ impl Deadlines {
         }
     }
 
-    /// What is due at `now`.
-    pub fn take_due<T, U>(
+    /// The next of what is due at `now`.
+    pub fn next_due<T, U>(
         &self,
         slots: &Slots,
         now: u64,
         outlet: &Mailbox<T, U>,
-    ) -> Vec<(u32, RunningTask, What)> {
+    ) -> Option<(u32, RunningTask, What)> {
         let mut timers = self.0.lock();
-        if timers.alarm.is_none_or(|alarm| alarm > now) {
-            return Vec::new();
-        }
-        let mut keys = Vec::new();
-        timers.wheel.advance(now, |key| keys.push(key));
-        let mut due = Vec::new();
-        for key in keys {
-            let (slot, what) = (key >> 1, if key & 1 == 0 { What::TimeOut } else { What::Stuck });
-            let its = slots.at(slot);
-            its.timers[what as usize].store(0, Relaxed);
-            match what == What::TimeOut && must_be_put_off(its, now) {
-                false => due.push((slot, its.running_task(), what)),
-                true => {
-                    let late = now - its.due.load(Relaxed);
-                    its.due.store(now + late, Relaxed);
-                    let timer = timers.wheel.set(now + late, key);
-                    its.timers[what as usize].store(timer + 1, Relaxed);
-                }
+        if timers.due.is_empty() {
+            if timers.alarm.is_none_or(|alarm| alarm > now) {
+                return None;
             }
+            timers.expire(slots, now, outlet);
         }
-        let earliest = timers.wheel.earliest();
-        timers.set_alarm(earliest, outlet);
-        due
+        timers.due.pop()
     }
 
     /// The earliest, if there is any.

@@ -58,8 +58,8 @@ struct Current {
 }
 
 impl Watched for Current {
-    fn expired(&self, now: u64) -> Vec<RunningTask> {
-        self.timed.expired(now).into_iter().collect()
+    fn expired(&self, now: u64, each: &mut dyn FnMut(RunningTask)) {
+        self.timed.expired(now).into_iter().for_each(each);
     }
 
     fn earliest(&self) -> u64 {
@@ -85,8 +85,9 @@ impl Pump {
         shared.pool.watch_too(Arc::downgrade(&watched));
         shared.core.use_outlets();
         let counts = shared.core.new_counts();
-        let run =
-            Run { seat: WorkerSeat::new(counts.clone()), batch: VecDeque::new(), was_batch: false };
+        // Never without any room.
+        let batch = VecDeque::with_capacity(16);
+        let run = Run { seat: WorkerSeat::new(counts.clone()), batch, was_batch: false };
         Ok(Pump { shared: shared.clone(), outlet, current, counts, runs: Mutex::new(Some(run)) })
     }
 

@@ -11,8 +11,9 @@ use crate::core::slab;
 use crate::core::view::RunningTask;
 use crate::core::waits;
 use crate::core::word;
-use crate::host::{self, Holding};
+use crate::host::{self, Held, Holding};
 use crate::log::{self, LogLevel};
+use crate::mailbox::move_what_fits;
 use crate::platform::floats::Floats;
 use crate::platform::signals::Mask;
 use crate::token::Token;
@@ -22,6 +23,7 @@ use crate::{Error, ErrorCode, Result, TaskId, clock};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -52,6 +54,10 @@ pub struct Local {
     fibers: RefCell<Fibers>,
     wheel: RefCell<Wheel>,
     ready: RefCell<VecDeque<u32>>,
+    /// Whose limits have expired, while that is dealt with.
+    limits: RefCell<Vec<u32>>,
+    /// What may start, and has not, for want of memory.
+    starting: RefCell<VecDeque<Start>>,
     fds: RefCell<Fds>,
     /// The fiber in its poll, and its token.
     current: Cell<(u32, *const Token)>,
@@ -59,8 +65,11 @@ pub struct Local {
     busy: Cell<u64>,
 }
 
+/// Without a destructor, for which a thread that asks might have no memory.
+type Own = ManuallyDrop<RefCell<Option<Rc<Local>>>>;
+
 thread_local! {
-    static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+    static LOCAL: Own = const { Own::new(RefCell::new(None)) };
 }
 
 /// Runs until the loop is told to end, or has been idle for long enough.
@@ -78,6 +87,9 @@ pub fn run(
         fibers: RefCell::default(),
         wheel: RefCell::new(Wheel::new(clock::precise())),
         ready: RefCell::default(),
+        limits: RefCell::default(),
+        // Never without any room.
+        starting: RefCell::new(VecDeque::with_capacity(64)),
         fds: RefCell::default(),
         current: Cell::new((NIL, std::ptr::null())),
         busy: Cell::new(clock::precise()),
@@ -86,6 +98,8 @@ pub fn run(
         settings,
         pool,
     });
+    // For the first task at least there is memory.
+    local.make_room();
     LOCAL.with(|own| *own.borrow_mut() = Some(local.clone()));
     runtime.block_on(drive(local.clone()));
     LOCAL.with(|own| *own.borrow_mut() = None);
@@ -96,16 +110,21 @@ pub fn run(
 async fn drive(local: Rc<Local>) {
     let mut alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
     loop {
-        local.take_inbox();
-        local.expire();
-        if local.run_round() {
+        // Not further up: a child must not unwind through the runtime, whose descriptors it shares
+        // with its parent.
+        let more = host::ends_child(|| {
+            local.take_inbox();
+            local.expire();
+            local.run_round()
+        });
+        if more {
             tokio::task::yield_now().await;
             continue;
         }
         // Once for a number of polls, since it is a system call.
         local.mask.restore();
         local.floats.settle_all();
-        let Some(until) = local.lie_down() else { continue };
+        let Some(until) = host::ends_child(|| local.lie_down()) else { continue };
         let Some(until) = until else { return };
         let notified = local.event_loop.notify.notified();
         let mut notified = std::pin::pin!(notified);
@@ -130,15 +149,20 @@ async fn drive(local: Rc<Local>) {
 
 impl Local {
     fn take_inbox(self: &Rc<Self>) {
-        let (start, woken, stopped) = {
+        let (woken, stopped, all) = {
             let mut inbox = self.event_loop.inbox.lock();
             if inbox.is_empty() {
-                return;
+                return self.start_all();
             }
-            let Inbox { start, woken, stopped, .. } = &mut *inbox;
-            (std::mem::take(start), std::mem::take(woken), std::mem::take(stopped))
+            // The room for what may start stays there.
+            move_what_fits(&mut inbox.start, &mut self.starting.borrow_mut());
+            let Inbox { woken, stopped, look_at_all, .. } = &mut *inbox;
+            (std::mem::take(woken), std::mem::take(stopped), std::mem::take(look_at_all))
         };
-        start.into_iter().for_each(|start| self.start(start));
+        self.start_all();
+        if all {
+            self.look_at_all();
+        }
         for waker in woken {
             waker.taken();
             let fiber = self.core.fiber(waker.index);
@@ -154,6 +178,48 @@ impl Local {
                 && self.core.word(task.index).cause().is_some()
             {
                 self.finish(fiber, 0);
+            }
+        }
+    }
+
+    /// Starts what may start, as long as there is memory for more tasks at once; the rest later.
+    fn start_all(&self) {
+        while self.make_room() {
+            let Some(start) = self.starting.borrow_mut().pop_front() else { return };
+            self.start(start);
+        }
+    }
+
+    /// Whether one more task can run: then it needs no memory for that.
+    fn make_room(&self) -> bool {
+        let mut fibers = self.fibers.borrow_mut();
+        let Ok(places) = fibers.make_room() else { return false };
+        // Each is ready once, and has two timers.
+        let (mut ready, mut wheel) = (self.ready.borrow_mut(), self.wheel.borrow_mut());
+        let more = places.saturating_sub(ready.len());
+        let mut limits = self.limits.borrow_mut();
+        ready.try_reserve(more).is_ok()
+            && wheel.make_room(2 * places).is_ok()
+            && limits.try_reserve(places).is_ok()
+    }
+
+    /// Some news had no memory: each task is looked at that was woken, or told to stop.
+    #[cold]
+    fn look_at_all(self: &Rc<Self>) {
+        let places = self.fibers.borrow().places();
+        for place in 0..places {
+            let stopped = {
+                let mut fibers = self.fibers.borrow_mut();
+                let Some(fiber) = fibers.get(place) else { continue };
+                if let Some(waker) = &fiber.waker {
+                    waker.taken();
+                }
+                let claim = fiber.claim.as_ref();
+                claim.is_some_and(|claim| self.core.word(claim.index).cause().is_some())
+            };
+            match stopped {
+                true => self.finish(place, 0),
+                false => self.make_ready(place),
             }
         }
     }
@@ -206,21 +272,21 @@ impl Local {
     /// Lets timers expire.
     fn expire(self: &Rc<Self>) {
         let now = clock::precise();
-        let mut sleeps = Vec::new();
-        let mut limits = Vec::new();
+        // There is room for the limit of each.
+        let mut limits = self.limits.take();
         self.wheel.borrow_mut().advance(now, |key| match key & 1 {
-            0 => sleeps.push(key >> 1),
+            0 => {
+                if let Some(fiber) = self.fibers.borrow_mut().get(key >> 1) {
+                    fiber.sleep = Sleep::Due;
+                }
+                self.make_ready(key >> 1);
+            }
             _ => limits.push(key >> 1),
         });
-        for place in sleeps {
-            if let Some(fiber) = self.fibers.borrow_mut().get(place) {
-                fiber.sleep = Sleep::Due;
-            }
-            self.make_ready(place);
-        }
-        for place in limits {
+        for place in limits.drain(..) {
             self.time_out(place, now);
         }
+        *self.limits.borrow_mut() = limits;
     }
 
     fn time_out(self: &Rc<Self>, place: u32, now: u64) {
@@ -271,7 +337,7 @@ impl Local {
         }
         let token = Token::new(&self.core, index);
         self.current.set((place, &token));
-        host::hold(Holding { core: self.core.address(), index, lane });
+        let held = Held::enter(Holding { core: self.core.address(), index, lane });
         if limit_at != 0 {
             let left = limit_at.saturating_sub(clock::precise());
             self.pool.watch(&self.event_loop.timed, RunningTask::new(index, generation), left);
@@ -283,7 +349,7 @@ impl Local {
         if limit_at != 0 {
             self.event_loop.timed.clear();
         }
-        host::hold(Holding { core: 0, index: 0, lane: 0 });
+        drop(held);
         self.current.set((NIL, std::ptr::null()));
         match poll {
             POLL_PENDING if self.core.word(index).cause().is_some() => self.finish(place, 0),
@@ -294,8 +360,8 @@ impl Local {
             POLL_READY => self.finish(place, 0),
             POLL_FAILED => self.finish(place, 1),
             other => {
-                self.core
-                    .set_error(index, &format!("the poll function returned {other}; it is 0 to 2"));
+                let text = words!("the poll function returned {other}; it is 0 to 2");
+                let _ = self.core.set_error(index, &text);
                 self.finish(place, 1);
             }
         }
@@ -327,7 +393,7 @@ impl Local {
             let id = self.core.id(index, generation);
             let name = self.core.status(id).map_or(String::new(), |status| status.name);
             log::line(LogLevel::Warning, || {
-                format!(
+                words!(
                     "Io asyncio task | {id} | '{name}' returned pending with nothing armed to wake it"
                 )
             });
@@ -371,14 +437,17 @@ impl Local {
         }
         let Some(claim) = fiber.claim.take() else { return };
         let (index, lane) = (claim.index, fiber.lane);
-        host::hold(Holding { core: self.core.address(), index, lane });
         {
+            let _held = Held::enter(Holding { core: self.core.address(), index, lane });
             let _waits = host::MustNotWait::enter();
             self.core.end(claim, code, &mut SharedSeat(&self.seat));
         }
-        host::hold(Holding { core: 0, index: 0, lane: 0 });
         if self.core.pass_place_on(lane) {
-            self.start(Start::Place(lane));
+            // In its turn, and when there is memory.
+            match self.make_room() {
+                true => self.start(Start::Place(lane)),
+                false => self.starting.borrow_mut().push_back(Start::Place(lane)),
+            }
         }
     }
 
@@ -396,6 +465,10 @@ impl Local {
         let now = clock::precise();
         let idle_until =
             self.busy.get().saturating_add(self.settings.nanoseconds(Key::MaxIdleTime));
+        if !self.starting.borrow().is_empty() {
+            // There was no memory for them: soon there may be.
+            return Some(Some(now + 1_000_000));
+        }
         let mut inbox = self.event_loop.inbox.lock();
         if !inbox.is_empty() {
             return None;
@@ -464,6 +537,9 @@ fn current(token: &Token) -> Result<(Rc<Local>, u32)> {
     if let Some(local) = local {
         let (place, own) = local.current.get();
         if std::ptr::eq(own, token) {
+            if local.event_loop.is_forked() {
+                return Err(ErrorCode::Forked.into());
+            }
             return Ok((local, place));
         }
     }

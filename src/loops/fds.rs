@@ -12,6 +12,7 @@
 use super::fiber::NIL;
 use crate::sync::Mutex;
 use crate::{Error, ErrorCode, Result};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -65,12 +66,12 @@ pub struct Fds(HashMap<RawFd, Watched>);
 
 const SIDES: [(usize, u32); 2] = [(0, READABLE), (1, WRITABLE)];
 
-fn invalid(text: String) -> Error {
+fn invalid(text: Cow<'static, str>) -> Error {
     Error::new(ErrorCode::InvalidArgument, text)
 }
 
 fn never_waits(fd: RawFd) -> Error {
-    invalid(format!(
+    invalid(words!(
         "the file descriptor {fd} is of a kind that is always ready, as a regular file is"
     ))
 }
@@ -104,7 +105,7 @@ fn ready_now(fd: RawFd, wanted: u32) -> Result<u32> {
     }
     // Negative ones are passed over in silence.
     if poll.revents & libc::POLLNVAL != 0 || fd < 0 {
-        return Err(invalid(format!("the file descriptor {fd} is not open")));
+        return Err(invalid(words!("the file descriptor {fd} is not open")));
     }
     if poll.revents & (libc::POLLERR | libc::POLLHUP) != 0 {
         return Ok(wanted);
@@ -134,7 +135,7 @@ impl Watched {
             error if error.raw_os_error() == Some(libc::EPERM) => never_waits(fd),
             error => Error::new(
                 ErrorCode::System,
-                format!("the file descriptor {fd} cannot be waited for: {error}"),
+                words!("the file descriptor {fd} cannot be waited for: {error}"),
             ),
         })?);
         self.told = sides;
@@ -157,7 +158,7 @@ impl Watched {
                     Poll::Pending => break,
                     Poll::Ready(Ok(guard)) => guard,
                     Poll::Ready(Err(error)) => {
-                        let text = format!("the event loop no longer watches: {error}");
+                        let text = words!("the event loop no longer watches: {error}");
                         return Err(Error::new(ErrorCode::System, text));
                     }
                 };
@@ -214,7 +215,7 @@ impl Fds {
         });
         for (side, bit) in SIDES {
             if wanted & bit != 0 && watched.waits[side] != NIL && watched.waits[side] != fiber {
-                return Err(Refused::Taken(invalid(format!(
+                return Err(Refused::Taken(invalid(words!(
                     "another task waits already to {} the file descriptor {fd}",
                     ["read", "write"][side]
                 ))));

@@ -1,9 +1,9 @@
 //! A running async task on its loop, and what it has armed.
 
 use super::waker::TaskWaker;
-use crate::TaskId;
 use crate::core::take::Claim;
 use crate::wheel;
+use crate::{ErrorCode, Result, TaskId};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -103,6 +103,22 @@ pub struct Fibers {
 }
 
 impl Fibers {
+    /// Makes sure that one more has a place, and can give it back; how many places there are then.
+    pub fn make_room(&mut self) -> Result<usize> {
+        let no_memory = |_| ErrorCode::OutOfMemory;
+        if !self.free.is_empty() {
+            return Ok(self.places.len());
+        }
+        self.places.try_reserve(1).map_err(no_memory)?;
+        self.free.try_reserve(self.places.capacity()).map_err(no_memory)?;
+        Ok(self.places.len() + 1)
+    }
+
+    /// How many places there are, free ones included.
+    pub fn places(&self) -> u32 {
+        self.places.len() as u32
+    }
+
     /// Puts one in.
     pub fn insert(&mut self, fiber: Fiber) -> u32 {
         match self.free.pop() {
@@ -146,8 +162,20 @@ impl Fibers {
 
     /// Gives memory of many back when there is none.
     pub fn trim(&mut self) {
-        if self.len() == 0 {
-            *self = Fibers::default();
+        const FEW: usize = 64;
+        if self.len() > 0 {
+            return;
+        }
+        self.places.clear();
+        self.free.clear();
+        if self.places.capacity() > FEW {
+            // A few stay, for when there is no memory.
+            let mut smaller = Fibers::default();
+            let room =
+                smaller.places.try_reserve_exact(FEW).and(smaller.free.try_reserve_exact(FEW));
+            if room.is_ok() {
+                *self = smaller;
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
 use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
+use crate::margin::Margin;
+use crate::platform::thread::Thread;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::threads::{self, Role, Threads};
@@ -28,7 +30,6 @@ use crate::{Error, ErrorCode, Result};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use tokio::sync::Notify;
 use waker::TaskWaker;
 
@@ -50,6 +51,10 @@ pub struct Inbox {
     pub woken: VecDeque<Arc<TaskWaker>>,
     /// Tasks that were told to stop.
     pub stopped: Vec<RunningTask>,
+    /// How much room `start` has for what may come.
+    margin: Margin,
+    /// There was no memory for all that is above: every task is to be looked at.
+    pub look_at_all: bool,
     /// There is a thread.
     alive: bool,
     /// The thread waits for a notification.
@@ -57,12 +62,13 @@ pub struct Inbox {
     /// The thread is to end, and none is made.
     closing: bool,
     /// The one that is alive, and those that have not been waited for.
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Thread>,
 }
 
 impl Inbox {
     fn is_empty(&self) -> bool {
-        self.start.is_empty() && self.woken.is_empty() && self.stopped.is_empty()
+        let none = self.start.is_empty() && self.woken.is_empty() && self.stopped.is_empty();
+        none && !self.look_at_all
     }
 }
 
@@ -110,7 +116,10 @@ impl EventLoop {
         let asleep = {
             let mut inbox = self.inbox.lock();
             if inbox.alive {
-                inbox.woken.push_back(waker.clone());
+                match inbox.woken.try_reserve(1) {
+                    Ok(()) => inbox.woken.push_back(waker.clone()),
+                    Err(_) => inbox.look_at_all = true,
+                }
             }
             std::mem::take(&mut inbox.asleep)
         };
@@ -135,8 +144,8 @@ impl EventLoop {
 }
 
 impl Watched for EventLoop {
-    fn expired(&self, now: u64) -> Vec<RunningTask> {
-        self.timed.expired(now).into_iter().collect()
+    fn expired(&self, now: u64, each: &mut dyn FnMut(RunningTask)) {
+        self.timed.expired(now).into_iter().for_each(each);
     }
 
     fn earliest(&self) -> u64 {
@@ -194,8 +203,13 @@ impl Loops {
     /// Makes sure that the loop of a task that is about to be added has a thread.
     pub fn ensure(&self, to: To<'_>) -> Result<()> {
         let event_loop = self.of(self.core.hash_to(to));
-        if event_loop.inbox.lock().alive {
-            return Ok(());
+        {
+            let mut inbox = event_loop.inbox.lock();
+            let Inbox { start, margin, .. } = &mut *inbox;
+            margin.spend(start, 1, || self.core.unfinished())?;
+            if inbox.alive {
+                return Ok(());
+            }
         }
         self.core.check_welcome(Kind::Async, to)?;
         self.populate(&event_loop)
@@ -217,7 +231,10 @@ impl Loops {
             event_loop.send(|inbox| {
                 // A loop without a thread has no task.
                 if inbox.alive {
-                    inbox.stopped.push(task);
+                    match inbox.stopped.try_reserve(1) {
+                        Ok(()) => inbox.stopped.push(task),
+                        Err(_) => inbox.look_at_all = true,
+                    }
                 }
             });
         }
@@ -239,25 +256,22 @@ impl Loops {
         if inbox.alive || inbox.closing {
             return Ok(());
         }
-        let failed = |what: &str, error: std::io::Error| {
-            Error::new(ErrorCode::System, format!("no {what} could be made: {error}"))
-        };
-        // Here and not on the thread, so that the caller learns of a failure.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(|error| failed("event loop", error))?;
         let parts =
             (event_loop.clone(), self.core.clone(), self.settings.clone(), self.pool.clone());
-        let life = move || {
+        // On the thread itself; but the caller learns of a failure.
+        let make = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_io().enable_time().build()
+        };
+        let life = move |runtime| {
             let (event_loop, core, settings, pool) = parts;
             drive::run(runtime, event_loop, core, settings, pool);
         };
-        let thread = self
-            .threads
-            .spawn(Role::Loop(event_loop.number), life, || ())
-            .map_err(|error| failed("thread", error))?;
+        let thread = threads::make_room(&mut inbox.threads)
+            .and_then(|()| self.threads.spawn_with(Role::Loop(event_loop.number), make, life));
+        let thread = thread.map_err(|error| {
+            Error::new(ErrorCode::System, words!("no event loop could be made: {error}"))
+        })?;
         inbox.alive = true;
         // The one before may still tell the host of its end; it does not touch the loop any more.
         let ended = threads::take_ended(&mut inbox.threads);
@@ -293,6 +307,7 @@ impl Loops {
             let mut inbox = event_loop.inbox.lock();
             inbox.woken.clear();
             inbox.stopped.clear();
+            inbox.look_at_all = false;
         }
     }
 
@@ -331,7 +346,7 @@ impl Loops {
 
 /// What was to start does so with the next task for which a thread can be made.
 fn say_later(error: &Error) {
-    log::line(LogLevel::Error, || error.message().to_owned());
+    log::line(LogLevel::Error, || words!("{}", error.message()));
 }
 
 /// The limits of async lanes that the settings say.

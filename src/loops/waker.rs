@@ -29,9 +29,14 @@ impl TaskWaker {
         TaskWaker { event_loop, index, generation, queued: Queued::new(), handed: Handed::new() }
     }
 
+    /// Whether it belongs to a parent process.
+    pub fn is_forked(&self) -> bool {
+        self.event_loop.is_forked()
+    }
+
     /// Has the task polled again; nothing when it has ended.
     pub fn wake_task(self: &Arc<Self>) -> Result<()> {
-        if self.event_loop.is_forked() {
+        if self.is_forked() {
             return Err(ErrorCode::Forked.into());
         }
         if self.event_loop.is_gone() {

@@ -2,36 +2,60 @@
 
 pub mod annotate;
 pub mod floats;
+pub mod forks;
 pub mod signal;
 pub mod signals;
+pub mod thread;
 
+pub use forks::forks;
+
+use crate::Result;
 use crate::processors::Processors;
 use std::ffi::{CStr, c_void};
+use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-/// How often this process has come out of a fork since the library was first used: the same
-/// number as before means the same process.
-#[inline]
-pub fn forks() -> u32 {
-    FORKS.load(Ordering::Relaxed)
+/// What the process has to know before anything is made: a child is told from its parent, and the
+/// code stays where it is.
+pub fn settle_in() -> Result<()> {
+    forks::count_forks()?;
+    stay_loaded();
+    Ok(())
 }
 
-static FORKS: AtomicU32 = AtomicU32::new(0);
-
-/// From now on [`forks`] counts.
-pub fn count_forks() {
-    static ONCE: Once = Once::new();
-    extern "C" fn in_child() {
-        FORKS.fetch_add(1, Ordering::Relaxed);
+/// From now on the module that this code is in is not unloaded: its threads may be running, and its
+/// handlers installed. The shared library is linked so; a plug-in that has become our home is not.
+#[cfg(target_os = "linux")]
+fn stay_loaded() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if DONE.swap(true, Relaxed) {
+        return;
     }
-    ONCE.call_once(|| {
-        // SAFETY: the handler touches an atomic and nothing else.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    });
+    let module = |address: *const c_void| {
+        let mut found = MaybeUninit::<libc::Dl_info>::zeroed();
+        // SAFETY: looks an address up, whatever it is; zeroes are a good answer, should it fail.
+        unsafe {
+            libc::dladdr(address, found.as_mut_ptr());
+            found.assume_init()
+        }
+    };
+    let own = module(stay_loaded as fn() as *const c_void);
+    // SAFETY: no requirements.
+    let program = module(unsafe { libc::getauxval(libc::AT_PHDR) } as *const c_void);
+    if own.dli_fname.is_null() || own.dli_fbase == program.dli_fbase {
+        return;
+    }
+    // SAFETY: a name of the loader's, of what is loaded. The handle is never closed.
+    unsafe {
+        libc::dlopen(own.dli_fname, libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE)
+    };
 }
+
+/// Elsewhere a plug-in that links the static library has to see to that itself.
+#[cfg(not(target_os = "linux"))]
+fn stay_loaded() {}
 
 /// The least stack that the system makes a thread with, in bytes.
 pub fn least_stack() -> usize {
@@ -172,31 +196,38 @@ mod others {
 /// Tells a leak checker, where the host has one, that pointers in this mapping count: it looks
 /// through what `malloc` gave, and records live elsewhere.
 pub fn show_leak_checker(start: *const c_void, size: usize) {
-    call_leak_checker(c"__lsan_register_root_region", start, size);
+    static FOUND: AtomicUsize = AtomicUsize::new(UNKNOWN);
+    call_leak_checker(&FOUND, c"__lsan_register_root_region", start, size);
 }
 
 /// The mapping goes away.
 pub fn hide_from_leak_checker(start: *const c_void, size: usize) {
-    call_leak_checker(c"__lsan_unregister_root_region", start, size);
+    static FOUND: AtomicUsize = AtomicUsize::new(UNKNOWN);
+    call_leak_checker(&FOUND, c"__lsan_unregister_root_region", start, size);
 }
 
-fn call_leak_checker(name: &CStr, start: *const c_void, size: usize) {
-    // SAFETY: a name with its NUL; where LeakSanitizer is linked its function is found, and takes
-    // these.
-    unsafe {
-        let function = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
-        if !function.is_null() {
-            let function = std::mem::transmute::<
-                *mut c_void,
-                unsafe extern "C" fn(*const c_void, usize),
-            >(function);
+const UNKNOWN: usize = usize::MAX;
+
+/// The function is looked for once, since that takes the loader's lock, which a fork may find held.
+fn call_leak_checker(found: &AtomicUsize, name: &CStr, start: *const c_void, size: usize) {
+    let mut function = found.load(Relaxed);
+    if function == UNKNOWN {
+        // SAFETY: a name with its NUL.
+        function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) } as usize;
+        found.store(function, Relaxed);
+    }
+    if function != 0 {
+        // SAFETY: where LeakSanitizer is linked its function is found, and takes these.
+        unsafe {
+            let function =
+                std::mem::transmute::<usize, unsafe extern "C" fn(*const c_void, usize)>(function);
             function(start, size);
         }
     }
 }
 
 /// A point in time in the words of the local calendar: `2026-01-31 23:59:59`.
-pub fn calendar(since_epoch: f64) -> String {
+pub fn calendar(since_epoch: f64) -> impl fmt::Display {
     let seconds = since_epoch as libc::time_t;
     let mut local = MaybeUninit::<libc::tm>::zeroed();
     // SAFETY: both pointers are good for the call; a `tm` of zeros is good too, should it fail.
@@ -204,13 +235,16 @@ pub fn calendar(since_epoch: f64) -> String {
         libc::localtime_r(&seconds, local.as_mut_ptr());
         local.assume_init()
     };
-    format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-        local.tm_year + 1900,
-        local.tm_mon + 1,
-        local.tm_mday,
-        local.tm_hour,
-        local.tm_min,
-        local.tm_sec
-    )
+    Calendar(local)
+}
+
+struct Calendar(libc::tm);
+
+impl fmt::Display for Calendar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let local = &self.0;
+        let (year, month, day) = (local.tm_year + 1900, local.tm_mon + 1, local.tm_mday);
+        write!(f, "{year:04}-{month:02}-{day:02} ")?;
+        write!(f, "{:02}:{:02}:{:02}", local.tm_hour, local.tm_min, local.tm_sec)
+    }
 }

@@ -97,6 +97,11 @@ impl Unblocked {
             // What was sent is delivered before this returns, also where the task had blocked it.
             change_mask(libc::SIG_UNBLOCK, &only(self.signal));
         }
+    }
+}
+
+impl Drop for Unblocked {
+    fn drop(&mut self) {
         self.before.restore();
     }
 }

@@ -4,6 +4,8 @@ use super::Scheduler;
 use crate::config::{self, Key};
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::{self, LogLevel};
+use crate::platform::floats::calculate;
+use std::borrow::Cow;
 use std::ffi::OsStr;
 
 impl Scheduler {
@@ -11,7 +13,7 @@ impl Scheduler {
     pub fn update_config(&self, key: &str, value: &str) -> Result<()> {
         self.change_config(|values| config::change(values, key, value))?;
         log::line(LogLevel::Info, || {
-            format!("Configuration file updated and reloaded successfully: {key} = {value}")
+            words!("Configuration file updated and reloaded successfully: {key} = {value}")
         });
         Ok(())
     }
@@ -27,9 +29,13 @@ impl Scheduler {
     fn change_config(&self, change: impl FnOnce(&mut config::Values) -> Result<()>) -> Result<()> {
         {
             let _changing = self.changing.lock();
-            let mut values = self.shared.settings.values();
+            let mut values = self.shared.settings.values()?;
             change(&mut values)?;
-            self.shared.settings.set_all(&values);
+            if let config::Value::Number(limit) = values[Key::MaximumTaskInfoStorage as usize] {
+                // The last that can fail.
+                self.shared.core.set_history_limit(calculate(|| limit as usize))?;
+            }
+            self.shared.settings.set_all(values);
             self.shared.core.set_bound(self.shared.settings.count(Key::MaximumQueueLine));
         }
         // Not under the lock: what cannot be done is said to the log, which is the host's, and what
@@ -37,20 +43,20 @@ impl Scheduler {
         self.shared.pool.reconfigure();
         self.shared.loops.reconfigure();
         self.shared.claims.reconfigure();
-        self.shared.core.set_history(self.shared.settings.count(Key::MaximumTaskInfoStorage));
+        self.shared.core.trim_history();
         Ok(())
     }
 
     /// A setting, as text.
     pub fn config(&self, key: &str) -> Result<String> {
-        Ok(self.shared.settings.text(Key::find(key)?))
+        self.shared.settings.text(Key::find(key)?)
     }
 }
 
 pub(super) fn read_config(path: &OsStr) -> Result<String> {
     use std::io::Read;
     use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-    let wrong = |text: String| in_file(path, Error::new(ErrorCode::Config, text));
+    let wrong = |text: Cow<'static, str>| in_file(path, Error::new(ErrorCode::Config, text));
     let mut yaml = Vec::new();
     // A pipe that nobody writes to would block the open.
     std::fs::OpenOptions::new()
@@ -62,20 +68,20 @@ pub(super) fn read_config(path: &OsStr) -> Result<String> {
             false => Ok(file),
         })
         .and_then(|file| file.take(config::LONGEST as u64 + 1).read_to_end(&mut yaml))
-        .map_err(|error| wrong(format!("the file cannot be read: {error}")))?;
+        .map_err(|error| wrong(words!("the file cannot be read: {error}")))?;
     if yaml.len() > config::LONGEST {
-        return Err(wrong(format!("the file is longer than {} bytes", config::LONGEST)));
+        return Err(wrong(words!("the file is longer than {} bytes", config::LONGEST)));
     }
     String::from_utf8(yaml).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
             .iter()
             .filter(|byte| **byte == b'\n')
             .count();
-        wrong(format!("the text is not UTF-8 at line {}", line + 1))
+        wrong(words!("the text is not UTF-8 at line {}", line + 1))
     })
 }
 
 /// An error that says in which file.
 pub(super) fn in_file(path: &OsStr, error: Error) -> Error {
-    Error::new(error.code(), format!("{}: {}", path.to_string_lossy(), error.message()))
+    Error::new(error.code(), words!("{}: {}", path.to_string_lossy(), error.message()))
 }

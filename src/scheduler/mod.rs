@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::TaskId;
 use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
+use crate::memory::Shown;
 use crate::sync::Mutex;
 use crate::task::{RawTask, TaskStatus, Value};
 use crate::{clock, info, loops, platform};
@@ -60,7 +61,7 @@ impl Scheduler {
     /// # Safety
     /// The function takes `user_data` and may be called on any thread; so may `drop`.
     pub unsafe fn with_options(options: &SchedulerOptions<'_>) -> Result<Scheduler> {
-        platform::count_forks();
+        platform::settle_in()?;
         let settings = Arc::new(Settings::new(&options.values()?));
         let core = Arc::new(Core::new(
             settings.count(Key::MaximumQueueLine),
@@ -145,9 +146,9 @@ impl Scheduler {
         let cancelled = self.shared.core.cancel_queued(kind, name)?;
         if cancelled > 0 {
             log::line(LogLevel::Warning, || {
-                let name = String::from_utf8_lossy(name);
+                let name = Shown(name);
                 let kind = kind.log_word();
-                format!(
+                words!(
                     "Io {kind} task | {name} | is waiting to be executed in the queue, has been deleted"
                 )
             });
@@ -186,15 +187,15 @@ impl Scheduler {
 
     /// Every task of a kind that is known, finished ones included, in the order of their adds.
     pub fn tasks(&self, kind: Kind) -> Result<Vec<TaskStatus>> {
-        Ok(self.shared.core.list(kind))
+        self.shared.core.list(kind)
     }
 
     /// The queue text of a kind.
     pub fn queue_info(&self, kind: Kind, show_id: bool) -> Result<String> {
-        let tasks = self.shared.core.list(kind);
+        let tasks = self.shared.core.list(kind)?;
         let pending = tasks.iter().filter(|task| task.state == State::Pending).count();
         let now = clock::since_epoch(clock::precise());
-        Ok(info::text(kind, show_id, pending, &tasks, &self.shared.core.failures(kind), now))
+        info::text(kind, show_id, pending, &tasks, &self.shared.core.failures(kind)?, now)
     }
 
     /// Gives up the record of a task: a finished one is gone, another one will be kept no longer
@@ -213,7 +214,7 @@ impl Scheduler {
 /// The deadline of a wait: none is for ever, 0 only asks.
 fn wait_deadline(seconds: f64) -> Result<Option<u64>> {
     if seconds.is_nan() || seconds < 0.0 {
-        let text = format!(
+        let text = words!(
             "{seconds} seconds cannot be waited: it is not negative, and TS_FOREVER is for ever"
         );
         return Err(Error::new(ErrorCode::InvalidArgument, text));

@@ -146,5 +146,5 @@ impl Shared {
 
 /// Something belongs to another scheduler.
 pub fn not_ours(what: &str) -> Error {
-    Error::new(ErrorCode::InvalidArgument, format!("the {what} is another scheduler's"))
+    Error::new(ErrorCode::InvalidArgument, words!("the {what} is another scheduler's"))
 }

@@ -45,7 +45,7 @@ impl Scheduler {
     /// waits without bound.
     pub fn shutdown_within(&self, force: bool, seconds: f64) -> Result<Option<Remains>> {
         if seconds.is_nan() || seconds < 0.0 {
-            let text = format!("a shutdown cannot last {seconds} seconds");
+            let text = words!("a shutdown cannot last {seconds} seconds");
             return Err(Error::new(ErrorCode::InvalidArgument, text));
         }
         let would_deadlock = |text| Err(Error::new(ErrorCode::WouldDeadlock, text));
@@ -87,11 +87,11 @@ impl Scheduler {
             let (running, claims) = self.shared.core.remains();
             let threads = self.shared.threads();
             log::line(LogLevel::Warning, || {
-                format!("The scheduler has not been shut down: {} tasks still run", running.len())
+                words!("The scheduler has not been shut down: {} tasks still run", running.len())
             });
             return Ok(Some(Remains { running, claims, threads }));
         }
-        log::line(LogLevel::Info, || "All scheduler has been shut down.".to_owned());
+        log::line(LogLevel::Info, || "All scheduler has been shut down.");
         Ok(None)
     }
 
@@ -155,7 +155,7 @@ impl Scheduler {
         };
         if let Some(place) = waits_for_itself {
             log::line(LogLevel::Error, || {
-                format!("ts_scheduler_free was called {place}: nothing was freed")
+                words!("ts_scheduler_free was called {place}: nothing was freed")
             });
             std::mem::forget(self);
         }

@@ -4,7 +4,7 @@
 use super::shared::{Shared, not_ours};
 use crate::clock;
 use crate::core::add::{Added, LONGEST_NAME, NewTask, Then, To, check_name};
-use crate::core::outlet::WORKERS;
+use crate::core::outlet::{CLAIMS, WORKERS};
 use crate::core::record::Extra;
 use crate::core::report::Report;
 use crate::core::slab::NIL;
@@ -16,7 +16,9 @@ use crate::id::TaskId;
 use crate::kinds::{Kind, flags};
 use crate::log::{self, LogLevel};
 use crate::loops::Start;
+use crate::memory::{self, Shown};
 use crate::task::{Function, More, RawTask};
+use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr;
 
@@ -78,7 +80,7 @@ impl Shared {
         before_waiting: impl FnOnce(&mut NewTask<'a>),
     ) -> Result<Added> {
         let added = match new.function.is_null() && self.goes_to_workers(new) {
-            false => self.ensure(new).and_then(|()| self.add(new)),
+            false => self.ensure(new).and_then(|()| self.promise(new)).and_then(|()| self.add(new)),
             true => Err(Error::new(ErrorCode::InvalidArgument, NO_FUNCTION)),
         };
         let added = match added {
@@ -135,17 +137,34 @@ impl Shared {
         }
     }
 
+    /// Makes room for the task wherever it may come to lie, before anything is changed.
+    #[inline]
+    fn promise(&self, new: &NewTask<'_>) -> Result<()> {
+        if new.outlet.is_none() && !self.core.uses_outlets() || new.kind == Kind::Async {
+            return Ok(());
+        }
+        let outlet = self.outlet_for(new);
+        if outlet == CLAIMS && new.bits & word::TIMED != 0 {
+            self.claims.promise_timers()?;
+        }
+        self.core.promise_out(outlet)
+    }
+
     /// Whether our workers will run a linear task, as things are.
     #[cold]
     fn goes_to_workers(&self, new: &NewTask<'_>) -> bool {
-        let outlet = match (new.outlet, new.to) {
+        self.outlet_for(new) == WORKERS
+    }
+
+    /// Who will run a linear task, as things are.
+    fn outlet_for(&self, new: &NewTask<'_>) -> u32 {
+        match (new.outlet, new.to) {
             (Some(outlet), _) => outlet,
             (None, To::Nobody) => self.core.default_outlet(),
             (None, To::Name(name)) if self.core.uses_outlets() => self.core.would_run(name),
             (None, To::Name(_)) => WORKERS,
             (None, To::Lane { index, .. }) => self.core.runs(index),
-        };
-        outlet == WORKERS
+        }
     }
 
     /// Tells who runs a task that something is there for him.
@@ -190,8 +209,9 @@ impl Shared {
             let (wished, timeout) = wishes(task)?;
             self.pool.retry_watchdog();
             bits = wished;
-            extra = timeout
-                .map(|timeout| Box::new(Extra { timeout: Some(timeout), ..Extra::default() }));
+            if let Some(timeout) = timeout {
+                extra = Some(memory::boxed(Extra { timeout: Some(timeout), ..Extra::default() })?);
+            }
         }
         if log::is_on() {
             bits |= word::SAYING;
@@ -237,6 +257,9 @@ impl Shared {
         if more.completions.is_none() && more.on_end.is_none() {
             return Ok(());
         }
+        if new.extra.is_none() {
+            new.extra = Some(memory::boxed(Extra::default())?);
+        }
         let data = more.completion_data.unwrap_or(ptr::null_mut());
         let mut report = Report { on_end: None, ends: None, data };
         if let Some(completions) = more.completions {
@@ -249,7 +272,9 @@ impl Shared {
         report.on_end =
             more.on_end.map(|(function, data, drop)| (function, Owned::new(data, drop)));
         new.bits |= word::REPORTS;
-        new.extra.get_or_insert_default().report = Some(report);
+        if let Some(extra) = &mut new.extra {
+            extra.report = Some(report);
+        }
         Ok(())
     }
 
@@ -289,28 +314,28 @@ fn say_refused(task: &NewTask<'_>, refused: &Error) {
         _ => refused.message(),
     };
     log::line(LogLevel::Warning, || {
-        let name = String::from_utf8_lossy(task.to.name());
-        format!("Io {} task | {name} | {why}", task.kind.log_word())
+        let name = Shown(task.to.name());
+        words!("Io {} task | {name} | {why}", task.kind.log_word())
     });
 }
 
 /// The wishes of a task as bits of its word, and its own time-out.
 #[cold]
 fn wishes(task: &RawTask<'_>) -> Result<(u64, Option<u64>)> {
-    let invalid = |text: String| Error::new(ErrorCode::InvalidArgument, text);
+    let invalid = |text: Cow<'static, str>| Error::new(ErrorCode::InvalidArgument, text);
     if task.flags & !flags::ALL != 0 {
-        return Err(invalid(format!("{:#x} has no meaning as a flag", task.flags & !flags::ALL)));
+        return Err(invalid(words!("{:#x} has no meaning as a flag", task.flags & !flags::ALL)));
     }
     let seconds = task.timeout_seconds;
     if !seconds.is_finite() || seconds < 0.0 {
-        return Err(invalid(format!(
+        return Err(invalid(words!(
             "{seconds} is no time-out: seconds are finite and not negative"
         )));
     }
     if task.flags & flags::WAIT_FOR_ROOM != 0
         && (task.wait_seconds.is_nan() || task.wait_seconds < 0.0)
     {
-        return Err(invalid(format!("{} seconds cannot be waited", task.wait_seconds)));
+        return Err(invalid(words!("{} seconds cannot be waited", task.wait_seconds)));
     }
     let mut bits = 0;
     for (flag, bit) in [

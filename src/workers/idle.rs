@@ -121,7 +121,8 @@ impl State {
                 self.sentry = Some(worker);
             }
             Wake::Parked(worker, part)
-        } else if self.alive < self.most {
+        } else if self.alive < self.most && self.parked.try_reserve(self.alive + 1).is_ok() {
+            // There is room for each of them to park.
             self.alive += 1;
             // A new one's number is not known yet; it says it itself.
             if part == Part::Watch {

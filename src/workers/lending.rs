@@ -10,10 +10,11 @@
 //! too many leaves at its next look, as after a lowered limit. So for as long as a task of that one
 //! takes, one more may run.
 
-use super::Pool;
+use super::Shared;
 use crate::core::slab::NIL;
 use crate::core::waits::Lender;
 use crate::sync::Mutex;
+use std::sync::Arc;
 
 /// The tasks of workers that wait, by their records; those that are replaced otherwise with true.
 #[derive(Debug, Default)]
@@ -49,24 +50,24 @@ impl Waiters {
     }
 }
 
-impl Lender for Pool {
+impl Lender for Shared {
     fn core(&self) -> usize {
-        self.0.core.address()
+        self.core.address()
     }
 
     fn waits(&self, task: u32) {
-        self.0.waiters.come(task, || task != NIL && self.0.core.word(task).is_stuck());
+        self.waiters.come(task, || task != NIL && self.core.word(task).is_stuck());
     }
 
     fn goes_on(&self, task: u32) {
-        self.0.waiters.leave(task);
+        self.waiters.leave(task);
     }
 
-    fn apply(&self) {
-        self.0.resize();
+    fn apply(self: Arc<Self>) {
+        self.resize();
     }
 
     fn most(&self) -> usize {
-        self.0.most()
+        Shared::most(self)
     }
 }

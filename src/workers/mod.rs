@@ -19,6 +19,7 @@ use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
 use crate::kinds::Kind;
 use crate::platform::signals::MARKS;
+use crate::platform::thread::Thread;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::threads::{self, Role, Threads};
@@ -30,7 +31,6 @@ use interrupt::Breaker;
 use lending::Waiters;
 use parker::Parker;
 use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
 use watchdog::{Timed, Watchdog, Watched};
 
 /// What others may touch of a worker.
@@ -64,7 +64,7 @@ pub struct Shared {
     slot_count: AtomicUsize,
     /// A worker may have to leave: look closer.
     surplus: AtomicBool,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Vec<Thread>>,
     watchdog: CachePadded<Watchdog>,
     /// Others whose tasks have deadlines.
     others: Mutex<Vec<Weak<dyn Watched>>>,
@@ -297,7 +297,10 @@ impl Shared {
         let life = move || worker::run(shared, number, its_slot, part);
         let shared = self.clone();
         let mut threads = self.threads.lock();
-        match self.maker.spawn(Role::Worker(number), life, move || shared.part(&slot)) {
+        let made = threads::make_room(&mut threads).and_then(|()| {
+            self.maker.spawn(Role::Worker(number), life, move || shared.part(&slot))
+        });
+        match made {
             Ok(thread) => {
                 threads.push(thread);
                 Ok(())
@@ -305,8 +308,8 @@ impl Shared {
             Err(error) => {
                 drop(threads);
                 self.slots.lock()[number].free.store(true, Release);
-                let text = format!("no thread could be made: {error}");
-                crate::log::line(crate::log::LogLevel::Error, || text.clone());
+                let text = words!("no thread could be made: {error}");
+                crate::log::line(crate::log::LogLevel::Error, || words!("{text}"));
                 Err(Error::new(ErrorCode::System, text))
             }
         }
@@ -337,8 +340,13 @@ impl Shared {
     /// ended thread is left to be waited for.
     fn part(&self, slot: &Slot) {
         slot.free.store(true, Release);
-        let ended = threads::take_ended(&mut self.threads.lock());
-        threads::join(ended);
+        while let Some(ended) = self.take_ended() {
+            ended.join();
+        }
+    }
+
+    fn take_ended(&self) -> Option<Thread> {
+        threads::take_ended(&mut self.threads.lock())
     }
 
     fn anything_in_batches(&self) -> bool {

@@ -25,11 +25,11 @@ use crate::config::Key;
 use crate::core::view::RunningTask;
 use crate::log::{self, LogLevel};
 use crate::platform::signals::{self, Sent};
+use crate::platform::thread::Thread;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::*, fence};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::threads::{self, Role};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 /// No deadline.
 pub const NEVER: u64 = u64::MAX;
@@ -84,7 +84,7 @@ impl Timed {
 /// Somebody beside the workers who runs tasks with deadlines.
 pub trait Watched: Send + Sync + std::fmt::Debug {
     /// Takes those whose deadline has passed, at this counted time.
-    fn expired(&self, now: u64) -> Vec<RunningTask>;
+    fn expired(&self, now: u64, each: &mut dyn FnMut(RunningTask));
     /// The earliest deadline there is, in counted time, or [`NEVER`].
     fn earliest(&self) -> u64;
     /// What he is in, if blocking calls of his may be broken.
@@ -94,7 +94,7 @@ pub trait Watched: Send + Sync + std::fmt::Debug {
 }
 
 /// A task that was told to stop and has not returned.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Told {
     task: RunningTask,
     /// When it counts as stuck, or is reported again. Counted time.
@@ -115,7 +115,7 @@ impl Told {
 struct State {
     told: Vec<Told>,
     /// The one that runs, and those that have not been waited for.
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Thread>,
     running: bool,
     /// Look again, before the sleep is over.
     look: bool,
@@ -205,8 +205,13 @@ impl Shared {
         }
         let told = Told { task, next, stuck: false, breaks };
         let due = told.due();
-        state.told.push(told);
-        let poked = due >= self.watchdog.until.load(SeqCst) || self.poke_watchdog(state);
+        // Without memory for it nobody will look whether it is stuck.
+        let noted = state.told.try_reserve(1).is_ok();
+        if noted {
+            state.told.push(told);
+        }
+        let asleep = due < self.watchdog.until.load(SeqCst);
+        let poked = noted && (!asleep || self.poke_watchdog(state));
         if let (false, Some(breaks)) = (poked, breaks) {
             self.break_alone(task, breaks);
         }
@@ -220,12 +225,12 @@ impl Shared {
         }
         let why = match self.break_call(task) {
             Sent::Yes => None,
-            Sent::NoHandler => Some("its handler was taken away".to_owned()),
-            Sent::Failed(error) => Some(error.to_string()),
+            Sent::NoHandler => Some("its handler was taken away".into()),
+            Sent::Failed(error) => Some(words!("{error}")),
         };
         if let Some(why) = why {
             log::line(LogLevel::Warning, || {
-                format!("blocking calls are not broken: interrupt_signal cannot be sent: {why}")
+                words!("blocking calls are not broken: interrupt_signal cannot be sent: {why}")
             });
         }
         Some(Pause::after_first(self.watchdog.now()))
@@ -244,9 +249,14 @@ impl Shared {
         let sent = match slot {
             Some(slot) => send(&slot.breaker),
             None => {
-                let others = self.others();
-                let mut breakers = others.iter().filter_map(|other| other.breaker());
-                breakers.find(|breaker| breaker.seems_in(bits)).and_then(send)
+                let mut sent = None;
+                self.each_other(|other| {
+                    let breaker = other.breaker().filter(|breaker| breaker.seems_in(bits));
+                    if let (None, Some(breaker)) = (&sent, breaker) {
+                        sent = send(breaker);
+                    }
+                });
+                sent
             }
         };
         sent.unwrap_or(Sent::Yes)
@@ -302,7 +312,10 @@ impl Shared {
         }
         let shared = self.clone();
         let begin = clock::precise();
-        match self.maker.spawn(Role::Watchdog, move || shared.run_watchdog(begin), || ()) {
+        let made = threads::make_room(&mut state.threads).and_then(|()| {
+            self.maker.spawn(Role::Watchdog, move || shared.run_watchdog(begin), || ())
+        });
+        match made {
             Ok(thread) => {
                 state.running = true;
                 let ended = threads::take_ended(&mut state.threads);
@@ -314,7 +327,7 @@ impl Shared {
             Err(error) => {
                 drop(state);
                 self.watchdog.missing.store(true, Relaxed);
-                log::line(LogLevel::Error, || format!("no watchdog could be started: {error}"));
+                log::line(LogLevel::Error, || words!("no watchdog could be started: {error}"));
                 false
             }
         }
@@ -368,21 +381,26 @@ impl Shared {
 
     /// Stops what has run too long, reports what is stuck, and says when to look again.
     fn look(self: &Arc<Shared>, now: u64) -> u64 {
-        let slots = self.slots.lock().clone();
-        let expired = slots.iter().filter_map(|slot| slot.timed.expired(now));
-        let others = self.others();
-        let expired = expired.chain(others.iter().flat_map(|other| other.expired(now)));
-        for task in expired {
+        let mut stop = |task| {
             if self.core.time_out(task) {
                 let breaks = self.break_first(task);
                 self.told(task, breaks);
             }
+        };
+        for number in 0.. {
+            let Some(slot) = self.slots.lock().get(number).cloned() else { break };
+            if let Some(task) = slot.timed.expired(now) {
+                stop(task);
+            }
         }
-        // Reported without the lock, since the log is the host's.
-        let mut told = std::mem::take(&mut self.watchdog.state.lock().told);
-        told.retain_mut(|told| {
+        self.each_other(|other| other.expired(now, &mut stop));
+        // One by one, and each without the lock, since the log is the host's. New ones come at the
+        // end; of those that are gone the last takes the place.
+        let mut at = 0;
+        while let Some(mut told) = self.told_at(at) {
             if !self.core.is_running(told.task) {
-                return false;
+                self.watchdog.state.lock().told.swap_remove(at);
+                continue;
             }
             if let Some(breaks) = told.breaks.as_mut().filter(|breaks| breaks.due <= now) {
                 self.break_call(told.task);
@@ -393,11 +411,12 @@ impl Shared {
                 let first = !std::mem::replace(&mut told.stuck, true);
                 self.report_stuck(told.task, first);
             }
-            true
-        });
-        let mut state = self.watchdog.state.lock();
-        state.told.append(&mut told);
-        drop(state);
+            // A shutdown may have emptied the list meanwhile.
+            if let Some(place) = self.watchdog.state.lock().told.get_mut(at) {
+                *place = told;
+            }
+            at += 1;
+        }
         self.earliest()
     }
 
@@ -419,15 +438,25 @@ impl Shared {
         let Some(stuck) = stuck else { return };
         log::line(LogLevel::Warning, || {
             let kind = stuck.kind.log_word();
-            format!("Io {kind} task | {} | was told to stop and is stuck", stuck.id)
+            words!("Io {kind} task | {} | was told to stop and is stuck", stuck.id)
         });
         if stuck.lane_released && stuck.by_workers {
             self.notify();
         }
     }
 
-    fn others(&self) -> Vec<Arc<dyn Watched>> {
-        self.others.lock().iter().filter_map(|other| other.upgrade()).collect()
+    fn told_at(&self, at: usize) -> Option<Told> {
+        self.watchdog.state.lock().told.get(at).copied()
+    }
+
+    /// Sees the others who are watched, none under a lock.
+    fn each_other(&self, mut see: impl FnMut(&dyn Watched)) {
+        for number in 0.. {
+            let Some(other) = self.others.lock().get(number).cloned() else { break };
+            if let Some(other) = other.upgrade() {
+                see(&*other);
+            }
+        }
     }
 
     /// The earliest deadline there is.
@@ -435,8 +464,8 @@ impl Shared {
         let slots = self.slots.lock();
         let timed = slots.iter().map(|slot| slot.timed.deadline.load(SeqCst)).min();
         drop(slots);
-        let others = self.others().iter().map(|other| other.earliest()).min();
-        let timed = timed.unwrap_or(NEVER).min(others.unwrap_or(NEVER));
+        let mut timed = timed.unwrap_or(NEVER);
+        self.each_other(|other| timed = timed.min(other.earliest()));
         let told = self.watchdog.state.lock().told.iter().map(Told::due).min();
         timed.min(told.unwrap_or(NEVER))
     }

@@ -2,7 +2,7 @@
 
 use super::batch::BATCH;
 use super::idle::{NAP, Part, Parting};
-use super::{Pool, Shared, Slot};
+use super::{Shared, Slot};
 use crate::clock;
 use crate::config::Key;
 use crate::core::inlet::Item;
@@ -59,7 +59,7 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::new(slot.counts.clone());
     let (floats, mask) = (Floats::of_this_thread(), Mask::of_this_thread());
     let (peers, inlet, small) = (Vec::new(), number, false);
-    waits::set_lender(Some(Arc::new(Pool(shared.clone()))));
+    waits::set_lender(Some(shared.clone()));
     let mut worker = Worker { shared, number, slot, seat, peers, inlet, small, floats, mask };
     if part == Part::Watch {
         worker.shared.idle.name_sentry(number);
@@ -135,7 +135,11 @@ impl Worker {
 
     fn know_peers(&mut self) {
         if self.peers.len() != self.shared.slot_count.load(Acquire) {
-            self.peers = self.shared.slots.lock().clone();
+            let slots = self.shared.slots.lock();
+            // Without memory it goes on with those that it knows.
+            if self.peers.try_reserve(slots.len() - self.peers.len()).is_ok() {
+                self.peers.clone_from(&slots);
+            }
         }
     }
 
@@ -294,9 +298,8 @@ impl Worker {
 
     /// As the sentry: naps, and looks whether the others get on.
     fn watch(&mut self) -> Next {
-        let mut before = self.progress();
-        // For how many naps each worker has not got on.
-        let mut still = vec![0; before.len()];
+        // How many tasks each worker has taken on so far, and for how many naps it has not got on.
+        let mut seen: Vec<(u64, u32)> = Vec::new();
         loop {
             if let Some(part) = self.slot.parker.nap(NAP) {
                 return Next::Part(part);
@@ -308,15 +311,23 @@ impl Worker {
                     false => Next::Part(self.slot.parker.park(|| None).unwrap_or(Part::Search)),
                 };
             }
-            let now = self.progress();
-            still.resize(now.len(), 0);
-            for (naps, (was, is)) in still.iter_mut().zip(before.iter().zip(&now)) {
-                *naps = if was == is { *naps + 1 } else { 0 };
+            let (mut done, mut busy) = (0, 0);
+            for (at, slot) in self.shared.slots.lock().iter().enumerate() {
+                let now = slot.counts.left.load(Relaxed);
+                if at == seen.len() {
+                    // Without memory it is not looked at.
+                    match seen.try_reserve(1) {
+                        Ok(()) => seen.push((now, 0)),
+                        Err(_) => break,
+                    }
+                }
+                let (was, naps) = &mut seen[at];
+                *naps = if *was == now { *naps + 1 } else { 0 };
+                done += now - *was;
+                *was = now;
+                // One that did not get on lately may only have no processor.
+                busy += usize::from(*naps < BLOCKED);
             }
-            // One that did not get on lately may only have no processor.
-            let busy = still.iter().filter(|naps| **naps < BLOCKED).count();
-            let done = now.iter().sum::<u64>() - before.iter().sum::<u64>();
-            before = now;
             let left = self.shared.anything_left(self.number);
             if left && (done == 0 || busy < self.shared.processors) {
                 if self.shared.idle.sentry_searches(self.number, done == 0) {
@@ -330,11 +341,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    /// How many tasks each worker has taken on so far.
-    fn progress(&self) -> Vec<u64> {
-        self.shared.slots.lock().iter().map(|slot| slot.counts.left.load(Relaxed)).collect()
     }
 }
 

@@ -1,0 +1,177 @@
+/* No thread of the library's gets any memory: what was accepted runs and ends
+ * all the same, with its results, drops, stops and bans. */
+#define _GNU_SOURCE
+#include "check.h"
+
+#include "failing_memory.h"
+
+enum { TASKS = 300 };
+
+static atomic_int drops, heard;
+
+static void drop(void *user_data)
+{
+    (void)user_data;
+    drops++;
+}
+
+static void hear(const ts_completion *end, void *user_data)
+{
+    (void)end;
+    (void)user_data;
+    heard++;
+}
+
+static ts_poll poll_sleep(ts_token *token, void *user_data)
+{
+    (void)user_data;
+    return ts_async_sleep(token, 0.002) == TS_OK ? TS_POLL_READY : TS_POLL_PENDING;
+}
+
+static ts_poll poll_long(ts_token *token, void *user_data)
+{
+    *(atomic_int *)user_data = 1;
+    (void)ts_async_sleep(token, 1000);
+    return TS_POLL_PENDING;
+}
+
+static int32_t run_long(ts_token *token, void *user_data)
+{
+    *(atomic_int *)user_data = 1;
+    return ts_interruptible_sleep(token, 1000) == TS_STOPPED;
+}
+
+static int32_t run_wrong(ts_token *token, void *user_data)
+{
+    /* There may be no memory for the words, and then that is said. */
+    ts_error gave = ts_set_error(token, "on purpose");
+    (void)user_data;
+    CHECK(gave == TS_OK || gave == TS_ERROR_OUT_OF_MEMORY);
+    gave = ts_set_result(token, &drops, 0, drop);
+    if (gave == TS_OK)
+        heard--;
+    else
+        CHECK(gave == TS_ERROR_OUT_OF_MEMORY);
+    return 7;
+}
+
+static ts_task_id ids[TASKS];
+static ts_state wanted[TASKS];
+
+/* One of each sort in turn; how many drops there will be. */
+static int add_tasks(ts_scheduler *scheduler, ts_completions *queue)
+{
+    static char names[TASKS][16];
+    int at, owed = 0;
+    for (at = 0; at < TASKS; at++) {
+        ts_task_options options = options_of(NULL, run_nothing, &drops, drop, TS_KEEP);
+        snprintf(names[at], sizeof names[at], "name %d", at % 7);
+        wanted[at] = TS_COMPLETED;
+        owed++;
+        switch (at % 6) {
+        case 0:
+            break;
+        case 1:
+            options.name = names[at];
+            break;
+        case 2:
+            options.run = NULL;
+            options.poll = poll_sleep;
+            options.name = at % 4 ? names[at] : NULL;
+            break;
+        case 3:
+            options.completions = queue;
+            options.on_end = hear;
+            options.flags |= TS_TIMEOUT_PROCESSING;
+            options.timeout_seconds = 100;
+            break;
+        case 4:
+            options.run = run_wrong;
+            wanted[at] = TS_FAILED;
+            break;
+        default:
+            options.run = NULL;
+            options.poll = poll_sleep;
+            options.flags |= TS_TIMEOUT_PROCESSING;
+            break;
+        }
+        MUST(ts_submit(scheduler, &options, &ids[at]));
+    }
+    return owed;
+}
+
+static void what_was_accepted_runs_and_ends(void)
+{
+    ts_scheduler *scheduler = scheduler_with("line_task_max: 2\nmaximum_queue_line: 0\nmaximum_queue_async: 0");
+    ts_completions *queue;
+    ts_completion ends[TASKS];
+    plug blocked = { 0, 0 };
+    size_t taken = 0, count;
+    int at, owed;
+    ts_task_id id;
+    is_hosts = true;
+    drops = heard = 0;
+    MUST(ts_completions_new(scheduler, &queue));
+    add(scheduler, NULL, run_plug, &blocked, NULL);
+    add(scheduler, NULL, run_plug, &blocked, NULL);
+    await(&blocked.started, 2);
+    MUST(ts_add_async_task(scheduler, true, NULL, poll_sleep, NULL, NULL, &id));
+    MUST(ts_wait(scheduler, id, TS_FOREVER, NULL));
+    theirs_failed = 0;
+    atomic_store(&theirs_fail, true);
+    owed = add_tasks(scheduler, queue);
+    pull(&blocked);
+    for (at = 0; at < TASKS; at++)
+        CHECK(ended(scheduler, ids[at]) == wanted[at]);
+    while (taken < TASKS / 6 && ts_completions_take(queue, ends, TASKS, TS_FOREVER, &count) == TS_OK)
+        taken += count;
+    atomic_store(&theirs_fail, false);
+    for (at = 0; at < TASKS; at++)
+        MUST(ts_task_forget(scheduler, ids[at]));
+    CHECK(drops >= owed && theirs_failed > 0);
+    ts_completions_free(queue);
+    ts_scheduler_free(scheduler);
+}
+
+static void what_runs_can_be_stopped(void)
+{
+    ts_scheduler *scheduler = scheduler_with("line_task_max: 2\nstuck_grace: 0");
+    atomic_int entered[4] = { 0, 0, 0, 0 };
+    ts_task_id linear, async, timed, warm;
+    ts_task_options options = options_of("timed", NULL, NULL, NULL, TS_KEEP | TS_TIMEOUT_PROCESSING);
+    is_hosts = true;
+    linear = submit(scheduler, "linear", run_long, &entered[0], NULL, TS_KEEP);
+    options.poll = poll_long;
+    options.user_data = &entered[1];
+    options.timeout_seconds = 0.05;
+    MUST(ts_submit(scheduler, &options, &timed));
+    options.name = "async";
+    options.user_data = &entered[2];
+    options.flags = TS_KEEP;
+    MUST(ts_submit(scheduler, &options, &async));
+    options.name = "warm";
+    options.user_data = &entered[3];
+    MUST(ts_submit(scheduler, &options, &warm));
+    while (!entered[0] || !entered[1] || !entered[2] || !entered[3])
+        ;
+    atomic_store(&theirs_fail, true);
+    MUST(ts_force_stop(scheduler, linear));
+    CHECK(ended(scheduler, linear) == TS_CANCELLED);
+    CHECK(ended(scheduler, timed) == TS_TIMEOUT);
+    MUST(ts_force_stop(scheduler, warm));
+    CHECK(ended(scheduler, warm) == TS_CANCELLED);
+    /* The host's own thread has none either; it has woken the loop before. */
+    fail_memory(0, 1000000);
+    ts_force_stop(scheduler, async);
+    restore_memory();
+    CHECK(ended(scheduler, async) == TS_CANCELLED);
+    atomic_store(&theirs_fail, false);
+    ts_scheduler_free(scheduler);
+}
+
+static const check_test tests[] = {
+    TEST(what_was_accepted_runs_and_ends),
+    TEST(what_runs_can_be_stopped),
+};
+
+CHECK_ALL(tests)
