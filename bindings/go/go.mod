@@ -1,0 +1,3 @@
+module task_scheduling
+
+go 1.24
