@@ -5,6 +5,7 @@ package ts
 import (
 	"context"
 	"log/slog"
+	"time"
 )
 
 // say hands on what the library has said in calls of this scheduler. One goroutine does at a time, so
@@ -28,6 +29,15 @@ func (s *Scheduler) say() {
 			return
 		}
 		// Another one may have left something to us just before.
+	}
+}
+
+// sayAll returns when nothing is left to be said, and nobody is still saying it; a logger that never
+// returns, or that calls this itself, is not waited for.
+func (s *Scheduler) sayAll() {
+	s.say()
+	for deadline := time.Now().Add(time.Second); s.logging.Load() && time.Now().Before(deadline); s.say() {
+		time.Sleep(100 * time.Microsecond)
 	}
 }
 

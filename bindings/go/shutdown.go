@@ -70,7 +70,7 @@ func (s *Scheduler) retire() {
 	if !s.retired.Swap(true) {
 		s.waiter.close()
 	}
-	s.say()
+	s.sayAll()
 }
 
 func (s *Scheduler) stopAll() {
