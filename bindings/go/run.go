@@ -256,10 +256,15 @@ func (t *task) wait(ctx context.Context) error {
 		}
 		defer t.s.waits.leave(waiter, its)
 	}
+	over := ctx.Done()
+	if over == nil {
+		<-done
+		return nil
+	}
 	select {
 	case <-done:
 		return nil
-	case <-ctx.Done():
+	case <-over:
 		if t.ended.Load() {
 			return nil
 		}
