@@ -60,11 +60,17 @@ static void use_log(int more)
     pthread_mutex_unlock(&log_lock);
 }
 
-/* Every call begins with this, and what it says lands in its log. */
+/* Every call begins with this, and what it says lands in its log, until it
+ * ends with the next one. */
 static ts_scheduler *enter(tsgo_scheduler *its)
 {
     logging = its->logs ? its : NULL;
     return its->scheduler;
+}
+
+static void leave(void)
+{
+    logging = NULL;
 }
 
 /* The message is this thread's, and Go may be on another one after the call. */
@@ -76,6 +82,7 @@ static char *message(ts_error error)
 static tsgo_outcome outcome(ts_error error)
 {
     tsgo_outcome its = { message(error), (int32_t)error };
+    leave();
     return its;
 }
 
@@ -168,6 +175,7 @@ tsgo_added tsgo_add(tsgo_scheduler *its, ts_lane *lane, uintptr_t key)
         added.claim = received(scheduler, &claim);
     else
         added.message = message(error);
+    leave();
     return added;
 }
 
@@ -201,6 +209,7 @@ tsgo_added tsgo_add_with(tsgo_scheduler *its, ts_lane *lane, uint32_t flags, dou
         added.claim = received(scheduler, &claim);
     else
         added.message = message(error);
+    leave();
     return added;
 }
 
@@ -227,6 +236,7 @@ tsgo_ended tsgo_end(tsgo_scheduler *its, uintptr_t token, ts_task_id id, int32_t
     if (wants_state)
         ended.state = (int32_t)end_state;
     ended.next = received(scheduler, &next);
+    leave();
     return ended;
 }
 
@@ -238,22 +248,26 @@ size_t tsgo_take(tsgo_scheduler *its, tsgo_claim *out, size_t capacity)
     if (capacity > sizeof claims / sizeof *claims)
         capacity = sizeof claims / sizeof *claims;
     if (ts_claims_take(scheduler, claims, capacity, 0, &count) != TS_OK)
-        return 0;
+        count = 0;
     for (at = 0; at < count; at++)
         out[at] = received(scheduler, &claims[at]);
+    leave();
     return count;
 }
 
 int32_t tsgo_stop(tsgo_scheduler *its, ts_task_id id)
 {
-    return (int32_t)ts_force_stop(enter(its), id);
+    ts_error error = ts_force_stop(enter(its), id);
+    leave();
+    return (int32_t)error;
 }
 
 int32_t tsgo_stopping(tsgo_scheduler *its, ts_task_id id)
 {
     ts_task_status status = TS_TASK_STATUS_INIT;
     if (ts_get_task_status(enter(its), id, &status) != TS_OK)
-        return 0;
+        status.stopping = (ts_state)0;
+    leave();
     return (int32_t)status.stopping;
 }
 

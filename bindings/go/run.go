@@ -163,12 +163,7 @@ func (s *Scheduler) end(t *task, err error) (next *task) {
 
 func (s *Scheduler) endOne(t *task, err error) claim {
 	wasTold := !t.ctx.word.CompareAndSwap(live, ending)
-	var words string
-	if err != nil {
-		if words = err.Error(); words == "" {
-			words = "an error without words"
-		}
-	}
+	words := wordsOf(err)
 	if t.options.timed {
 		s.timeouts.end(t)
 	}
@@ -191,6 +186,20 @@ func (s *Scheduler) endOne(t *task, err error) claim {
 		s.ends.tell()
 	}
 	return its
+}
+
+// wordsOf is never empty for an error: that it failed is told by them. An error of the task's may be
+// anything, also one that panics when it is asked.
+func wordsOf(err error) (words string) {
+	if err == nil {
+		return ""
+	}
+	defer func() {
+		if recover() != nil || words == "" {
+			words = "an error without words"
+		}
+	}()
+	return err.Error()
 }
 
 // settle makes the end of a task seen.
@@ -220,9 +229,11 @@ func (t *task) settle(state State, err error) {
 
 // cancel tells the task to stop, or takes it out of its queue.
 func (t *task) cancel(reason, cause error) error {
-	id := t.id
-	if t.phase.Load()&isAdded == 0 {
-		id = t.claim.id
+	var id ID
+	if t.phase.Load()&isAdded != 0 {
+		id = t.id
+	} else {
+		id = t.claim.id // it is out, and who added it does not know yet
 	}
 	if !t.ctx.stop(stopped, reason, cause) {
 		switch t.ctx.word.Load() {
@@ -310,7 +321,7 @@ func (t *task) status() Status {
 		// Its record made room for others.
 		status.State = t.state
 		if t.state == Failed {
-			status.Error = t.err.Error()
+			status.Error = wordsOf(t.err)
 		}
 	}
 	return status

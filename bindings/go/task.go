@@ -13,7 +13,9 @@ type Task[T any] struct {
 }
 
 func (t *Task[T]) call(ctx context.Context) (err error) {
-	t.value, err = t.do(ctx)
+	do := t.do
+	t.do = nil // what it holds is not held as long as the handle
+	t.value, err = do(ctx)
 	return err
 }
 

@@ -159,6 +159,34 @@ func TestAPanicFailsItsTaskOnly(t *testing.T) {
 //go:noinline
 func panicsHere(value any) { panic(value) }
 
+type wordless struct{ panics bool }
+
+func (w wordless) Error() string {
+	if w.panics {
+		panic("no words")
+	}
+	return ""
+}
+
+func TestAnErrorMayHaveNoWords(t *testing.T) {
+	s := start(t)
+	for _, its := range []wordless{{false}, {true}} {
+		task := submit(t, s.Queue("q"), func(context.Context) (int, error) { return 1, its })
+		if _, err := task.Wait(context.Background()); err != error(its) {
+			t.Fatal("another error")
+		}
+		status, err := s.Status(task.ID())
+		if err != nil || status.State != Failed || status.Error == "" {
+			t.Fatalf("%+v %v", status, err)
+		}
+	}
+	var none *wordless // whose method panics
+	task := submit(t, s.Queue("q"), func(context.Context) (int, error) { return 1, none })
+	if ended(t, task); task.Status().State != Failed {
+		t.Fatal(task.Status().State)
+	}
+}
+
 func TestGoexitFailsItsTaskOnly(t *testing.T) {
 	s := start(t)
 	q := s.Queue("exits")
