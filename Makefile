@@ -10,10 +10,15 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build demo test test-hosts check-models check-sanitizers check-canaries bench header abi docs clean help setup-build setup-test setup-hosts
+.PHONY: build go-archive demo test test-go test-hosts check-models check-sanitizers check-canaries bench header abi docs clean help setup-build setup-test setup-hosts
 
+# With the library as bindings/go links it.
 build: setup-build
 	@cargo build --release
+	@scripts/go-archive $(LIBRARY)
+
+test-go: setup-test
+	cargo test --test go
 
 demo: build build/treesum
 	build/treesum '$(DIR)' || [ $$? -eq 1 ]	# 1: a file could not be read, and the totals say which
@@ -57,6 +62,7 @@ bench: setup-build
 
 header: setup-test
 	TS_UPDATE=1 cargo test --test header
+	cp include/task_scheduling.h bindings/go/
 
 abi: setup-test
 	TS_UPDATE=1 cargo test --test abi what_programs_rely_on
@@ -71,14 +77,15 @@ clean:
 	rm -rf build
 
 help:
-	@echo "make                  the release library: $(LIBRARY) and .so"
+	@echo "make                  the release library: $(LIBRARY) and .so, and what bindings/go links"
 	@echo "make demo [DIR=...]   checksums of the files below DIR ($(DIR)), by examples/treesum.c"
 	@echo "make test             formatting, lints, and every test"
+	@echo "make test-go          the tests of bindings/go (part of make test)"
 	@echo "make test-hosts       in real hosts: libuv, SDL2, epoll under wrk, a module of nginx; fetch against nginx"
 	@echo "make check-sanitizers random calls, and the C++ tests, on a library built with sanitizers; part of make test"
 	@echo "make check-canaries   faults put in on purpose, each found by the check that should; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
-	@echo "make bench            what a task costs, in C and in C++"
+	@echo "make bench            what a task costs, in C, in C++ and in Go"
 	@echo "make header           writes include/task_scheduling.h anew"
 	@echo "make abi              writes abi/task_scheduling.abi anew: with a release, and never else"
 	@echo "make docs             writes docs/task_scheduling.yaml, configuration.md and callbacks.md anew"

@@ -1456,15 +1456,13 @@ typedef void (*ts_log_fn)(ts_log_level level, const char *text,
 /// Sets the function that takes the log of every scheduler of the process, in
 /// place of an earlier one. NULL sets none, and this user_data is then dropped
 /// at once. The function is called on any thread, on several at once too; the
-/// drop of an earlier one tells that it is not called any more. A forked child has
-/// it too, and drops nothing of its parent's.
+/// drop of an earlier one tells that it is not called any more. A forked child
+/// has it too, and drops nothing of its parent's.
 ///
 /// Errors: TS_ERROR_OUT_OF_MEMORY; user_data is then still yours.
 ///
 /// Any thread. Never blocks. From a task: yes.
-ts_error ts_set_log_callback(ts_log_fn log,
-                             void *user_data,
-                             ts_drop_fn drop);
+ts_error ts_set_log_callback(ts_log_fn log, void *user_data, ts_drop_fn drop);
 
 /*
  * Version --------------------------------------------------------------------

@@ -30,8 +30,8 @@ pub type ts_log_fn =
 /// Sets the function that takes the log of every scheduler of the process, in
 /// place of an earlier one. NULL sets none, and this user_data is then dropped
 /// at once. The function is called on any thread, on several at once too; the
-/// drop of an earlier one tells that it is not called any more. A forked child has
-/// it too, and drops nothing of its parent's.
+/// drop of an earlier one tells that it is not called any more. A forked child
+/// has it too, and drops nothing of its parent's.
 ///
 /// Errors: TS_ERROR_OUT_OF_MEMORY; user_data is then still yours.
 ///

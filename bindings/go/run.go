@@ -1,0 +1,331 @@
+//go:build cgo
+
+package ts
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// task is what there is of every task, whatever its result. It stands in a slot until it has ended.
+type task struct {
+	ctx     taskContext
+	s       *Scheduler
+	q       *Queue
+	body    body
+	claim   claim // what it is run by; whoever received it wrote it
+	id      ID    // whoever added it wrote it
+	key     uintptr
+	phase   atomic.Uint32
+	ended   atomic.Bool
+	options taskOptions
+	state   State
+	err     error
+	done    atomic.Pointer[chan struct{}]
+	waits   *waiting // under the scheduler's waits
+	timed   links    // under the scheduler's timeouts
+}
+
+// body is the function of a task, and where its result goes.
+type body interface {
+	call(ctx context.Context) error
+}
+
+// The bits of a phase.
+const (
+	isAdded = 1 << iota // its id is known
+	isOut               // its claim is known: it runs, or is about to
+)
+
+func (t *task) init(s *Scheduler, q *Queue, ctx context.Context, options *taskOptions, body body) {
+	t.s, t.q, t.body, t.options = s, q, body, *options
+	t.ctx.parent, t.ctx.owner = ctx, t
+}
+
+// add hands the task in, and starts it, if it may start now.
+func (s *Scheduler) add(t *task) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	if t.options.timed {
+		s.needWaiter()
+	}
+	t.key = s.tasks.put(t)
+	id, its, err := s.native.add(t.q.lane, t.options.flags, t.options.timeout, t.key)
+	if err != nil {
+		s.tasks.drop(t.key)
+		s.say()
+		return err
+	}
+	t.id = id
+	if its.token == 0 {
+		t.phase.Or(isAdded)
+		s.needWaiter()
+	} else {
+		t.out(&its, isAdded|isOut)
+	}
+	s.say()
+	if s.closed.Load() {
+		// It came in behind a shutdown that had ended.
+		t.cancel(ErrCanceled, ErrClosed)
+		if its.token != 0 {
+			s.dispatch(s.end(t, nil))
+		}
+		return ErrClosed
+	}
+	if its.token != 0 {
+		s.dispatchClaim(t, its.stopped)
+	}
+	return nil
+}
+
+// out notes that the claim of a task has come.
+func (t *task) out(its *claim, phase uint32) {
+	t.claim = *its
+	if t.options.timed {
+		t.s.timeouts.start(t)
+	}
+	t.phase.Or(phase)
+}
+
+// receive finds the task of a claim, which was queued until now.
+func (s *Scheduler) receive(its *claim) *task {
+	t := s.tasks.get(its.key)
+	if t == nil {
+		panic("ts: the library handed out a task that was never added")
+	}
+	t.out(its, isOut)
+	s.room.tell()
+	return t
+}
+
+// dispatchClaim has a claim run by a goroutine, or ends it here, if a stop came first.
+func (s *Scheduler) dispatchClaim(t *task, stopped bool) {
+	if stopped {
+		s.dispatch(s.end(t, nil))
+		return
+	}
+	s.dispatch(t)
+}
+
+func (s *Scheduler) dispatch(t *task) {
+	if t != nil {
+		go s.work(t)
+	}
+}
+
+// work runs a task, and every one that the end of the one before hands on.
+func (s *Scheduler) work(t *task) {
+	for t != nil {
+		t = s.runTask(t)
+	}
+}
+
+// runTask runs one task, whatever its function does: next is the one that its end handed on. Its name
+// is what [insideTask] looks for.
+func (s *Scheduler) runTask(t *task) (next *task) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if value := recover(); value != nil {
+			next = s.end(t, &PanicError{value, debug.Stack()})
+			return
+		}
+		// This goroutine ends with this.
+		s.dispatch(s.end(t, ErrGoexit))
+	}()
+	var err error
+	if t.ctx.word.Load() == live {
+		err = t.body.call(&t.ctx)
+	}
+	returned = true
+	return s.end(t, err)
+}
+
+// end ends a task that is out. It gives the next one to run; those that are only to be ended are.
+func (s *Scheduler) end(t *task, err error) (next *task) {
+	for {
+		its := s.endOne(t, err)
+		if its.token == 0 {
+			return nil
+		}
+		t, err = s.receive(&its), nil
+		if !its.stopped {
+			return t
+		}
+	}
+}
+
+func (s *Scheduler) endOne(t *task, err error) claim {
+	wasTold := !t.ctx.word.CompareAndSwap(live, ending)
+	words := wordsOf(err)
+	if t.options.timed {
+		s.timeouts.end(t)
+	}
+	// The word decided: a task that was told is told to stop in the library too, before it ends there.
+	its, state := s.native.end(&t.claim, words, wasTold && !t.claim.stopped, t.options.timed)
+	if state == 0 {
+		switch {
+		case wasTold || t.claim.stopped:
+			state = Cancelled
+		case err != nil:
+			state = Failed
+		default:
+			state = Completed
+		}
+	}
+	t.settle(state, err)
+	s.tasks.drop(t.key)
+	s.say()
+	if s.closed.Load() {
+		s.ends.tell()
+	}
+	return its
+}
+
+// wordsOf is never empty for an error: that it failed is told by them. An error of the task's may be
+// anything, also one that panics when it is asked.
+func wordsOf(err error) (words string) {
+	if err == nil {
+		return ""
+	}
+	defer func() {
+		if recover() != nil || words == "" {
+			words = "an error without words"
+		}
+	}()
+	return err.Error()
+}
+
+// settle makes the end of a task seen.
+func (t *task) settle(state State, err error) {
+	switch state {
+	case TimedOut:
+		t.ctx.stop(timedOut, ErrTimeout, nil)
+		err = stoppedAs(ErrTimeout, nil, err)
+	case Cancelled:
+		var cause error
+		if t.claim.stopped && t.s.closed.Load() {
+			cause = ErrClosed // it was cancelled while it was pending, by the shutdown
+		}
+		if t.ctx.word.Load() == stopped {
+			_, cause = t.ctx.why()
+		}
+		err = stoppedAs(ErrCanceled, cause, err)
+	}
+	t.state, t.err = state, err
+	t.ended.Store(true)
+	t.body = nil
+	if done := t.done.Load(); done != nil {
+		close(*done)
+	}
+	t.ctx.end()
+}
+
+// cancel tells the task to stop, or takes it out of its queue.
+func (t *task) cancel(reason, cause error) error {
+	var id ID
+	if t.phase.Load()&isAdded != 0 {
+		id = t.id
+	} else {
+		id = t.claim.id // it is out, and who added it does not know yet
+	}
+	if !t.ctx.stop(stopped, reason, cause) {
+		switch t.ctx.word.Load() {
+		case ending:
+			return ErrFinished
+		case timedOut:
+			return ErrAlreadyStopping
+		default:
+			return nil
+		}
+	}
+	t.s.native.stop(id)
+	t.s.needWaiter() // of one that does not heed it, it is said after a while
+	if t.phase.Load()&isOut == 0 {
+		t.s.take() // it comes out to be ended
+	}
+	t.s.say()
+	return nil
+}
+
+// wait waits until the task has ended.
+func (t *task) wait(ctx context.Context) error {
+	if t.ended.Load() {
+		return nil
+	}
+	done := t.doneChannel()
+	if waiter, ok := ctx.Value(taskKey{}).(*task); ok {
+		its, err := t.s.waits.enter(waiter, t, ctx)
+		if err != nil {
+			return err
+		}
+		defer t.s.waits.leave(waiter, its)
+	}
+	over := ctx.Done()
+	if over == nil {
+		<-done
+		return nil
+	}
+	select {
+	case <-done:
+		return nil
+	case <-over:
+		if t.ended.Load() {
+			return nil
+		}
+		return context.Cause(ctx)
+	}
+}
+
+var closedChannel = func() chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}()
+
+// doneChannel is made when it is first asked for: who publishes it looks whether the task has ended
+// after that, and who ends the task looks for it after that.
+func (t *task) doneChannel() <-chan struct{} {
+	done := t.done.Load()
+	if done == nil {
+		fresh := make(chan struct{})
+		if t.ended.Load() || !t.done.CompareAndSwap(nil, &fresh) {
+			if t.ended.Load() {
+				return closedChannel
+			}
+			return *t.done.Load()
+		}
+		done = &fresh
+	}
+	if t.ended.Load() {
+		return closedChannel
+	}
+	return *done
+}
+
+func (t *task) status() Status {
+	if t.phase.Load()&isAdded != 0 {
+		status, err := t.s.native.status(t.id)
+		if !errors.Is(err, ErrNotFound) {
+			return status
+		}
+	}
+	status := Status{ID: t.id, Name: t.q.name, State: Pending}
+	if t.ended.Load() {
+		// Its record made room for others.
+		status.State = t.state
+		if t.state == Failed {
+			status.Error = wordsOf(t.err)
+		}
+	}
+	return status
+}
+
+// deadlineIn is when a task has run for so long.
+func deadlineIn(limit time.Duration) time.Time { return time.Now().Add(limit) }

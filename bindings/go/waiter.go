@@ -1,0 +1,149 @@
+//go:build cgo
+
+package ts
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// waiter takes what becomes runnable, or is only to be ended, without a call of ours that says so: a
+// time-out, a place that is free again just when nobody looked. It waits for the library's descriptor
+// as for a socket: that holds no thread.
+type waiter struct {
+	file    *os.File
+	fd      uintptr
+	started atomic.Bool
+	once    sync.Once
+}
+
+func (w *waiter) open(s *Scheduler) error {
+	fd, err := s.native.fd()
+	if err != nil {
+		return err
+	}
+	w.fd = fd
+	w.file = os.NewFile(fd, "claims")
+	// What cannot be waited for has no deadline.
+	if err := w.file.SetReadDeadline(time.Time{}); err != nil {
+		w.file.Close()
+		return &failure{20, "the claims' file descriptor cannot be waited for: " + err.Error()}
+	}
+	return nil
+}
+
+// needWaiter sees to it that somebody waits: from the first task on that is queued or can time out.
+func (s *Scheduler) needWaiter() {
+	if !s.waiter.started.Load() {
+		s.waiter.once.Do(func() {
+			s.waiter.started.Store(true)
+			go s.waiter.run(s)
+		})
+	}
+}
+
+func (w *waiter) run(s *Scheduler) {
+	raw, err := w.file.SyscallConn()
+	if err != nil {
+		return // closed
+	}
+	_ = raw.Read(func(fd uintptr) bool {
+		// It is heard of once when it becomes readable: so until it is not.
+		for s.take(); readable(fd); s.take() {
+			time.Sleep(100 * time.Microsecond) // a moment that has almost come
+		}
+		return false // until the file is closed
+	})
+}
+
+func (w *waiter) close() { w.file.Close() }
+
+// take takes what is there, has it run, and tells tasks whose time is over.
+func (s *Scheduler) take() {
+	var claims [16]claim
+	for {
+		count := s.native.take(&claims)
+		for at := range count {
+			its := &claims[at]
+			s.dispatchClaim(s.receive(its), its.stopped)
+		}
+		if count == 0 {
+			break
+		}
+	}
+	s.timeouts.look(s)
+	s.say()
+}
+
+// timeouts are the running tasks that can time out. Whether one has, and whether that came before
+// another stop, the library says.
+type timeouts struct {
+	sync.Mutex
+	first *task
+	count atomic.Int32
+}
+
+type links struct {
+	next, before *task
+}
+
+func (t *timeouts) start(its *task) {
+	limit := its.options.timeout
+	if limit == 0 {
+		limit = time.Duration(its.s.watchDog.Load())
+	}
+	more := its.ctx.more()
+	more.Lock()
+	more.deadline = deadlineIn(limit)
+	more.Unlock()
+	t.Lock()
+	defer t.Unlock()
+	t.count.Add(1)
+	its.timed.next = t.first
+	if t.first != nil {
+		t.first.timed.before = its
+	}
+	t.first = its
+}
+
+func (t *timeouts) end(its *task) {
+	t.Lock()
+	defer t.Unlock()
+	t.count.Add(-1)
+	next, before := its.timed.next, its.timed.before
+	if next != nil {
+		next.timed.before = before
+	}
+	if before != nil {
+		before.timed.next = next
+	} else {
+		t.first = next
+	}
+	its.timed = links{}
+}
+
+// look tells the tasks to stop which the library has told, of those whose time is about over.
+func (t *timeouts) look(s *Scheduler) {
+	if t.count.Load() == 0 {
+		return
+	}
+	var due []*task
+	soon := time.Now().Add(2 * time.Millisecond)
+	t.Lock()
+	for its := t.first; its != nil; its = its.timed.next {
+		if its.ctx.word.Load() != live {
+			continue
+		}
+		if more := its.ctx.more(); more.deadline.Before(soon) {
+			due = append(due, its)
+		}
+	}
+	t.Unlock()
+	for _, its := range due {
+		if s.native.stopping(its.claim.id) == TimedOut {
+			its.ctx.stop(timedOut, ErrTimeout, nil)
+		}
+	}
+}

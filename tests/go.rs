@@ -1,0 +1,255 @@
+//! The Go module, `bindings/go`: it has tests of its own, which are run here under everything that Go
+//! has to look for faults; and what they cannot see from inside, how it is built and found.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+use support::{
+    Link, NATIVE_LIBRARIES, STRICT, library, need, output, root, run, scratch, seed_python, skip,
+    start, start_command,
+};
+
+fn archive(from: &Path, to: &Path, pattern: &str) {
+    output(Command::new(root().join("scripts/go-archive")).arg(from).arg(to).arg(pattern));
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let (name, to) = (path.file_name().expect("a name"), to.join(path.file_name().unwrap()));
+        match path.is_dir() {
+            true => copy(&path, &to),
+            // Of the library that make has built.
+            false if name == "sum.go" || path.extension().is_some_and(|it| it == "a") => {}
+            false => drop(fs::copy(&path, &to).expect("a copy")),
+        }
+    }
+}
+
+/// The module beside a header, as in the repository, but with the library of this test. `None` where
+/// something is missing that it takes.
+fn module() -> Option<&'static Path> {
+    static MODULE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let made = MODULE.get_or_init(|| {
+        if !need("go") || !need("cc") || !need("objcopy") {
+            return None;
+        }
+        let folder = scratch("go-module");
+        let module = folder.join("bindings/go");
+        copy(&root().join("bindings/go"), &module);
+        fs::create_dir_all(folder.join("include")).expect("a folder");
+        let header = "include/task_scheduling.h";
+        fs::copy(root().join(header), folder.join(header)).expect("a copy");
+        let arch = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            other => other,
+        };
+        let name = format!("internal/archive/libtask_scheduling_linux_{arch}.a");
+        archive(&library(Link::Static), &module.join(name), "ts_*");
+        let fetched = go(&module).args(["mod", "download"]).output().expect("go");
+        if !fetched.status.success() {
+            skip(&format!("go mod download: {}", String::from_utf8_lossy(&fetched.stderr)));
+            return None;
+        }
+        Some(module)
+    });
+    if made.is_none() {
+        need("go");
+    }
+    made.as_deref()
+}
+
+fn go(folder: &Path) -> Command {
+    let mut go = Command::new("go");
+    go.current_dir(folder)
+        .env("CGO_ENABLED", "1")
+        .env("GOFLAGS", "-buildvcs=false")
+        .env("GOTOOLCHAIN", "local")
+        .env_remove("CGO_CFLAGS")
+        .env_remove("CGO_LDFLAGS");
+    go
+}
+
+/// Runs the module's tests.
+fn tests(arguments: &[&str], environment: &[(&str, &str)]) {
+    let Some(module) = module() else { return };
+    let mut go = go(module);
+    go.args(["test", "-count=1", "-timeout=15m"]).args(arguments);
+    go.envs(environment.iter().copied());
+    let ended = start_command(go).end(Duration::from_secs(1200));
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert_eq!(ended.status, Some(0), "{said}\n{}", ended.stderr);
+    assert!(said.contains("ok  \ttask_scheduling\t"), "{said}");
+}
+
+#[test]
+fn its_tests_pass_and_its_calls_hand_no_pointer_wrongly() {
+    tests(&["./..."], &[("GODEBUG", "cgocheck=1")]);
+}
+
+#[test]
+fn its_tests_pass_under_the_race_detector() {
+    tests(&["-race", "-short", "./..."], &[]);
+}
+
+#[test]
+fn its_tests_pass_where_every_write_of_a_pointer_is_looked_at() {
+    tests(&["-short", "./..."], &[("GOEXPERIMENT", "cgocheck2")]);
+}
+
+#[test]
+fn it_is_vetted_and_formatted() {
+    let Some(module) = module() else { return };
+    assert_eq!(output(Command::new("gofmt").arg("-l").arg(module)), "");
+    let bench = root().join("benches/go");
+    assert_eq!(output(Command::new("gofmt").arg("-l").arg(bench)), "");
+    output(go(module).args(["vet", "./..."]));
+}
+
+#[test]
+fn without_cgo_it_says_what_is_missing() {
+    let Some(module) = module() else { return };
+    let built = go(module).args(["build", "."]).env("CGO_ENABLED", "0").output().expect("go");
+    let said = String::from_utf8_lossy(&built.stderr);
+    assert!(!built.status.success());
+    assert!(said.contains("needs_cgo__set_CGO_ENABLED_to_1_and_install_a_C_compiler"), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+/// A module that uses it.
+fn consumer(name: &str, module: &Path) -> PathBuf {
+    let folder = scratch(name);
+    fs::copy(root().join("tests/go/consumer/main.go"), folder.join("main.go")).expect("a copy");
+    let text = format!(
+        "module consumer\n\ngo 1.24\n\nrequire task_scheduling v0.0.0\n\nreplace task_scheduling => {}\n",
+        module.display()
+    );
+    fs::write(folder.join("go.mod"), text).expect("a file");
+    folder
+}
+
+#[test]
+fn who_vendors_it_has_all_that_it_takes() {
+    let Some(module) = module() else { return };
+    let folder = consumer("go-vendors", module);
+    output(go(&folder).args(["mod", "vendor"]));
+    let said = output(go(&folder).args(["run", "-mod=vendor", "."]));
+    assert_eq!(said, "42 <nil>\n");
+}
+
+#[test]
+fn a_library_of_the_system_is_found_by_pkg_config() {
+    let Some(module) = module() else { return };
+    if !need("pkg-config") {
+        return;
+    }
+    let folder = consumer("go-system", module);
+    let shared = library(Link::Shared);
+    for name in ["libtask_scheduling.so", "libtask_scheduling.so.0"] {
+        std::os::unix::fs::symlink(&shared, folder.join(name)).expect("a link");
+    }
+    let include = root().join("include");
+    let text = format!(
+        "Name: task_scheduling\nDescription: a task scheduler\nVersion: {}\nCflags: -I{}\nLibs: -L{} -ltask_scheduling\n",
+        env!("CARGO_PKG_VERSION"),
+        include.display(),
+        folder.display(),
+    );
+    fs::write(folder.join("task_scheduling.pc"), text).expect("a file");
+    let program = folder.join("consumer");
+    let mut build = go(&folder);
+    build.args(["build", "-tags", "ts_system", "-o"]).arg(&program);
+    output(build.env("PKG_CONFIG_PATH", &folder));
+    let needed = output(Command::new("readelf").arg("-d").arg(&program));
+    assert!(needed.contains("libtask_scheduling.so.0"), "{needed}");
+    let said = output(Command::new(&program).env("LD_LIBRARY_PATH", &folder));
+    assert_eq!(said, "42 <nil>\n");
+}
+
+#[test]
+fn archives_of_several_libraries_catch_their_own_panics() {
+    if !need("cc") || !need("objcopy") || !need("rustc") {
+        return;
+    }
+    let folder = scratch("go-archives");
+    let mut archives = Vec::new();
+    for name in ["one", "two"] {
+        let raw = folder.join(format!("raw_{name}.a"));
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--edition=2024", "--crate-type=staticlib", "-Copt-level=1", "-Cpanic=unwind"]);
+        rustc.args(["--cfg", name, "--check-cfg", "cfg(one,two)", "-o"]).arg(&raw);
+        output(rustc.arg(root().join("tests/go/archives/panics.rs")));
+        archives.push(folder.join(format!("lib{name}.a")));
+        archive(&raw, archives.last().unwrap(), &format!("{name}_*"));
+    }
+    let (ours, other) = (folder.join("libours.a"), folder.join("libother.a"));
+    archive(&library(Link::Static), &ours, "ts_*");
+    let mut renames = String::new();
+    for line in output(Command::new("nm").args(["-g", "--defined-only"]).arg(&ours)).lines() {
+        let Some(name) = line.split(' ').nth(2) else { continue };
+        assert!(name.starts_with("ts_"), "{name} is global");
+        renames += &format!("{name} other_{name}\n");
+    }
+    assert!(renames.lines().count() > 50);
+    fs::write(folder.join("renames"), renames).expect("a file");
+    output(
+        Command::new("objcopy")
+            .arg(format!("--redefine-syms={}", folder.join("renames").display()))
+            .args([&ours, &other]),
+    );
+    archives.extend([ours, other]);
+    for shuffled in [0, 1, 2, 3] {
+        archives.rotate_left(shuffled);
+        let program = folder.join(format!("program{shuffled}"));
+        let mut cc = Command::new("cc");
+        cc.args(STRICT).arg("-I").arg(root().join("include")).arg("-o").arg(&program);
+        cc.arg(root().join("tests/go/archives/main.c")).args(&archives).args(NATIVE_LIBRARIES);
+        output(&mut cc);
+        let no_arguments: [&str; 0] = [];
+        let ended = run(program, no_arguments);
+        assert_eq!((ended.status, &*ended.stderr), (Some(0), ""));
+        assert_eq!(String::from_utf8_lossy(&ended.stdout), "ok\n");
+    }
+}
+
+#[test]
+fn the_examples_of_the_python_package_have_the_same_outcome() {
+    let (Some(module), Some(python)) = (module(), seed_python()) else { return };
+    let program = scratch("go-seed").join("seed");
+    output(go(module).args(["build", "-o"]).arg(&program).arg("./internal/seed"));
+    let mut command = Command::new(python);
+    command.arg(root().join("tests/cpp/seed.py")).env("PYTHONIOENCODING", "utf-8");
+    let theirs = start_command(command).end(Duration::from_secs(200));
+    assert_eq!(theirs.status, Some(0), "{}", theirs.stderr);
+    let no_arguments: [&str; 0] = [];
+    let ours = start(program, no_arguments).end(Duration::from_secs(150));
+    assert_eq!(ours.status, Some(0), "{}", ours.stderr);
+    let [ours, theirs] =
+        [ours, theirs].map(|ended| String::from_utf8_lossy(&ended.stdout).into_owned());
+    // There is one kind of task here, with the words of a linear one.
+    let theirs = theirs
+        .replace("asyncio queue size", "line queue size")
+        .replace("Io asyncio task", "Io linear task");
+    assert_eq!(ours, theirs);
+    assert_eq!(ours.lines().filter(|line| !line.starts_with(' ')).count(), 11);
+}
+
+#[test]
+fn the_program_of_its_readme_does_what_it_says() {
+    let Some(module) = module() else { return };
+    let readme = fs::read_to_string(root().join("bindings/go/README.md")).expect("README.md");
+    let part = |fence: &str| {
+        let (_, rest) = readme.split_once(&format!("```{fence}\n")).expect(fence);
+        rest.split_once("```").expect("its end").0.to_owned()
+    };
+    let folder = consumer("go-readme", module);
+    fs::write(folder.join("main.go"), part("go")).expect("a file");
+    assert_eq!(output(go(&folder).args(["run", "."])), part("text"));
+    assert_eq!(output(Command::new("gofmt").arg("-l").arg(&folder)), "");
+}
