@@ -10,7 +10,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build go-archive demo test test-go test-hosts check-models check-sanitizers check-canaries bench header abi docs clean help setup-build setup-test setup-hosts
+.PHONY: build go-archive demo test test-go test-hosts check-models check-sanitizers check-canaries check-deep bench header abi docs clean help setup-build setup-test setup-hosts
 
 # With the library as bindings/go links it.
 build: setup-build
@@ -48,6 +48,10 @@ check-sanitizers: setup-test
 check-canaries: setup-test
 	scripts/check-canaries
 
+# An hour or more, on an idle machine.
+check-deep: setup-test
+	scripts/check-deep
+
 # Built apart, and quickly: what is modelled is small.
 check-models: export LOOM_MAX_PREEMPTIONS ?= 3
 check-models: export CARGO_PROFILE_RELEASE_LTO = off
@@ -84,6 +88,7 @@ help:
 	@echo "make test-hosts       in real hosts: libuv, SDL2, epoll under wrk, a module of nginx; fetch against nginx"
 	@echo "make check-sanitizers random calls, and the C++ tests, on a library built with sanitizers; part of make test"
 	@echo "make check-canaries   faults put in on purpose, each found by the check that should; part of make test"
+	@echo "make check-deep       all checks with their full figures: an hour or more"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs, in C, in C++ and in Go"
 	@echo "make header           writes include/task_scheduling.h anew"
