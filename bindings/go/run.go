@@ -229,6 +229,9 @@ func (t *task) settle(state State, err error) {
 
 // cancel tells the task to stop, or takes it out of its queue.
 func (t *task) cancel(reason, cause error) error {
+	if t.ended.Load() {
+		return ErrFinished
+	}
 	var id ID
 	if t.phase.Load()&isAdded != 0 {
 		id = t.id
