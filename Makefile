@@ -57,6 +57,7 @@ bench: setup-build
 
 header: setup-test
 	TS_UPDATE=1 cargo test --test header
+	cp include/task_scheduling.h bindings/go/
 
 docs: setup-test
 	@mkdir -p docs
@@ -75,7 +76,7 @@ help:
 	@echo "make check-sanitizers random calls, and the C++ tests, on a library built with sanitizers; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs, in C, in C++ and in Go"
-	@echo "make header           writes include/task_scheduling.h anew"
+	@echo "make header           writes include/task_scheduling.h anew, and its copy in bindings/go"
 	@echo "make docs             writes docs/task_scheduling.yaml and docs/configuration.md anew"
 	@echo "make clean            removes what was built"
 

@@ -93,7 +93,7 @@ func TestAStormOfSignalsDisturbsNoTask(t *testing.T) {
 	traffic(t, count)
 	close(quit)
 	<-done
-	t.Log(seen.Load(), "of each signal came")
+	t.Log(seen.Load(), "signals of one kind were heard")
 }
 
 func TestTheCollectorTakesNothingThatIsUsed(t *testing.T) {
