@@ -91,7 +91,7 @@ help:
 	@echo "make check-deep       all checks with their full figures: an hour or more"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs, in C, in C++ and in Go"
-	@echo "make header           writes include/task_scheduling.h anew"
+	@echo "make header           writes include/task_scheduling.h anew, and its copy in bindings/go"
 	@echo "make abi              writes abi/task_scheduling.abi anew: with a release, and never else"
 	@echo "make docs             writes docs/task_scheduling.yaml, configuration.md and callbacks.md anew"
 	@echo "make clean            removes what was built"

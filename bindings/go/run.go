@@ -7,7 +7,6 @@ import (
 	"errors"
 	"runtime/debug"
 	"sync/atomic"
-	"time"
 )
 
 // task is what there is of every task, whatever its result. It stands in a slot until it has ended.
@@ -229,6 +228,9 @@ func (t *task) settle(state State, err error) {
 
 // cancel tells the task to stop, or takes it out of its queue.
 func (t *task) cancel(reason, cause error) error {
+	if t.ended.Load() {
+		return ErrFinished
+	}
 	var id ID
 	if t.phase.Load()&isAdded != 0 {
 		id = t.id
@@ -254,61 +256,6 @@ func (t *task) cancel(reason, cause error) error {
 	return nil
 }
 
-// wait waits until the task has ended.
-func (t *task) wait(ctx context.Context) error {
-	if t.ended.Load() {
-		return nil
-	}
-	done := t.doneChannel()
-	if waiter, ok := ctx.Value(taskKey{}).(*task); ok {
-		its, err := t.s.waits.enter(waiter, t, ctx)
-		if err != nil {
-			return err
-		}
-		defer t.s.waits.leave(waiter, its)
-	}
-	over := ctx.Done()
-	if over == nil {
-		<-done
-		return nil
-	}
-	select {
-	case <-done:
-		return nil
-	case <-over:
-		if t.ended.Load() {
-			return nil
-		}
-		return context.Cause(ctx)
-	}
-}
-
-var closedChannel = func() chan struct{} {
-	done := make(chan struct{})
-	close(done)
-	return done
-}()
-
-// doneChannel is made when it is first asked for: who publishes it looks whether the task has ended
-// after that, and who ends the task looks for it after that.
-func (t *task) doneChannel() <-chan struct{} {
-	done := t.done.Load()
-	if done == nil {
-		fresh := make(chan struct{})
-		if t.ended.Load() || !t.done.CompareAndSwap(nil, &fresh) {
-			if t.ended.Load() {
-				return closedChannel
-			}
-			return *t.done.Load()
-		}
-		done = &fresh
-	}
-	if t.ended.Load() {
-		return closedChannel
-	}
-	return *done
-}
-
 func (t *task) status() Status {
 	if t.phase.Load()&isAdded != 0 {
 		status, err := t.s.native.status(t.id)
@@ -326,6 +273,3 @@ func (t *task) status() Status {
 	}
 	return status
 }
-
-// deadlineIn is when a task has run for so long.
-func deadlineIn(limit time.Duration) time.Time { return time.Now().Add(limit) }

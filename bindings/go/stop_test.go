@@ -22,7 +22,9 @@ func TestAPendingTaskIsCancelledOnTheSpot(t *testing.T) {
 	if state := pending.Status().State; state != Cancelled {
 		t.Fatal(state)
 	}
-	must(t, pending.Cancel())
+	if err := pending.Cancel(); err != ErrFinished {
+		t.Fatal(err)
+	}
 	p.pull()
 	must(t, ended(t, p.Task))
 	if err := p.Cancel(); !errors.Is(err, ErrFinished) {
@@ -35,6 +37,7 @@ func TestAStopDecidesWhateverTheFunctionReturns(t *testing.T) {
 	p := plugIn(t, s.Queue("q"))
 	ctx := <-p.started
 	must(t, s.Cancel(p.ID()))
+	must(t, p.Cancel())
 	if status := p.Status(); status.State != Running || status.Stopping != Cancelled {
 		t.Fatalf("%+v", status)
 	}

@@ -68,7 +68,7 @@ func TestAStormOfSignalsDisturbsNoTask(t *testing.T) {
 		count = 50_000
 	}
 	var seen atomic.Int64
-	signals := make(chan os.Signal, 100)
+	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1)
 	defer signal.Stop(signals)
 	quit, done := make(chan struct{}), make(chan struct{})
@@ -89,12 +89,11 @@ func TestAStormOfSignalsDisturbsNoTask(t *testing.T) {
 			}
 		}
 	}()
+	eventually(t, "the storm has begun", func() bool { return seen.Load() > 0 })
 	traffic(t, count)
 	close(quit)
 	<-done
-	if seen.Load() == 0 {
-		t.Fatal("no signal came")
-	}
+	t.Log(seen.Load(), "signals of one kind were heard")
 }
 
 func TestTheCollectorTakesNothingThatIsUsed(t *testing.T) {

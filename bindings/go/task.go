@@ -70,8 +70,8 @@ func (t *Task[T]) result() (T, error) {
 }
 
 // Cancel tells the task to stop; a pending one is cancelled on the spot. nil is a promise: the task
-// ends as Cancelled, with ErrCanceled. Again it gives nil; ErrFinished when the function had returned,
-// and ErrAlreadyStopping when the task was stopped by its time-out.
+// ends as Cancelled, with ErrCanceled. Until it has ended nil is given again; after that, and when its
+// function had returned before, ErrFinished; and ErrAlreadyStopping when its time-out came first.
 func (t *Task[T]) Cancel() error { return t.task.cancel(ErrCanceled, nil) }
 
 // Status is what is known of the task. Of one that ended, and whose record has made room for others,
