@@ -6,6 +6,11 @@
 #![cfg(ts_loom)]
 #![allow(dead_code)]
 
+#[macro_use]
+#[path = "../src/memory.rs"]
+#[allow(dead_code)] // the mailbox uses its part
+mod memory;
+
 #[path = "../src/canary.rs"]
 mod canary;
 #[path = "../src/clock.rs"]
