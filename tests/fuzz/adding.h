@@ -93,10 +93,12 @@ static void handed(const ts_claim *claim)
 static int runner_of_lane(int name)
 {
     int runner = model.runner;
-    for (int i = 0; name != NO_NAME && i < model.count; i++)
-        if (model.tasks[i].name == name && (model.tasks[i].where == WAITING || model.tasks[i].where == OUT ||
-                                            model.tasks[i].where == INSIDE))
-            runner = model.tasks[i].runner;
+    for (int i = 0; name != NO_NAME && i < model.count; i++) {
+        const struct model_task *task = &model.tasks[i];
+        if (task->name == name &&
+            (task->where == WAITING || task->where == INSIDE || (task->where == OUT && !task->only_to_finish)))
+            runner = task->runner;
+    }
     return name != NO_NAME && model.names[name].handles ? model.names[name].runner : runner;
 }
 

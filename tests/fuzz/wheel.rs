@@ -10,7 +10,7 @@ use wheel::Wheel;
 
 const TICK: u64 = 1 << 20;
 /// The wheel looks no further ahead than that: later timers expire then.
-const FAR: u64 = (1 << 42) - 1;
+const FAR: u64 = (63 << 36) - 1;
 
 struct Input<'a>(&'a [u8]);
 
