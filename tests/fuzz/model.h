@@ -54,7 +54,7 @@ static struct model {
     int count, most_out, most_waiting, least_stored, pumps, runner;
     int ended, entered;
     int inside_pump, depth;
-    bool closed, was_shut;
+    bool closed, was_shut, watched;
 } model;
 
 /* Of earlier inputs: no scheduler knows them. */
