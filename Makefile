@@ -10,7 +10,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build demo test test-hosts check-models check-sanitizers check-canaries bench header abi docs clean help setup-build setup-test setup-hosts
+.PHONY: build demo test test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults bench header abi docs clean help setup-build setup-test setup-hosts
 
 build: setup-build
 	@cargo build --release
@@ -31,6 +31,8 @@ test: setup-test
 	$(MAKE) --no-print-directory check-models
 	scripts/check-sanitizers
 	scripts/check-canaries
+	scripts/check-fuzz 5
+	scripts/check-faults
 	@echo "make test: all passed"
 
 # In and against what the world runs. One after the other: they print figures.
@@ -42,6 +44,12 @@ check-sanitizers: setup-test
 
 check-canaries: setup-test
 	scripts/check-canaries
+
+check-fuzz: setup-test
+	scripts/check-fuzz
+
+check-faults: setup-test
+	scripts/check-faults
 
 # Built apart, and quickly: what is modelled is small.
 # With canaries that do not sing, so that check-canaries finds it built.
@@ -77,6 +85,8 @@ help:
 	@echo "make test-hosts       in real hosts: libuv, SDL2, epoll under wrk, a module of nginx; fetch against nginx"
 	@echo "make check-sanitizers random calls, and the C++ tests, on a library built with sanitizers; part of make test"
 	@echo "make check-canaries   faults put in on purpose, each found by the check that should; part of make test"
+	@echo "make check-fuzz       inputs that coverage guides, for 20 seconds each; part of make test, for 5"
+	@echo "make check-faults     random calls while system calls end early or come late; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs, in C and in C++"
 	@echo "make header           writes include/task_scheduling.h anew"
