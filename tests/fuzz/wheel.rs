@@ -60,7 +60,10 @@ fn play(input: &mut Input<'_>) -> Option<()> {
                 now = now.saturating_add(input.number()?).min(u64::MAX - TICK);
                 let tick = now / TICK;
                 wheel.advance(now, |key| {
-                    let at = known.iter().position(|timer| timer.key == key).expect("set, and not expired");
+                    let at = known
+                        .iter()
+                        .position(|timer| timer.key == key)
+                        .expect("set, and not expired");
                     assert!(known.swap_remove(at).due <= tick, "early");
                 });
                 assert!(known.iter().all(|timer| timer.due > tick), "late");
@@ -69,7 +72,9 @@ fn play(input: &mut Input<'_>) -> Option<()> {
         let earliest = known.iter().map(|timer| timer.due << 20).min();
         assert_eq!(wheel.earliest(), earliest);
         assert_eq!(wheel.next().is_some(), earliest.is_some());
-        assert!(wheel.next() <= earliest && wheel.next().is_none_or(|next| next / TICK >= now / TICK));
+        assert!(
+            wheel.next() <= earliest && wheel.next().is_none_or(|next| next / TICK >= now / TICK)
+        );
         wheel.trim();
     }
 }
