@@ -1,6 +1,7 @@
 /* A host with signals at 1 kHz, whose handlers do not ask for calls to be begun
  * again: every call that waits waits its time, and hears what it waits for; no
- * signal comes to a thread of the library; errno is kept.
+ * signal comes to a thread of the library; errno is kept. Linked with eintr.c it
+ * shows the same of waits that end for nothing.
  *
  * The signals are a profiler's SIGPROF, and one of a timer, which comes while
  * the thread sleeps too. SIGALRM is the guard's. */
@@ -69,7 +70,7 @@ static double now(void)
         GIVES(wanted, call);                                                      \
         CHECK(errno == 77);                                                       \
         CHECK(now() - begin_ >= (seconds)-0.001 && now() - begin_ < 10);          \
-        CHECK(heard - before_ >= 10);                                             \
+        CHECK(heard - before_ >= 3);                                             \
     } while (0)
 
 static int32_t sleep_a_little(ts_token *token, void *user_data)
@@ -94,17 +95,21 @@ static void every_wait_lasts_its_time(void)
     ts_task_options options = options_of("a", run_nothing, NULL, NULL, TS_WAIT_FOR_ROOM);
     ts_task_id running = add(scheduler, "a", run_plug, &blocked, NULL), id;
     size_t counted_;
+    int round;
     await(&blocked.started, 1);
     add(scheduler, "a", run_nothing, NULL, NULL);
     MUST(ts_completions_new(scheduler, &completions));
     begin_storm();
-    LASTS(0.1, TS_ERROR_TIMED_OUT, ts_wait(scheduler, running, 0.1, NULL));
-    LASTS(0.1, TS_ERROR_TIMED_OUT, ts_claims_take(scheduler, &claimed, 1, 0.1, &counted_));
-    LASTS(0.1, TS_ERROR_TIMED_OUT, ts_completions_take(completions, &end, 1, 0.1, &counted_));
-    LASTS(0.1, TS_OK, ts_interruptible_sleep(NULL, 0.1));
-    options.wait_seconds = 0.1;
-    LASTS(0.1, TS_ERROR_QUEUE_FULL, ts_submit(scheduler, &options, &id));
-    LASTS(0.1, TS_ERROR_TIMED_OUT, ts_shutdown_within(scheduler, false, 0.1, NULL));
+    options.wait_seconds = 0.05;
+    for (round = 0; round < 6; round++) {
+        LASTS(0.05, TS_ERROR_TIMED_OUT, ts_wait(scheduler, running, 0.05, NULL));
+        LASTS(0.05, TS_ERROR_TIMED_OUT, ts_claims_take(scheduler, &claimed, 1, 0.05, &counted_));
+        LASTS(0.05, TS_ERROR_TIMED_OUT, ts_completions_take(completions, &end, 1, 0.05, &counted_));
+        LASTS(0.05, TS_OK, ts_interruptible_sleep(NULL, 0.05));
+        LASTS(0.05, TS_ERROR_QUEUE_FULL, ts_submit(scheduler, &options, &id));
+    }
+    for (round = 0; round < 6; round++)
+        LASTS(0.05, TS_ERROR_TIMED_OUT, ts_shutdown_within(scheduler, false, 0.05, NULL));
     end_storm();
     pull(&blocked);
     MUST(ts_shutdown(scheduler, false));
