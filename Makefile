@@ -10,7 +10,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 # What `rustc --print native-static-libs` names for the static library.
 NATIVE := -lpthread -ldl -lm
 
-.PHONY: build go-archive demo test test-go test-hosts check-models check-sanitizers check-canaries check-deep bench header abi docs clean help setup-build setup-test setup-hosts
+.PHONY: build go-archive demo test test-go test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults check-deep bench header abi docs clean help setup-build setup-test setup-hosts
 
 # With the library as bindings/go links it.
 build: setup-build
@@ -36,6 +36,8 @@ test: setup-test
 	$(MAKE) --no-print-directory check-models
 	scripts/check-sanitizers
 	scripts/check-canaries
+	scripts/check-fuzz 5
+	scripts/check-faults
 	@echo "make test: all passed"
 
 # In and against what the world runs. One after the other: they print figures.
@@ -51,6 +53,12 @@ check-canaries: setup-test
 # An hour or more, on an idle machine.
 check-deep: setup-test
 	scripts/check-deep
+
+check-fuzz: setup-test
+	scripts/check-fuzz
+
+check-faults: setup-test
+	scripts/check-faults
 
 # Built apart, and quickly: what is modelled is small.
 check-models: export LOOM_MAX_PREEMPTIONS ?= 3
@@ -89,6 +97,8 @@ help:
 	@echo "make check-sanitizers random calls, and the C++ tests, on a library built with sanitizers; part of make test"
 	@echo "make check-canaries   faults put in on purpose, each found by the check that should; part of make test"
 	@echo "make check-deep       all checks with their full figures: an hour or more"
+	@echo "make check-fuzz       inputs that coverage guides, for 20 seconds each; part of make test, for 5"
+	@echo "make check-faults     random calls while system calls end early or come late; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make bench            what a task costs, in C, in C++ and in Go"
 	@echo "make header           writes include/task_scheduling.h anew, and its copy in bindings/go"

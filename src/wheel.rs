@@ -16,7 +16,8 @@ const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
 /// 64 to the seventh ticks are a hundred years.
 const LEVELS: usize = 7;
-const FAR: u64 = 1 << (SLOT_BITS * LEVELS as u32);
+/// No timer is further ahead: one turn of the highest level, but for the slot of the present.
+const FAR: u64 = (SLOTS as u64 - 1) << (SLOT_BITS * (LEVELS as u32 - 1));
 
 #[derive(Clone, Copy, Debug)]
 struct Timer {
@@ -269,6 +270,21 @@ mod tests {
             wheel.advance(now, |key| assert!(due.remove(&key).expect("set") <= now));
         }
         assert!(due.is_empty());
+    }
+
+    #[test]
+    fn a_timer_as_far_as_can_be_is_ahead() {
+        for now in [0, 5 * TICK, u64::MAX / 3, u64::MAX / 2 + 1] {
+            let mut wheel = Wheel::new(now);
+            let timer = wheel.set(u64::MAX, 1);
+            assert!(wheel.next().is_some_and(|next| next > now && next <= wheel.due(timer)));
+            assert_eq!(wheel.earliest(), Some(wheel.due(timer)));
+            // In a few steps, not tick by tick.
+            wheel.advance(wheel.due(timer) - 1, |_| panic!("early"));
+            let mut expired = 0;
+            wheel.advance(wheel.due(timer), |_| expired += 1);
+            assert_eq!((expired, wheel.next()), (1, None));
+        }
     }
 
     #[test]

@@ -68,6 +68,7 @@ cases! {
     }
     "wall_clock" {
         a_jump_of_the_wall_clock_is_not_noticed = "jumps";
+        a_jump_of_the_wall_clock_is_not_noticed_beside_loops = "jumps_beside_loops";
     }
     "stuck" {
         a_stuck_task_is_reported_again_and_again = "reported";

@@ -5,6 +5,7 @@ use crate::error::{ErrorCode, Result};
 use crate::id::TaskId;
 use crate::task::{Function, RawTask, TaskOptions};
 use crate::token::Token;
+use std::any::Any;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -40,17 +41,25 @@ where
     let (code, message) = match catch_unwind(AssertUnwindSafe(|| function(token))) {
         Ok(Ok(())) => return 0,
         Ok(Err(message)) => (1, message),
-        Err(panic) => {
-            let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
-            let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
-            (ErrorCode::Panic.number(), words.unwrap_or_else(|| "the task panicked".to_owned()))
-        }
+        Err(panic) => (ErrorCode::Panic.number(), words_of(panic)),
     };
     let _ = token.set_error(&message);
     code
 }
 
+/// What a panic says. Its payload stays: dropping it is code like any other, and could panic again.
+fn words_of(panic: Box<dyn Any + Send>) -> String {
+    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+    let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
+    std::mem::forget(panic);
+    words.unwrap_or_else(|| "the task panicked".to_owned())
+}
+
 unsafe extern "C" fn drop_closure<F>(data: *mut c_void) {
     // SAFETY: `submit` handed in this pointer, and a drop runs once.
-    drop(unsafe { Box::from_raw(data.cast::<Option<F>>()) });
+    let closure = unsafe { Box::from_raw(data.cast::<Option<F>>()) };
+    // What a closure holds that never ran may panic when it is dropped; nobody is to hear of that.
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(closure))) {
+        std::mem::forget(panic);
+    }
 }
