@@ -127,6 +127,8 @@ pub struct TaskStatus {
     pub id: TaskId,
     /// Seconds since the Unix epoch when it was accepted.
     pub added_at: f64,
+    /// The same as it was stamped: adds of one thread differ in it, which seconds do not tell apart.
+    pub(crate) stamp: u64,
     /// Seconds since the Unix epoch when its function was called, or 0.
     pub started_at: f64,
     /// Seconds since the Unix epoch when it ended, or 0.

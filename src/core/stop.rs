@@ -446,7 +446,7 @@ impl Core {
                 }
             }
         }
-        tasks.sort_unstable_by(|one: &TaskStatus, other| one.added_at.total_cmp(&other.added_at));
+        tasks.sort_unstable_by_key(|task: &TaskStatus| task.stamp);
         (tasks, claims)
     }
 

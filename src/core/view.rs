@@ -112,6 +112,7 @@ impl Core {
         Ok(TaskStatus {
             id: self.id(index, word.generation()),
             added_at: point(record.added()),
+            stamp: record.added(),
             started_at: point(record.started()),
             ended_at: if ended { point(record.ended()) } else { 0.0 },
             state,
@@ -265,7 +266,7 @@ impl Core {
                 found.push(self.picture(index, record, word)?);
             }
         }
-        found.sort_unstable_by(|one, other| one.added_at.total_cmp(&other.added_at));
+        found.sort_unstable_by_key(|task| task.stamp);
         Ok(found)
     }
 

@@ -404,6 +404,7 @@ mod tests {
         TaskStatus {
             id: TaskId::from_bytes([7; 16]),
             added_at: 1.0,
+            stamp: 1,
             started_at: 2.0,
             ended_at: 3.0,
             state: State::Running,

@@ -19,7 +19,6 @@
 
 use std::ffi::{CStr, c_void};
 use std::ptr;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
 
 type Word = unsafe extern "C" fn(*mut c_void);
@@ -28,16 +27,19 @@ static ON: AtomicBool = AtomicBool::new(false);
 static ACQUIRE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static RELEASE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// Looks whether there is a checker, once.
+/// Looks whether there is a checker. By two threads at once, if it comes to that, which find the same:
+/// a once might be held when a child is forked.
 pub fn look() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let (acquire, release) = (find(c"__tsan_acquire"), find(c"__tsan_release"));
-        ACQUIRE.store(acquire, Relaxed);
-        RELEASE.store(release, Relaxed);
-        let found = !acquire.is_null() && !release.is_null();
-        ON.store(found && cfg!(not(ts_checker)), Release);
-    });
+    static LOOKED: AtomicBool = AtomicBool::new(false);
+    if LOOKED.load(Acquire) {
+        return;
+    }
+    let (acquire, release) = (find(c"__tsan_acquire"), find(c"__tsan_release"));
+    ACQUIRE.store(acquire, Relaxed);
+    RELEASE.store(release, Relaxed);
+    let found = !acquire.is_null() && !release.is_null();
+    ON.store(found && cfg!(not(ts_checker)), Release);
+    LOOKED.store(true, Release);
 }
 
 fn find(name: &CStr) -> *mut c_void {

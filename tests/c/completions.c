@@ -253,12 +253,15 @@ static void a_queue_may_be_freed_at_any_time(void)
         ts_completions *queue = queue_of(scheduler);
         plug its = { 0, 0 };
         ts_task_id done, runs, waits;
-        int results = 0, ran = 0;
+        int results = 0, ran = 0, fd;
         done = reported(scheduler, queue, "result", run_result, &results, NULL);
         MUST(ts_wait(scheduler, done, TS_FOREVER, NULL));
         runs = reported(scheduler, queue, "name", run_plug, &its, NULL);
         await(&its.started, 1);
         waits = reported(scheduler, queue, "name", run_count, &ran, NULL);
+        /* Its end is there, which may take a moment longer than a wait. */
+        MUST(ts_completions_fd(queue, &fd));
+        await_readable(fd);
         CHECK(state_of(scheduler, done) == TS_COMPLETED && counted(&results) == 0);
         ts_completions_free(queue);
         /* Nothing keeps it now. */

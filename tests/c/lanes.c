@@ -302,6 +302,37 @@ static void nameless_tasks_queue_behind_nothing_but_count(void)
     ts_scheduler_free(scheduler);
 }
 
+/* Also what one thread adds within one tick of the clock, however names and records are spread. */
+static void a_list_is_in_the_order_of_the_adds(void)
+{
+    static ts_task_status listed[1000];
+    ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0\nmaximum_task_info_storage: 1000");
+    ts_task_id ids[1000];
+    size_t count = 0;
+    int at, turn;
+    /* The second turn finds records that were used. */
+    for (turn = 0; turn < 2; turn++) {
+        ts_pump *pump = NULL;
+        MUST(ts_pump_new(scheduler, NULL, &pump));
+        MUST(ts_scheduler_set_runner(scheduler, TS_PUMP, pump));
+        for (at = 0; at < 1000; at++) {
+            char name[16];
+            sprintf(name, "name %d", at * 7 % 50);
+            ids[at] = add(scheduler, at % 3 ? name : NULL, run_nothing, NULL, NULL);
+        }
+        listed[0].size = sizeof listed[0];
+        MUST(ts_list_tasks(scheduler, TS_LINEAR, listed, 1000, &count));
+        CHECK(count == 1000);
+        for (at = 0; at < 1000; at++)
+            CHECK(memcmp(&listed[at].id, &ids[at], sizeof ids[at]) == 0);
+        MUST(ts_scheduler_set_runner(scheduler, TS_WORKERS, NULL));
+        ts_pump_free(pump);
+        for (at = 0; at < 1000; at++)
+            MUST(ts_task_forget(scheduler, ids[at]));
+    }
+    ts_scheduler_free(scheduler);
+}
+
 static const check_test tests[] = {
     TEST(same_name_is_fifo_and_one_at_a_time),
     TEST(same_name_is_fifo_from_four_threads),
@@ -310,6 +341,7 @@ static const check_test tests[] = {
     TEST(a_blocking_task_holds_up_only_its_own_lane),
     TEST(all_but_one_worker_may_block),
     TEST(a_busy_name_starves_no_other),
+    TEST(a_list_is_in_the_order_of_the_adds),
     TEST(nameless_tasks_queue_behind_nothing_but_count),
 };
 
