@@ -87,6 +87,14 @@ impl Core {
         const NAP: Duration = Duration::from_micros(100);
         const NAPS: u32 = 2000;
         let hash = self.hash_to(to);
+        let hollow = match to {
+            To::Nobody => None,
+            To::Name(name) => self.inlets[Core::inlet_of(hash)].lock().find(hash, kind, name),
+            To::Lane { index, .. } => Some(index),
+        };
+        if let Some(lane) = hollow {
+            self.take_hollow_places(lane);
+        }
         for look in 0..LOOKS + NAPS {
             let lane = {
                 let door = self.inlets[Core::inlet_of(hash)].lock();

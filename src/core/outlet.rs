@@ -363,6 +363,24 @@ impl Core {
         }
     }
 
+    /// Takes places of a lane out of its outlet, wherever they lie in it, for which nothing is alive: then
+    /// the lane is nobody's. Looks at each entry, so only for who asks for another runner.
+    pub(super) fn take_hollow_places(&self, lane: u32) {
+        let Some(outlet) = self.outlets.find(self.lanes.at(lane).outlet()) else { return };
+        loop {
+            let mut found = false;
+            outlet.mailbox.retain(|item| {
+                let hollow = !found && item.split() == Ok(lane) && self.is_hollow(*item);
+                found |= hollow;
+                !hollow
+            });
+            if !found {
+                return;
+            }
+            self.drop_place(lane);
+        }
+    }
+
     /// A task without a name was cancelled: it lies there until it is taken, or until too many do.
     pub(super) fn count_dead_out(&self, number: u32) {
         let Some(outlet) = self.outlets.find(number) else { return };

@@ -615,7 +615,47 @@ static void a_name_that_changes_hands_loses_no_task(void)
     ts_scheduler_free(its.scheduler);
 }
 
+/* Whoever ran them has others before them, and has not looked yet. */
+static void a_name_whose_tasks_were_cancelled_is_nobodys(void)
+{
+    int to_claims;
+    for (to_claims = 0; to_claims < 2; to_claims++) {
+        ts_scheduler *scheduler = scheduler_with(NULL);
+        ts_pump *pump = NULL;
+        ts_task_options options = options_of("before", run_nothing, NULL, NULL, 0);
+        ts_task_options others = options_of("name", run_nothing, NULL, NULL, 0);
+        ts_lane *lane;
+        ts_claim taken;
+        ts_task_id id, second;
+        size_t ran = 0;
+        MUST(ts_pump_new(scheduler, NULL, &pump));
+        options.runner = to_claims ? TS_PUMP : TS_CLAIMS;
+        options.pump = to_claims ? pump : NULL;
+        others.runner = to_claims ? TS_CLAIMS : TS_PUMP;
+        others.pump = to_claims ? NULL : pump;
+        MUST(ts_submit(scheduler, &options, &id));
+        options.name = "name";
+        MUST(ts_submit(scheduler, &options, &id));
+        MUST(ts_submit(scheduler, &options, &second));
+        GIVES(TS_ERROR_IN_USE, ts_submit(scheduler, &others, &id));
+        GIVES(TS_OK, ts_force_stop(scheduler, second));
+        GIVES(TS_ERROR_IN_USE, ts_submit(scheduler, &others, &second));
+        GIVES(TS_OK, ts_cancel_all_queued_tasks_by_name(scheduler, TS_LINEAR, "name", NULL));
+        GIVES(TS_OK, open_as(scheduler, others.runner, others.pump, 0, 0, &lane));
+        ts_lane_free(lane);
+        MUST(ts_submit(scheduler, &others, &id));
+        GIVES(TS_OK, ts_pump_run(pump, 0, 0, &ran));
+        CHECK(ran == 1);
+        while (ts_claims_take(scheduler, &taken, 1, 0, &ran) == TS_OK)
+            finish(scheduler, &taken);
+        CHECK(ended(scheduler, id) == TS_COMPLETED);
+        ts_pump_free(pump);
+        ts_scheduler_free(scheduler);
+    }
+}
+
 static const check_test tests[] = {
+    TEST(a_name_whose_tasks_were_cancelled_is_nobodys),
     TEST(adds_by_handle_and_by_name_are_in_one_order),
     TEST(a_capacity_is_exact_on_workers_lanes),
     TEST(a_capacity_is_exact_on_lanes_of_others),
