@@ -151,7 +151,7 @@ static void add(void)
         way -= 3;
     if (way == 0 || way == 3 || way == 4)
         asked = NOBODY;
-    if (is_unclear(name, asked ? asked : runner_of_lane(name)))
+    if (is_unclear(name, asked))
         return;
     memset(task, 0, sizeof *task);
     task->promise.number = (unsigned)model.count++;
@@ -233,6 +233,7 @@ static void add(void)
     for (struct model_task *other = model.tasks; other < task; other++)
         SURE(!same(other->promise.id, task->promise.id), "the id of another task");
     task->where = WAITING;
+    its->lingers = NOBODY;
     if (has_claim && claim.token)
         handed(&claim);
 }

@@ -212,7 +212,7 @@ static void lane_handle(void)
     options.pump = asked >= FIRST_PUMP ? model.pump : NULL;
     options.width = name == WIDE && how & 4 ? 2 : 0;
     options.capacity = (size_t)(how >> 3 & 7);
-    if (is_unclear(name, asked ? asked : runner_of_lane(name)))
+    if (is_unclear(name, asked))
         return;
     int used = in_use(name), runner = asked ? asked : runner_of_lane(name);
     uint64_t allowed = OR(TS_OK);
@@ -228,6 +228,7 @@ static void lane_handle(void)
         return;
     }
     its->handles = 1;
+    its->lingers = NOBODY;
     its->runner = runner;
     its->capacity = (int)options.capacity;
 }

@@ -169,11 +169,11 @@ static inline void looked(int runner)
 }
 
 /* Whether a name is empty and may still be another's, who has not looked since its tasks were
- * cancelled: what an add gives is then not known. */
-static inline bool is_unclear(int name, int runner)
+ * cancelled: who runs the next one is then not known, but for who asks. */
+static inline bool is_unclear(int name, int asked)
 {
     const struct model_name *its = &model.names[name];
-    return name != NO_NAME && its->lingers && its->lingers != runner && in_use(name) < 2;
+    return name != NO_NAME && its->lingers && in_use(name) < 2 && (asked == NOBODY || in_use(name) == 1);
 }
 
 /* A task starts: the first that waits of its name, and no more of it than may be. */
