@@ -95,14 +95,17 @@ static void yaml(ts_scheduler *scheduler, const char *text)
 static void one_key(ts_scheduler *scheduler, const char *key, const char *value)
 {
     uint64_t allowed = OR(TS_OK) | OR(TS_ERROR_CONFIG);
-    if (!all_utf8(key) || !all_utf8(value))
+    if (strlen(key) > 255)
+        allowed = OR(TS_ERROR_INVALID_ARGUMENT);
+    else if (!all_utf8(key) || !all_utf8(value))
         allowed = OR(TS_ERROR_CONFIG) | OR(TS_ERROR_INVALID_ARGUMENT);
     if (CALL(ts_update_config(scheduler, key, value), allowed) == TS_OK)
         values_come_back(scheduler);
     char *got = NULL;
     ts_error error = CALL(ts_get_config(scheduler, key, &got),
-                          all_utf8(key) ? OR(TS_OK) | OR(TS_ERROR_CONFIG)
-                                        : OR(TS_ERROR_CONFIG) | OR(TS_ERROR_INVALID_ARGUMENT));
+                          strlen(key) > 255 ? OR(TS_ERROR_INVALID_ARGUMENT)
+                          : all_utf8(key)   ? OR(TS_OK) | OR(TS_ERROR_CONFIG)
+                                            : OR(TS_ERROR_CONFIG) | OR(TS_ERROR_INVALID_ARGUMENT));
     SURE((got != NULL) == (error == TS_OK), "a value with %s", ts_error_name(error));
     ts_string_free(got);
 }
