@@ -131,8 +131,11 @@ impl Pool {
     /// From now on the deadlines of somebody else are watched too, while he is there.
     pub fn watch_too(&self, other: Weak<dyn Watched>) {
         let mut others = self.0.others.lock();
-        others.retain(|known| known.strong_count() > 0);
-        others.push(other);
+        // Each stays at its place, since the watchdog goes from place to place without the lock.
+        match others.iter_mut().find(|known| known.strong_count() == 0) {
+            Some(place) => *place = other,
+            None => others.push(other),
+        }
     }
 
     /// Somebody who is watched has a deadline, in counted time.

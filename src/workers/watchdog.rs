@@ -395,11 +395,16 @@ impl Shared {
         }
         self.each_other(|other| other.expired(now, &mut stop));
         // One by one, and each without the lock, since the log is the host's. New ones come at the
-        // end; of those that are gone the last takes the place.
+        // end; of those that are gone the last takes the place. A shutdown may empty the list
+        // meanwhile, and others come after it: so what was seen is looked for again.
         let mut at = 0;
         while let Some(mut told) = self.told_at(at) {
             if !self.core.is_running(told.task) {
-                self.watchdog.state.lock().told.swap_remove(at);
+                let mut state = self.watchdog.state.lock();
+                match is_at(&state.told, at, told.task) {
+                    true => _ = state.told.swap_remove(at),
+                    false => at += 1,
+                }
                 continue;
             }
             if let Some(breaks) = told.breaks.as_mut().filter(|breaks| breaks.due <= now) {
@@ -411,9 +416,9 @@ impl Shared {
                 let first = !std::mem::replace(&mut told.stuck, true);
                 self.report_stuck(told.task, first);
             }
-            // A shutdown may have emptied the list meanwhile.
-            if let Some(place) = self.watchdog.state.lock().told.get_mut(at) {
-                *place = told;
+            let mut state = self.watchdog.state.lock();
+            if is_at(&state.told, at, told.task) {
+                state.told[at] = told;
             }
             at += 1;
         }
@@ -469,4 +474,9 @@ impl Shared {
         let told = self.watchdog.state.lock().told.iter().map(Told::due).min();
         timed.min(told.unwrap_or(NEVER))
     }
+}
+
+/// Whether that task stands at that place of the list.
+fn is_at(list: &[Told], at: usize, task: RunningTask) -> bool {
+    list.get(at).is_some_and(|there| there.task == task)
 }
