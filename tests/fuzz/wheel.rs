@@ -8,6 +8,14 @@ mod wheel;
 
 use wheel::Wheel;
 
+/// What the wheel says when there is no memory.
+#[derive(Debug)]
+pub enum ErrorCode {
+    OutOfMemory,
+}
+
+pub type Result<T> = std::result::Result<T, ErrorCode>;
+
 const TICK: u64 = 1 << 20;
 /// The wheel looks no further ahead than that: later timers expire then.
 const FAR: u64 = (63 << 36) - 1;
