@@ -31,6 +31,8 @@ $(LIBRARY): build ;
 
 test: setup-test
 	cargo fmt --check
+	# What an include brings in cargo does not see.
+	rustfmt --edition 2024 --check tests/models/modules.rs
 	cargo clippy --all-targets -- -D warnings
 	cargo test
 	$(MAKE) --no-print-directory check-models

@@ -3,9 +3,20 @@
 //! They are there only in builds with `--cfg ts_canary`; the environment variable `TS_CANARY` names
 //! the one that sings. `scripts/check-canaries` says which check has to hear which.
 
-/// A fault, named after what goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Canary {
+macro_rules! canaries {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A fault, named after what goes wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Canary {
+            $($(#[$doc])* $name,)*
+        }
+
+        #[cfg(ts_canary)]
+        const ALL: &[Canary] = &[$(Canary::$name,)*];
+    };
+}
+
+canaries! {
     /// A parked worker is not woken for a new task.
     LostWake,
     /// The owner of a lane leaves it without a look for tasks that were announced.
@@ -70,10 +81,10 @@ impl Canary {
         let chosen = match CHOSEN.load(Relaxed) {
             0 => {
                 let name = std::env::var("TS_CANARY").unwrap_or_default();
-                let of_name = |canary: &Canary| format!("{canary:?}") == name;
-                let found = Canary::ALL.into_iter().find(of_name);
+                let of_name = |canary: &&Canary| format!("{canary:?}") == name;
+                let found = ALL.iter().find(of_name);
                 assert!(found.is_some() || name.is_empty(), "there is no canary {name}");
-                let chosen = found.map_or(NONE, |canary| canary as u8 + 1);
+                let chosen = found.map_or(NONE, |canary| *canary as u8 + 1);
                 CHOSEN.store(chosen, Relaxed);
                 chosen
             }
@@ -81,31 +92,4 @@ impl Canary {
         };
         chosen == self as u8 + 1
     }
-
-    const ALL: [Canary; 21] = {
-        use Canary::*;
-        [
-            LostWake,
-            LaneLeft,
-            LateSignal,
-            HeldClaims,
-            ForgottenWaker,
-            TwoEnds,
-            DoubleDrop,
-            EarlyDrop,
-            LostDrop,
-            SwappedOrder,
-            RunAfterCancel,
-            ReusedId,
-            EarlyShutdown,
-            WideLane,
-            DeafBan,
-            LostDeadline,
-            LostEnd,
-            DropUnderLock,
-            UnorderedEnd,
-            FreedName,
-            LeakedName,
-        ]
-    };
 }

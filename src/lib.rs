@@ -20,11 +20,12 @@
 //! when a task may run and knows no threads; `workers` are the threads that run linear tasks, `loops`
 //! those that run async ones, `hosts` how the host runs them without a thread of ours; `threads` makes
 //! every thread.
-//! Beside them: `canary` knows the faults that checks have to find, `host` is the one place that calls the host's code, `sync` and `clock` are where
-//! locks and time come from, `platform` is what the system has to be asked for by hand.
+//! Beside them: `host` is the one place that calls the host's code, `sync` and `clock` are where locks
+//! and time come from, `memory` and `margin` where it may be missing, `platform` is what the system has
+//! to be asked for by hand, and `canary` knows the faults that checks have to find.
 
-// The locks and atomics of models do not fit everywhere: `tests/loom.rs` and `tests/shuttle.rs` take the
-// pieces that they model by their files, and the crate itself is empty there.
+// The locks and atomics of models do not fit everywhere: `tests/models/modules.rs` takes the pieces that
+// are modelled by their files, and the crate itself is empty there.
 #![cfg(not(any(ts_loom, ts_shuttle)))]
 
 #[macro_use]

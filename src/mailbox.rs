@@ -10,6 +10,7 @@
 //! nobody who holds an inlet's takes this one.
 
 use crate::Result;
+use crate::margin::STEP;
 use crate::platform::signal::Signal;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -180,7 +181,6 @@ impl<T, U> Mailbox<T, U> {
 
     #[cold]
     fn make_room(&self, unfinished: usize) -> Result<()> {
-        const STEP: usize = 64;
         let mut inner = self.inner.lock();
         let room = 2 * (unfinished + STEP) + inner.taken;
         inner.items.try_reserve(room).map_err(|_| ErrorCode::OutOfMemory)?;
@@ -214,8 +214,8 @@ impl<T, U> Mailbox<T, U> {
         memory::shrink(&mut inner.items, to());
     }
 
-    /// Takes all that is not urgent, or as much as `into` has room for. Until [`Mailbox::begun`] is called it
-    /// counts as still there, if it is more than one.
+    /// Takes all that is not urgent, or as much as `into` has room for. Until [`Mailbox::begun`] is
+    /// called it counts as still there, if it is more than one.
     pub fn take_all(&self, into: &mut VecDeque<T>) {
         let mut inner = self.inner.lock();
         // The room here stays here, since more may come than can be asked for then.

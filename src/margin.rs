@@ -9,7 +9,7 @@ use crate::{ErrorCode, Result};
 use std::collections::VecDeque;
 
 /// Adds between two counts.
-const STEP: usize = 64;
+pub const STEP: usize = 64;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -25,18 +25,20 @@ impl Margin {
         times: usize,
         others: impl FnOnce() -> usize,
     ) -> Result<()> {
-        if self.0 > 0 {
-            self.0 -= 1;
-            return Ok(());
-        }
-        self.count(queue, times, others())
+        self.spend_with(|adds| {
+            let room = others().saturating_add(adds * times);
+            queue.try_reserve(room).map_err(|_| ErrorCode::OutOfMemory.into())
+        })
     }
 
-    #[cold]
-    fn count<T>(&mut self, queue: &mut VecDeque<T>, times: usize, others: usize) -> Result<()> {
-        let room = others.saturating_add(STEP * times);
-        queue.try_reserve(room).map_err(|_| ErrorCode::OutOfMemory)?;
-        self.0 = STEP - 1;
+    /// As [`Margin::spend`], with what makes room for so many adds.
+    #[inline]
+    pub fn spend_with(&mut self, reserve: impl FnOnce(usize) -> Result<()>) -> Result<()> {
+        if self.0 == 0 {
+            cold(|| reserve(STEP))?;
+            self.0 = STEP;
+        }
+        self.0 -= 1;
         Ok(())
     }
 
@@ -44,6 +46,11 @@ impl Margin {
     pub fn void(&mut self) {
         self.0 = 0;
     }
+}
+
+#[cold]
+fn cold<T>(work: impl FnOnce() -> T) -> T {
+    work()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use super::Core;
 use super::add::To;
+use super::inlet::Door;
 use super::outlet::{CLAIMS, WORKERS};
 use crate::host::{self, Holding};
 use crate::kinds::{Kind, State};
@@ -87,23 +88,20 @@ impl Core {
         const NAP: Duration = Duration::from_micros(100);
         const NAPS: u32 = 2000;
         let hash = self.hash_to(to);
-        let hollow = match to {
+        let find = |door: &Door| match to {
             To::Nobody => None,
-            To::Name(name) => self.inlets[Core::inlet_of(hash)].lock().find(hash, kind, name),
+            To::Name(name) => door.find(hash, kind, name),
             To::Lane { index, .. } => Some(index),
         };
+        let inlet = &self.inlets[Core::inlet_of(hash)];
+        let hollow = find(&inlet.lock());
         if let Some(lane) = hollow {
             self.take_hollow_places(lane);
         }
         for look in 0..LOOKS + NAPS {
             let lane = {
-                let door = self.inlets[Core::inlet_of(hash)].lock();
-                let lane = match to {
-                    To::Nobody => None,
-                    To::Name(name) => door.find(hash, kind, name),
-                    To::Lane { index, .. } => Some(index),
-                };
-                let Some(lane) = lane else { return true };
+                let door = inlet.lock();
+                let Some(lane) = find(&door) else { return true };
                 let its = self.lanes.at(lane);
                 if its.is_at_rest() {
                     return true;

@@ -363,8 +363,8 @@ impl Core {
         }
     }
 
-    /// Takes places of a lane out of its outlet, wherever they lie in it, for which nothing is alive: then
-    /// the lane is nobody's. Looks at each entry, so only for who asks for another runner.
+    /// Takes places of a lane out of its outlet, wherever they lie in it, for which nothing is alive:
+    /// then the lane is nobody's. Looks at each entry, so only for who asks for another runner.
     pub(super) fn take_hollow_places(&self, lane: u32) {
         let Some(outlet) = self.outlets.find(self.lanes.at(lane).outlet()) else { return };
         loop {

@@ -9,6 +9,7 @@
 use super::slots::{Slot, Slots};
 use crate::core::view::RunningTask;
 use crate::mailbox::Mailbox;
+use crate::margin::Margin;
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering::*;
 use crate::wheel::Wheel;
@@ -36,7 +37,7 @@ struct Timers {
     /// The earliest, as the outlet knows it.
     alarm: Option<u64>,
     /// Adds for which there is room, here and in the wheel.
-    margin: usize,
+    margin: Margin,
     /// What has expired, and what of it was not dealt with yet.
     keys: Vec<u32>,
     due: Vec<(u32, RunningTask, What)>,
@@ -87,7 +88,7 @@ impl Deadlines {
         Deadlines(Mutex::new(Timers {
             wheel: Wheel::new(now),
             alarm: None,
-            margin: 0,
+            margin: Margin::default(),
             keys: Vec::new(),
             due: Vec::new(),
         }))
@@ -95,14 +96,11 @@ impl Deadlines {
 
     /// Makes sure that two timers more can be set, and as many for each of the unfinished tasks.
     pub fn promise(&self, unfinished: impl FnOnce() -> usize) -> Result<()> {
-        const STEP: usize = 64;
         let mut timers = self.0.lock();
-        if timers.margin == 0 {
-            timers.reserve(2 * (unfinished() + STEP))?;
-            timers.margin = STEP;
-        }
-        timers.margin -= 1;
-        Ok(())
+        let mut margin = std::mem::take(&mut timers.margin);
+        let room = margin.spend_with(|adds| timers.reserve(2 * (unfinished() + adds)));
+        timers.margin = margin;
+        room
     }
 
     /// Sets a timer of the slot of that number, if it is still that task's.
