@@ -41,6 +41,8 @@ pub struct NewTask<'a> {
     pub claim: bool,
     /// A slot for that, in case there is none at the door; else [`NIL`].
     pub spare_slot: u32,
+    /// Whoever runs its lane runs it too, even if nothing in that is alive.
+    pub stays: bool,
 }
 
 /// Where a task queues.
@@ -428,7 +430,8 @@ impl Core {
             its.set_outlet(wanted);
             return Ok(wanted);
         }
-        if task.outlet.is_none() {
+        // What is left of a lane whose tasks were all cancelled holds nobody to who ran them.
+        if task.outlet.is_none() && (task.stays || !its.is_hollow()) {
             self.check_outlet(now)?;
             return Ok(now);
         }

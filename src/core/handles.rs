@@ -87,21 +87,12 @@ impl Core {
         const LOOKS: u32 = 20;
         const NAP: Duration = Duration::from_micros(100);
         const NAPS: u32 = 2000;
-        let hash = self.hash_to(to);
-        let find = |door: &Door| match to {
-            To::Nobody => None,
-            To::Name(name) => door.find(hash, kind, name),
-            To::Lane { index, .. } => Some(index),
-        };
-        let inlet = &self.inlets[Core::inlet_of(hash)];
-        let hollow = find(&inlet.lock());
-        if let Some(lane) = hollow {
-            self.take_hollow_places(lane);
-        }
+        let inlet = &self.inlets[Core::inlet_of(self.hash_to(to))];
+        self.let_go_of_hollow(to, kind);
         for look in 0..LOOKS + NAPS {
             let lane = {
                 let door = inlet.lock();
-                let Some(lane) = find(&door) else { return true };
+                let Some(lane) = self.find_lane(&door, to, kind) else { return true };
                 let its = self.lanes.at(lane);
                 if its.is_at_rest() {
                     return true;
@@ -118,6 +109,26 @@ impl Core {
             }
         }
         false
+    }
+
+    /// Lets go of a lane whose tasks were all cancelled, wherever its places are on their way.
+    #[cold]
+    pub fn let_go_of_hollow(&self, to: To<'_>, kind: Kind) {
+        let lane = {
+            let door = self.inlets[Core::inlet_of(self.hash_to(to))].lock();
+            self.find_lane(&door, to, kind)
+        };
+        if let Some(lane) = lane {
+            self.take_hollow_places(lane);
+        }
+    }
+
+    fn find_lane(&self, door: &Door, to: To<'_>, kind: Kind) -> Option<u32> {
+        match to {
+            To::Nobody => None,
+            To::Name(name) => door.find(self.hash_to(to), kind, name),
+            To::Lane { index, .. } => Some(index),
+        }
     }
 
     /// Whether any task of a lane has not ended.

@@ -197,6 +197,12 @@ impl Lane {
         self.gate.is_idle()
     }
 
+    /// Of a lane with places: whether these are only on their way to what is no longer there. Under the
+    /// inlet's lock.
+    pub fn is_hollow(&self) -> bool {
+        self.has_places() && self.alive() == 0 && self.running() == self.coming()
+    }
+
     /// Whether nothing is pending in it, though it may be worked. Under the inlet's lock.
     pub fn seems_empty(&self) -> bool {
         self.head.load(Relaxed) == NIL && self.owners.taken.load(Relaxed) == NIL

@@ -193,6 +193,13 @@ impl Shared {
             match error.code() {
                 // It may start at once, and needs a slot for that.
                 ErrorCode::NotYet => new.spare_slot = self.claims.take_slot()?,
+                // Only of a lane that nothing in is alive: it goes to who runs tasks by default, unless
+                // somebody was quicker.
+                ErrorCode::InUse if new.outlet.is_none() && !new.stays => {
+                    self.core.let_go_of_hollow(new.to, new.kind);
+                    new.stays = true;
+                    self.promise(new)?;
+                }
                 ErrorCode::InUse if !waited && self.core.await_rest(new.to, new.kind) => {
                     waited = true;
                 }
@@ -301,8 +308,20 @@ impl Shared {
         let (user_data, drop) = (task.user_data, task.drop);
         let (outlet, claim) = (None, false);
         let spare_slot = NIL;
-        let mut new =
-            NewTask { to, kind, function, user_data, drop, bits, extra, outlet, claim, spare_slot };
+        let stays = false;
+        let mut new = NewTask {
+            to,
+            kind,
+            function,
+            user_data,
+            drop,
+            bits,
+            extra,
+            outlet,
+            claim,
+            spare_slot,
+            stays,
+        };
         if let Some(more) = task.more {
             self.check_more(more, &mut new)?;
         }

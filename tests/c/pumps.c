@@ -278,6 +278,30 @@ static void after_the_scheduler_s_own_pump_was_freed_adds_are_refused(void)
     ts_scheduler_free(scheduler);
 }
 
+/* What was cancelled binds its name to nobody, wherever its place lies. */
+static void a_name_in_which_nothing_is_alive_goes_to_the_new_default(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_pump *pump = pump_of(scheduler);
+    int before = 0, ran = 0;
+    size_t count = 0;
+    MUST(ts_scheduler_set_runner(scheduler, TS_PUMP, pump));
+    add(scheduler, "before", run_count, &before, NULL);
+    add(scheduler, "name", run_count, &ran, NULL);
+    add(scheduler, "name", run_count, &ran, NULL);
+    add(scheduler, "alive", run_count, &before, NULL);
+    MUST(ts_cancel_all_queued_tasks_by_name(scheduler, TS_LINEAR, "name", &count));
+    CHECK(count == 2);
+    MUST(ts_scheduler_set_runner(scheduler, TS_WORKERS, NULL));
+    CHECK(ended(scheduler, add(scheduler, "name", run_count, &ran, NULL)) == TS_COMPLETED);
+    CHECK(counted(&ran) == 1 && counted(&before) == 0);
+    /* Behind one that is alive it stays where that is. */
+    add(scheduler, "alive", run_count, &before, NULL);
+    CHECK(run(pump, 0) == 3 && counted(&before) == 3);
+    ts_pump_free(pump);
+    ts_scheduler_free(scheduler);
+}
+
 static int32_t run_free(ts_token *token, void *user_data)
 {
     affair *its = user_data;
@@ -506,6 +530,7 @@ static const check_test tests[] = {
     TEST(a_run_inside_another_task_leaves_that_as_it_was),
     TEST(freeing_cancels_what_is_pending),
     TEST(after_the_scheduler_s_own_pump_was_freed_adds_are_refused),
+    TEST(a_name_in_which_nothing_is_alive_goes_to_the_new_default),
     TEST(it_may_be_freed_in_one_of_its_own_tasks),
     TEST(it_takes_linear_tasks_only),
     TEST(its_tasks_time_out),

@@ -168,12 +168,12 @@ static inline void looked(int runner)
             model.names[i].lingers = NOBODY;
 }
 
-/* Whether a name is empty and may still be another's, who has not looked since its tasks were
- * cancelled: who runs the next one is then not known, but for who asks. */
+/* Whether only cancelled claims are in a name that may still be another's, who has not looked since:
+ * whether that is in use is then not known. */
 static inline bool is_unclear(int name, int asked)
 {
     const struct model_name *its = &model.names[name];
-    return name != NO_NAME && its->lingers && in_use(name) < 2 && (asked == NOBODY || in_use(name) == 1);
+    return name != NO_NAME && its->lingers && asked != NOBODY && in_use(name) == 1;
 }
 
 /* A task starts: the first that waits of its name, and no more of it than may be. */
