@@ -37,13 +37,11 @@ mkdir -p "$folder"
 output=$folder/output
 cpp_programs="tasks scheduler coroutines stress"
 
-# The suppressions. What is kept in an Arc (the log function, what an event loop shares, what the
-# maker of a thread waits at) has a last owner who orders itself after the others by a fence in the
-# standard library, and ThreadSanitizer knows no fences.
+# The suppressions. What event loops share, ours and tokio's, is kept in an Arc, since a waker has to
+# be: the last owner orders itself after the others by a fence in the standard library, and
+# ThreadSanitizer knows no fences.
 cat >"$folder/suppressions" <<'END'
-race:Arc<task_scheduling::log::Callback>>::drop_slow
 race:Arc<task_scheduling::loops::*>::drop_slow
-race:Arc<(task_scheduling::sync::Mutex<*>, task_scheduling::sync::Condvar)>>::drop_slow
 race:Arc<tokio::runtime::*>::drop_slow
 END
 suppressions=$(cd "$folder" && pwd)/suppressions

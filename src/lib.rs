@@ -37,6 +37,7 @@ pub mod completions;
 pub mod config;
 mod core;
 mod count;
+mod counted;
 pub mod error;
 pub mod ffi;
 pub mod host;

@@ -7,6 +7,7 @@
 //! A forked child has the function of its parent, in a place of its own, since the parent's lock may
 //! be held for ever. What goes with it is never dropped there: it is the parent's.
 
+use crate::counted::CountedBox;
 use crate::error::{ErrorCode, Result};
 use crate::host::{self, DropFn, Inside, Owned};
 use crate::memory;
@@ -14,8 +15,7 @@ use crate::platform::{self, annotate};
 use crate::sync::Mutex;
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::ptr;
-use std::sync::Arc;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
 
 /// How much a line matters.
@@ -43,6 +43,14 @@ struct Callback {
 // SAFETY: the host's promise is that the function and its data may be used on any thread.
 unsafe impl Sync for Callback {}
 
+impl Callback {
+    /// Gives the data back without dropping it.
+    fn refuse(mut self) {
+        std::mem::replace(&mut self.user_data, Owned::new(ptr::null_mut(), None)).into_parts();
+    }
+}
+
+/// What comes before the drop of its data.
 impl Drop for Callback {
     fn drop(&mut self) {
         annotate::acquire(self);
@@ -55,24 +63,23 @@ static ON: AtomicBool = AtomicBool::new(false);
 struct Place {
     /// [`platform::forks`] of that process.
     forks: u32,
-    callback: Mutex<Option<Arc<Callback>>>,
+    callback: Mutex<Option<CountedBox<Callback>>>,
     /// The same, for a child that must not take the lock. What it points to lives on until it was
     /// changed.
-    seen: AtomicPtr<Callback>,
+    seen: AtomicPtr<()>,
 }
 
 impl Place {
     /// The place of a process that has come out of a fork, with what is in its parent's.
     fn after(parent: Option<&Place>) -> Place {
         let seen = parent.map_or(ptr::null_mut(), |parent| parent.seen.load(Acquire));
-        let callback = (!seen.is_null()).then(|| {
-            // SAFETY: made by `Arc::into_raw`'s like, `Arc::as_ptr`, and alive: whoever was about to
-            // drop it in the parent is not here. One count is never given back.
-            unsafe {
-                Arc::increment_strong_count(seen);
-                Arc::increment_strong_count(seen);
-                Arc::from_raw(seen.cast_const())
-            }
+        let callback = NonNull::new(seen).map(|seen| {
+            // SAFETY: made by `CountedBox::as_ptr`, and alive: whoever was about to drop it in the parent
+            // is not here.
+            let callback: CountedBox<Callback> = unsafe { CountedBox::owned_again(seen) };
+            // One owner is never gone.
+            std::mem::forget(callback.clone());
+            callback
         });
         let forks = platform::forks();
         Place { forks, callback: Mutex::new(callback), seen: AtomicPtr::new(seen) }
@@ -114,11 +121,20 @@ pub unsafe fn set_callback(
     // Taken over even without a function, and then dropped at once.
     let user_data = Owned::new(user_data, drop);
     annotate::look();
-    let next = log.map(|log| Arc::new(Callback { log, user_data }));
+    let next = match log {
+        None => None,
+        Some(log) => match CountedBox::new(Callback { log, user_data }) {
+            Ok(next) => Some(next),
+            Err(refused) => {
+                refused.refuse();
+                return Err(ErrorCode::OutOfMemory.into());
+            }
+        },
+    };
     next.iter().for_each(|next| annotate::release(&**next));
     let earlier = {
         let mut current = place.callback.lock();
-        let seen = next.as_ref().map_or(ptr::null(), Arc::as_ptr);
+        let seen = next.as_ref().map_or(ptr::null(), CountedBox::as_ptr);
         place.seen.store(seen.cast_mut(), Release);
         ON.store(next.is_some(), Relaxed);
         std::mem::replace(&mut *current, next)

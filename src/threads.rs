@@ -16,6 +16,7 @@
 
 use crate::config::{Key, Settings};
 use crate::count::Count;
+use crate::counted::CountedBox;
 use crate::host::{self, ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
 use crate::memory;
@@ -114,7 +115,8 @@ impl Threads {
         make: impl FnOnce() -> io::Result<T> + Send + 'static,
         life: impl FnOnce(T) + Send + 'static,
     ) -> io::Result<Thread> {
-        let made = Arc::new((Mutex::new(None), Condvar::new()));
+        let no_memory = |_| io::Error::from_raw_os_error(libc::ENOMEM);
+        let made = CountedBox::new((Mutex::new(None), Condvar::new())).map_err(no_memory)?;
         let tell = made.clone();
         let prepare = move || {
             let (made, answer) = match make() {
