@@ -7,15 +7,28 @@ DIR ?= /usr/share
 CFLAGS ?= -O2 -g
 STRICT := -std=c11 -Wall -Wextra -Werror -pedantic
 LIBRARY := $(TARGET)/release/libtask_scheduling.a
-# What `rustc --print native-static-libs` names for the static library.
-NATIVE := -lpthread -ldl -lm
+# What the static library needs besides it; a test compares it with what rustc names.
+NATIVE := $(file <packaging/native-libraries)
+PREFIX ?= /usr/local
 
-.PHONY: build go-archive demo test test-go test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults check-deep bench header abi docs clean help setup-build setup-test setup-hosts
+.PHONY: build install uninstall dist demo test test-go test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults check-deep bench header abi docs clean help setup-build setup-test setup-hosts
 
 # With the library as bindings/go links it.
 build: setup-build
 	@cargo build --release
 	@scripts/go-archive $(LIBRARY)
+
+# What is built is installed: root may have no cargo.
+install: $(if $(wildcard $(LIBRARY)),,build)
+	@PREFIX='$(PREFIX)' scripts/install install
+	@echo "installed below $(DESTDIR)$(PREFIX)"
+
+uninstall:
+	@PREFIX='$(PREFIX)' scripts/install uninstall
+
+# One archive that needs no Rust where it is used.
+dist: build
+	@scripts/dist
 
 test-go: setup-test
 	cargo test --test go
@@ -92,6 +105,9 @@ clean:
 
 help:
 	@echo "make                  the release library: $(LIBRARY) and .so, and what bindings/go links"
+	@echo "make install          header, libraries, pkg-config and CMake files below PREFIX ($(PREFIX)); DESTDIR, LIBDIR, INCLUDEDIR"
+	@echo "make uninstall        takes them away again"
+	@echo "make dist             an archive of all that, and of licences, in build/"
 	@echo "make demo [DIR=...]   checksums of the files below DIR ($(DIR)), by examples/treesum.c"
 	@echo "make test             formatting, lints, and every test"
 	@echo "make test-go          the tests of bindings/go (part of make test)"
