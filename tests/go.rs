@@ -160,6 +160,8 @@ fn a_library_of_the_system_is_found_by_pkg_config() {
     let program = folder.join("consumer");
     let mut build = go(&folder);
     build.args(["build", "-tags", "ts_system", "-o"]).arg(&program);
+    // Go keeps what pkg-config said to it at another time; a flag that names the prefix has it ask anew.
+    build.env("CGO_CFLAGS", format!("-O2 -I{}", prefix.join("share").display()));
     output(build.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")));
     let needed = output(Command::new("readelf").arg("-d").arg(&program));
     assert!(needed.contains("libtask_scheduling.so.0"), "{needed}");
