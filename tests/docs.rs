@@ -80,7 +80,7 @@ fn blocks(document: &Path) -> Vec<Block> {
 }
 
 /// What a program is said to print: the text behind it.
-fn printed<'a>(blocks: &'a [Block], at: usize) -> &'a str {
+fn printed(blocks: &[Block], at: usize) -> &str {
     let next = blocks.get(at + 1).filter(|next| next.language == "text");
     &next.unwrap_or_else(|| panic!("{}: what does it print?", blocks[at].at)).text
 }
@@ -276,7 +276,7 @@ fn every_command_runs_and_what_it_builds_works() {
                         built = true;
                     }
                 }
-                let builds = ["-o hello", "--build"].iter().any(|it| paragraph.contains(it));
+                let builds = [" -o ", "--build"].iter().any(|it| paragraph.contains(it));
                 assert_eq!(built, builds, "{}\n{paragraph}", block.at);
             }
         }

@@ -296,12 +296,16 @@ fn the_native_libraries_are_those_that_rustc_names() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("native-libraries");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(root()).args(["rustc", "--lib", "--crate-type=staticlib", "--target-dir"]);
-    cargo.arg(&folder).args(["--config", "profile.dev.debug=0"]);
-    cargo.args(["--", "--print", "native-static-libs"]);
-    let said = cargo.output().expect("cargo");
+    // A static library that is this one and nothing else.
+    let folder = scratch("native-libraries");
+    let (source, made) = (folder.join("named.rs"), folder.join("named.a"));
+    fs::write(&source, "pub use task_scheduling as _;\n").expect("a file");
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+    rustc.args(["--edition=2024", "--crate-type=staticlib", "--print=native-static-libs"]);
+    rustc.arg("-L").arg(format!("dependency={}", library_folder().display()));
+    let library = library_folder().join("libtask_scheduling.rlib");
+    rustc.arg("--extern").arg(format!("task_scheduling={}", library.display()));
+    let said = rustc.arg(&source).arg("-o").arg(&made).output().expect("rustc");
     let said = String::from_utf8_lossy(&said.stderr);
     let line = said.lines().find_map(|line| line.strip_prefix("note: native-static-libs: "));
     let named: BTreeSet<_> = line.unwrap_or_else(|| panic!("{said}")).split(' ').collect();
