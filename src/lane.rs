@@ -9,7 +9,7 @@ use crate::hosts::claims::Handed;
 use crate::kinds::Kind;
 use crate::loops::Start;
 use crate::scheduler::shared::Shared;
-use crate::task::{RawTask, Runner};
+use crate::task::{Call, RawTask, Runner};
 use crate::{Error, ErrorCode, Result, TaskId};
 use std::sync::Arc;
 
@@ -90,6 +90,15 @@ impl Lane {
         self.shared.check()?;
         // SAFETY: the caller's promise.
         unsafe { self.shared.submit(task) }
+    }
+
+    /// The short way of [`Lane::submit`], as of [`crate::Scheduler::submit_raw`].
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub(crate) unsafe fn submit_plain(&self, call: Call) -> Option<TaskId> {
+        self.shared.add_plain_to_lane(self, call)
     }
 
     /// Adds a task that the host runs, which names this lane; its claim, if it may start at once.

@@ -42,6 +42,14 @@ impl Margin {
         Ok(())
     }
 
+    /// As [`Margin::spend`], where nothing has to be counted for it; else false, and nothing is spent.
+    #[inline]
+    pub fn try_spend(&mut self) -> bool {
+        let has = self.0 > 0;
+        self.0 -= usize::from(has);
+        has
+    }
+
     /// The room was given back, or is another queue's.
     pub fn void(&mut self) {
         self.0 = 0;

@@ -29,6 +29,14 @@ impl Function {
     }
 }
 
+/// A linear task that asks for nothing: what is called, and what frees what that gets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub function: TaskFn,
+    pub user_data: *mut c_void,
+    pub drop: Option<DropFn>,
+}
+
 /// A task with every option, as [`crate::Scheduler::submit_raw`] takes it.
 ///
 /// Nothing is taken over until the submit succeeds: a refused task's `drop` is not called.

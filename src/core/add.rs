@@ -89,6 +89,13 @@ pub enum Then {
     Claim { claim: Claim, slot: u32 },
 }
 
+impl Then {
+    /// Of a task that our workers run: whether something became ready.
+    fn ready(something: bool) -> Then {
+        if something { Then::Ready } else { Then::Nothing }
+    }
+}
+
 /// What became of an add.
 #[derive(Debug)]
 pub struct Added {
@@ -124,7 +131,8 @@ thread_local! {
 
 /// The inlet for this thread's next task without a name: the same for some adds, then the next
 /// one, so that whoever takes what is ready is mostly at another.
-fn own_inlet() -> usize {
+#[inline]
+pub(super) fn own_inlet() -> usize {
     use std::sync::atomic::{AtomicUsize, Ordering};
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     const ADDS: usize = 32;
@@ -138,13 +146,14 @@ fn own_inlet() -> usize {
 
 /// How many adds before its use a free record is fetched: the one who freed it sits on another
 /// core, and the way from there takes as long as some adds.
-const AHEAD: usize = 6;
+pub(super) const AHEAD: usize = 6;
 
 /// The low bits of a stamp count the adds of one thread in one tick, so that adds can be listed in
 /// their order; a millionth of a second more or less is lost in the tick anyway.
 const COUNT_BITS: u32 = 20;
 
-fn stamp() -> u64 {
+#[inline]
+pub(super) fn stamp() -> u64 {
     let tick = clock::coarse() >> COUNT_BITS;
     let count = STAMP
         .try_with(|stamp| {
@@ -297,7 +306,8 @@ impl Core {
             record.link.store(if lane == NIL { at as u32 } else { NIL }, Relaxed);
             record.word.open(generation, task.bits);
             inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
-            return Ok(Added { id, then: self.queue_up(&mut door, at, lane, index) });
+            let ready = self.queue_up(&mut door, at, lane, index);
+            return Ok(Added { id, then: Then::ready(ready) });
         }
     }
 
@@ -370,24 +380,25 @@ impl Core {
         if lane != NIL && self.lanes.at(lane).is_counted() {
             self.lanes.at(lane).count_came();
         }
-        self.queue_up(door, at, lane, index)
+        Then::ready(self.queue_up(door, at, lane, index))
     }
 
-    /// Hangs a task that our workers run where they find it. Under the inlet's lock.
+    /// Hangs a task that our workers run where they find it; true when something became ready by
+    /// that. Under the inlet's lock.
     #[inline]
-    fn queue_up(&self, door: &mut Door, at: usize, lane: u32, index: u32) -> Then {
+    pub(super) fn queue_up(&self, door: &mut Door, at: usize, lane: u32, index: u32) -> bool {
         let item = if lane == NIL {
             Item::task(index)
         } else {
             let its = self.lanes.at(lane);
             its.push(&self.records, index);
             if !its.gate.announce() {
-                return Then::Nothing;
+                return false;
             }
             Item::lane(lane)
         };
         self.inlets[at].push_ready(door, item);
-        Then::Ready
+        true
     }
 
     /// Who runs a new task: whoever its owner asks for, or who runs its lane, or who does by

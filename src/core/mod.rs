@@ -20,6 +20,7 @@ pub mod limit;
 pub mod obstacles;
 pub mod outlet;
 pub mod places;
+pub mod plain;
 pub mod record;
 pub mod report;
 pub mod room;

@@ -58,6 +58,12 @@ impl WorkerSeat {
         self.last = crate::clock::coarse();
     }
 
+    /// How many tasks have started here.
+    #[inline]
+    pub fn started(&self) -> u64 {
+        self.counts.left.load(Relaxed)
+    }
+
     /// The last reading: when the task before ended.
     #[inline]
     pub fn last_time(&self) -> u64 {

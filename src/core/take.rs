@@ -4,7 +4,7 @@
 //! [`Core::next_of`] for its tasks one by one until the lane is empty.
 
 use super::Core;
-use super::inlet::{INLETS, Item};
+use super::inlet::{INLETS, Inlet, Item};
 use super::record::Record;
 use super::seat::Seat;
 use super::slab::NIL;
@@ -73,27 +73,43 @@ impl Core {
                 *to = item;
             }
             inlet.ready.store(door.ready.len(), Relaxed);
-            // What the adders wrote is on its way while the first of it is looked at.
+            // What the adders wrote is on its way while others have the lock. The lanes are ours
+            // already: who adds to one finds it announced.
+            drop(door);
+            let mut lanes = false;
             for item in &out[..count] {
                 match item.split() {
-                    Ok(lane) => self.lanes.prefetch(lane),
+                    Ok(lane) => {
+                        self.lanes.prefetch(lane);
+                        lanes = true;
+                    }
                     Err(task) => self.records.prefetch(task),
                 }
             }
-            for lane in out[..count].iter().filter_map(|item| item.split().ok()) {
-                let its = self.lanes.at(lane);
-                its.adopt();
-                // None, when an owner gave it up just after its last task.
-                let first = its.taken().load(Relaxed);
-                if first != NIL {
-                    self.records.prefetch(first);
-                }
+            if lanes {
+                self.adopt(inlet, &out[..count]);
             }
             if count > 0 {
                 return count;
             }
         }
         0
+    }
+
+    /// The lanes among these items, which were taken from that inlet, have a new owner.
+    fn adopt(&self, inlet: &Inlet, items: &[Item]) {
+        let lanes = || items.iter().filter_map(|item| item.split().ok());
+        {
+            let _door = inlet.lock();
+            lanes().for_each(|lane| self.lanes.at(lane).adopt());
+        }
+        for lane in lanes() {
+            // None, when an owner gave it up just after its last task.
+            let first = self.lanes.at(lane).taken().load(Relaxed);
+            if first != NIL {
+                self.records.prefetch(first);
+            }
+        }
     }
 
     /// What to call for a claim, which starts now.

@@ -17,7 +17,7 @@ use super::errors::ts_error;
 use super::guard::{guard, guard_or};
 use super::schedulers::ts_scheduler;
 use super::tasks::{
-    linear, polled, runner, ts_drop_fn, ts_kind, ts_lane, ts_poll_fn, ts_pump, ts_runner,
+    call, linear, polled, runner, ts_drop_fn, ts_kind, ts_lane, ts_poll_fn, ts_pump, ts_runner,
     ts_task_fn, ts_task_id,
 };
 use crate::error::Result;
@@ -149,8 +149,15 @@ pub unsafe extern "C" fn ts_lane_add_task(
     // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
         let out_id = arguments::out_id(out_id)?;
+        let lane = self::lane(lane)?;
+        if let Some(call) = call(timeout_processing, run, user_data, drop)
+            && let Some(id) = lane.submit_plain(call)
+        {
+            out_id.set(id.into());
+            return Ok(());
+        }
         let task = linear(timeout_processing, None, run, user_data, drop)?;
-        out_id.set(add(self::lane(lane)?, task)?);
+        out_id.set(add(lane, task)?);
         Ok(())
     })
 }

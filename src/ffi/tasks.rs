@@ -27,7 +27,7 @@ use crate::host::{PollFn, TaskFn};
 use crate::hosts::pump::Pump;
 use crate::kinds::{Kind, State, flags};
 use crate::lane::Lane;
-use crate::task::{Completion, Function, More, RawTask, Runner};
+use crate::task::{Call, Completion, Function, More, RawTask, Runner};
 use std::ffi::{c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
 
@@ -307,12 +307,7 @@ pub(super) unsafe fn read_options(
 #[inline]
 pub(super) fn function(run: ts_task_fn, poll: ts_poll_fn) -> Result<Function> {
     Ok(match (run, poll) {
-        // SAFETY: a `ts_token` is what C sees of a `Token`; the rest is the same.
-        (Some(run), None) => Function::Linear(unsafe {
-            std::mem::transmute::<unsafe extern "C" fn(*mut ts_token, *mut c_void) -> i32, TaskFn>(
-                run,
-            )
-        }),
+        (Some(run), None) => Function::Linear(task_fn(run)),
         // SAFETY: as above, and a C enumeration comes back as a number, which is checked there.
         (None, Some(poll)) => Function::Async(unsafe {
             std::mem::transmute::<
@@ -481,6 +476,23 @@ pub(super) unsafe fn linear<'a>(
     Ok(plain(timeout_processing, name, function(run, None)?, user_data, drop))
 }
 
+/// What a linear task that asks for nothing calls, if it is one.
+#[inline(always)]
+pub(super) fn call(
+    timeout_processing: bool,
+    run: ts_task_fn,
+    user_data: *mut c_void,
+    drop: ts_drop_fn,
+) -> Option<Call> {
+    let run = run.filter(|_| !timeout_processing)?;
+    Some(Call { function: task_fn(run), user_data, drop })
+}
+
+fn task_fn(run: unsafe extern "C" fn(*mut ts_token, *mut c_void) -> i32) -> TaskFn {
+    // SAFETY: a `ts_token` is what C sees of a `Token`; the rest is the same.
+    unsafe { std::mem::transmute(run) }
+}
+
 /// An async task that only its function makes.
 ///
 /// # Safety
@@ -536,6 +548,12 @@ pub unsafe extern "C" fn ts_add_task(
     guard(|| unsafe {
         let out_id = arguments::out_id(out_id)?;
         let name = optional_name(task_name, "the task name")?;
+        if let Some(call) = call(timeout_processing, run, user_data, drop)
+            && let Some(id) = arguments::scheduler(scheduler)?.submit_plain(name, call)
+        {
+            out_id.set(id.into());
+            return Ok(());
+        }
         let task = linear(timeout_processing, name, run, user_data, drop)?;
         out_id.set(arguments::scheduler(scheduler)?.submit_raw(&task)?.into());
         Ok(())

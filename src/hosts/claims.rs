@@ -291,7 +291,11 @@ impl Claims {
         let started = back.word.state() == Some(crate::kinds::State::Running);
         // Only one with a limit, or that was told to stop, has timers.
         match back.word.has(crate::core::word::TIMED) || back.word.cause().is_some() {
-            true => self.deadlines.clear(&self.slots, slot, &self.outlet().mailbox),
+            true => {
+                // With a descriptor an alarm is a system call; without one it keeps a thread.
+                let lazily = self.has_fd.load(Relaxed);
+                self.deadlines.clear(&self.slots, slot, &self.outlet().mailbox, lazily);
+            }
             false => self.slots.empty(slot),
         }
         let mut seat = HostSeat::default();

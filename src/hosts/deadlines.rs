@@ -2,9 +2,9 @@
 //!
 //! While the host has no file descriptor of its claims the watchdog's thread looks here, and
 //! whoever takes claims does too; with one, only those who take, and the descriptor becomes readable
-//! at the next deadline. A time-out that comes much too late is put off, once: nobody could run, or
+//! at the next deadline, or at one that was the next and is gone. A time-out that comes much too late is put off, once: nobody could run, or
 //! look. The wheel's lock guards the timers of all slots; under it the outlet's alarm is set, so that
-//! it is always that of the wheel.
+//! it is never later than that of the wheel.
 
 use super::slots::{Slot, Slots};
 use crate::core::view::RunningTask;
@@ -129,8 +129,9 @@ impl Deadlines {
         }
     }
 
-    /// Clears the timers of a slot, whose claim is finished.
-    pub fn clear<T, U>(&self, slots: &Slots, slot: u32, outlet: &Mailbox<T, U>) {
+    /// Clears the timers of a slot, whose claim is finished. `lazily`: the alarm may go off once for
+    /// what is gone, which costs less than to set it anew with each claim that finishes in time.
+    pub fn clear<T, U>(&self, slots: &Slots, slot: u32, outlet: &Mailbox<T, U>, lazily: bool) {
         let mut timers = self.0.lock();
         let mut earliest = false;
         for timer in &slots.at(slot).timers {
@@ -141,7 +142,7 @@ impl Deadlines {
             }
         }
         slots.empty(slot);
-        if earliest {
+        if earliest && !lazily {
             let earliest = timers.wheel.earliest();
             timers.set_alarm(earliest, outlet);
         }

@@ -21,7 +21,7 @@ use crate::kinds::{Kind, State};
 use crate::log::{self, LogLevel};
 use crate::memory::Shown;
 use crate::sync::Mutex;
-use crate::task::{RawTask, TaskStatus, Value};
+use crate::task::{Call, RawTask, TaskStatus, Value};
 use crate::{clock, info, loops, platform};
 use configure::{in_file, read_config};
 pub use options::SchedulerOptions;
@@ -120,6 +120,16 @@ impl Scheduler {
     pub unsafe fn submit_raw(&self, task: &RawTask<'_>) -> Result<TaskId> {
         // SAFETY: the caller's promise.
         unsafe { self.shared.submit(task) }
+    }
+
+    /// The short way of [`Scheduler::submit_raw`] for a linear task that asks for nothing; none, and
+    /// nothing is changed, where the long one has to be gone.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    pub(crate) unsafe fn submit_plain(&self, name: Option<&[u8]>, call: Call) -> Option<TaskId> {
+        self.shared.add_plain(name, call)
     }
 
     /// Tells a task to stop; a pending one is cancelled on the spot. Ok is a promise: whatever its

@@ -14,10 +14,12 @@ use crate::host::{self, Owned};
 use crate::hosts::claims::Handed;
 use crate::id::TaskId;
 use crate::kinds::{Kind, flags};
+use crate::lane::Lane;
 use crate::log::{self, LogLevel};
 use crate::loops::Start;
 use crate::memory::{self, Shown};
-use crate::task::{Function, More, RawTask};
+use crate::sync::atomic::Ordering::Acquire;
+use crate::task::{Call, Function, More, RawTask};
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::ptr;
@@ -29,6 +31,82 @@ impl Shared {
     /// As for [`crate::Scheduler::submit_raw`].
     #[inline(always)]
     pub unsafe fn submit(&self, task: &RawTask<'_>) -> Result<TaskId> {
+        match self.submit_plain(task) {
+            Some(id) => Ok(id),
+            // SAFETY: the caller's promise.
+            None => unsafe { self.submit_any(task) },
+        }
+    }
+
+    /// The short way of a task that asks for nothing; none, and nothing is changed, if it is not such
+    /// a one or anything is not as usual.
+    #[inline(always)]
+    fn submit_plain(&self, task: &RawTask<'_>) -> Option<TaskId> {
+        let Function::Linear(function) = task.function else { return None };
+        if task.flags != 0 || task.timeout_seconds != 0.0 {
+            return None;
+        }
+        let call = Call { function, user_data: task.user_data, drop: task.drop };
+        match task.more {
+            None => self.add_plain(task.name, call),
+            Some(more) if task.name.is_none() => self.add_plain_to(self.only_lane(more)?, call),
+            Some(_) => None,
+        }
+    }
+
+    /// As [`Shared::submit`], of a linear task of this name that asks for nothing; none, and nothing
+    /// is changed, where that way has to be gone.
+    #[inline(always)]
+    pub(crate) fn add_plain(&self, name: Option<&[u8]>, call: Call) -> Option<TaskId> {
+        match name {
+            None => self.add_plain_to(To::Nobody, call),
+            Some(name) if name.is_empty() || name.len() > LONGEST_NAME => None,
+            Some(name) => self.add_plain_to(To::Name(name), call),
+        }
+    }
+
+    #[inline(always)]
+    fn add_plain_to(&self, to: To<'_>, call: Call) -> Option<TaskId> {
+        if log::is_on() || self.pool.is_deserted() {
+            return None;
+        }
+        let (id, ready) = self.core.add_plain(to, call)?;
+        if ready {
+            self.pool.notify();
+        }
+        Some(id)
+    }
+
+    /// As [`Shared::add_plain`], to a lane.
+    #[inline(always)]
+    pub(crate) fn add_plain_to_lane(&self, lane: &Lane, call: Call) -> Option<TaskId> {
+        self.add_plain_to(self.usable(lane)?, call)
+    }
+
+    /// A lane of ours, if the task names nothing else.
+    #[inline(always)]
+    fn only_lane<'a>(&self, more: &More<'a>) -> Option<To<'a>> {
+        let alone = more.runner.is_none() && more.completions.is_none() && more.on_end.is_none();
+        more.lane.filter(|_| alone).and_then(|lane| self.usable(lane))
+    }
+
+    /// A lane of ours that linear tasks can be added to.
+    #[inline(always)]
+    fn usable<'a>(&self, lane: &Lane) -> Option<To<'a>> {
+        let ours = ptr::eq(&raw const **lane.shared(), self) && self.is_of_this_process();
+        if !ours || lane.kind() != Kind::Linear || self.gone.load(Acquire) {
+            return None;
+        }
+        let (index, hash) = lane.place();
+        Some(To::Lane { index, hash })
+    }
+
+    /// Any task.
+    ///
+    /// # Safety
+    /// As for [`crate::Scheduler::submit_raw`].
+    #[inline(never)]
+    unsafe fn submit_any(&self, task: &RawTask<'_>) -> Result<TaskId> {
         let mut new = self.check_task(task)?;
         let added = self.hand_in(&mut new, task, |_| ())?;
         self.tell(added.then);

@@ -28,7 +28,7 @@
 
 use crate::canary::Canary;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering::*};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::*};
 use crossbeam_utils::CachePadded;
 use std::time::Duration;
 
@@ -55,6 +55,15 @@ pub enum Parting {
     Searches,
     /// It is to leave, as all are.
     Leaves,
+}
+
+/// What an active worker has become that left the work to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stepped {
+    /// It stands sentry.
+    Watches,
+    /// It is parked.
+    Parked,
 }
 
 /// What a wake has to do, outside the lock.
@@ -94,6 +103,9 @@ pub struct Idle {
     summary: CachePadded<AtomicU64>,
     /// So many active workers keep all processors busy.
     processors: usize,
+    /// What an active worker last saw: its tasks are so short that another one would only be in its
+    /// way. A hint: a sentry puts right what it gets wrong.
+    brisk: AtomicBool,
 }
 
 const SEARCHER: u64 = 1;
@@ -140,12 +152,12 @@ impl State {
     }
 
     /// Picks one for what is left to others, for a worker that is active: to search while
-    /// processors are free, else to stand sentry.
-    fn cover(&mut self, processors: usize) -> Wake {
+    /// processors are free and tasks are not brisk, else to stand sentry.
+    fn cover(&mut self, processors: usize, brisk: bool) -> Wake {
         if self.searcher || self.sentry.is_some() {
             return Wake::Nobody;
         }
-        let search = self.blocked || self.awake < processors;
+        let search = self.blocked || self.awake < processors && !brisk;
         self.pick(if search { Part::Search } else { Part::Watch })
     }
 }
@@ -157,6 +169,7 @@ impl Idle {
             state: CachePadded::new(Mutex::new(State { most, ..State::default() })),
             summary: CachePadded::new(AtomicU64::new(0)),
             processors,
+            brisk: AtomicBool::new(false),
         };
         idle.change(|_| ());
         idle
@@ -205,8 +218,65 @@ impl Idle {
                     state.awake += 1;
                     Wake::Parked(worker, Part::Search)
                 }
-                _ => state.pick(Part::Search),
+                _ => {
+                    let watch = state.sentry.is_none() && state.awake > 0 && self.is_brisk();
+                    state.pick(if watch { Part::Watch } else { Part::Search })
+                }
             }
+        })
+    }
+
+    /// Whether tasks are short, as an active worker saw it last.
+    #[inline]
+    pub fn is_brisk(&self) -> bool {
+        self.brisk.load(Relaxed)
+    }
+
+    /// Says so.
+    pub fn set_brisk(&self, brisk: bool) {
+        if self.is_brisk() != brisk {
+            self.brisk.store(brisk, Relaxed);
+        }
+    }
+
+    /// How many are active or search, as it was a moment ago.
+    #[inline]
+    pub fn awake(&self) -> usize {
+        ((self.summary.load(Relaxed) & AWAKE) >> 16) as usize
+    }
+
+    /// Whether `is` it true for one of the workers below `count` that are neither parked nor sentry.
+    pub fn any_active(&self, is: impl Fn(usize) -> bool, count: usize) -> bool {
+        let state = self.state.lock();
+        let rests = |worker: usize| state.sentry == Some(worker) || state.parked.contains(&worker);
+        (0..count).any(|worker| !rests(worker) && is(worker))
+    }
+
+    /// Whether another one beside this active worker seems to be awake.
+    #[inline]
+    pub fn has_company(&self) -> bool {
+        self.awake() > 1
+    }
+
+    /// An active worker whose tasks are brisk, and whose batch is empty, leaves the work to another
+    /// one: it stands sentry, or parks where there is one. None while nobody else is awake.
+    pub fn step_down(&self, worker: usize) -> Option<Stepped> {
+        self.change(|state| {
+            if state.awake < 2 || state.closing {
+                return None;
+            }
+            state.awake -= 1;
+            state.blocked = false;
+            Some(match state.sentry {
+                None => {
+                    state.sentry = Some(worker);
+                    Stepped::Watches
+                }
+                Some(_) => {
+                    state.parked.push(worker);
+                    Stepped::Parked
+                }
+            })
         })
     }
 
@@ -242,7 +312,7 @@ impl Idle {
     pub fn found(&self, left: bool, look: impl FnOnce() -> bool) -> Wake {
         let wake = self.change(|state| {
             state.searcher = false;
-            if left { state.cover(self.processors) } else { Wake::Nobody }
+            if left { state.cover(self.processors, self.is_brisk()) } else { Wake::Nobody }
         });
         // What came while adders still took us for the searcher is seen here.
         if !left && look() { self.cover() } else { wake }
@@ -251,7 +321,7 @@ impl Idle {
     /// An active worker has filled its batch, and something is left for others: another one is
     /// picked, if nobody searches or watches.
     pub fn cover(&self) -> Wake {
-        self.change(|state| state.cover(self.processors))
+        self.change(|state| state.cover(self.processors, self.is_brisk()))
     }
 
     /// An awake worker with nothing to do parks, and looks once more. It leaves instead while the

@@ -8,7 +8,9 @@ pub mod batch;
 pub mod idle;
 pub mod interrupt;
 pub mod lending;
+pub mod pace;
 pub mod parker;
+pub mod sentry;
 pub mod watchdog;
 pub mod worker;
 
@@ -21,7 +23,7 @@ use crate::kinds::Kind;
 use crate::platform::signals::MARKS;
 use crate::platform::thread::Thread;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::*};
 use crate::threads::{self, Role, Threads};
 use crate::{Error, ErrorCode, Result};
 use batch::Batch;
@@ -46,6 +48,8 @@ pub struct Slot {
     pub timed: CachePadded<Timed>,
     /// The task that it runs, if that asked for its blocking calls to be broken.
     pub breaker: Breaker,
+    /// The system's number of its thread.
+    thread: AtomicI32,
     /// No thread uses it.
     free: AtomicBool,
 }
@@ -332,6 +336,7 @@ impl Shared {
             counts: self.core.new_counts(),
             timed: CachePadded::new(Timed::new()),
             breaker: new_breaker(),
+            thread: AtomicI32::new(0),
             free: AtomicBool::new(false),
         });
         slots.push(slot.clone());

@@ -1,7 +1,9 @@
 //! The life of one worker thread.
 
 use super::batch::BATCH;
-use super::idle::{NAP, Part, Parting};
+use super::idle::{NAP, Part, Parting, Stepped};
+use super::pace::Pace;
+use super::sentry::{Sentry, Verdict};
 use super::{Shared, Slot};
 use crate::clock;
 use crate::config::Key;
@@ -10,7 +12,7 @@ use crate::core::seat::WorkerSeat;
 use crate::core::take::Claim;
 use crate::core::waits;
 use crate::platform::floats::Floats;
-use crate::platform::signals::Mask;
+use crate::platform::signals::{self, Mask};
 use crate::run::Bench;
 use crate::sync::atomic::Ordering::*;
 use std::sync::Arc;
@@ -24,11 +26,6 @@ const SMALL: usize = 8;
 const GATHER: u32 = 40;
 /// So many tasks of one lane are run before others that are ready have their turn.
 const TURN: u32 = 64;
-/// So many tasks between two looks of a sentry are a sign that the active ones get on.
-const BRISK: u64 = 8;
-/// After so many naps in which a worker did not get on, it does not use a processor: longer than
-/// the system lets one thread run while others wait.
-const BLOCKED: u32 = 100;
 
 struct Worker {
     shared: Arc<Shared>,
@@ -41,6 +38,10 @@ struct Worker {
     inlet: usize,
     /// The last batch was small, and just now.
     small: bool,
+    /// How long its tasks take.
+    pace: Pace,
+    /// How many tasks the others had started when it last looked at that.
+    others: u64,
     /// What its thread was when it started, and is to be for each task.
     floats: Floats,
     mask: Mask,
@@ -58,9 +59,11 @@ enum Next {
 pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::new(slot.counts.clone());
     let (floats, mask) = (Floats::of_this_thread(), Mask::of_this_thread());
-    let (peers, inlet, small) = (Vec::new(), number, false);
+    let (peers, inlet, small, pace, others) = (Vec::new(), number, false, Pace::default(), 0);
     waits::set_lender(Some(shared.clone()));
-    let mut worker = Worker { shared, number, slot, seat, peers, inlet, small, floats, mask };
+    slot.thread.store(signals::thread_id(), Relaxed);
+    let mut worker =
+        Worker { shared, number, slot, seat, peers, inlet, small, pace, others, floats, mask };
     if part == Part::Watch {
         worker.shared.idle.name_sentry(number);
     }
@@ -145,6 +148,7 @@ impl Worker {
 
     /// As an active worker: runs the batch, then looks for more.
     fn work(&mut self) -> Next {
+        self.pace.begin(self.seat.started());
         loop {
             self.seat.refresh();
             loop {
@@ -154,6 +158,15 @@ impl Worker {
                 }
                 let Some(bits) = self.slot.batch.pop() else { break };
                 self.run_item(Item::from_bits(bits));
+            }
+            if let Some(brisk) = self.pace.look(self.seat.started()) {
+                self.shared.idle.set_brisk(brisk);
+                if brisk
+                    && self.shared.idle.has_company()
+                    && let Some(next) = self.step_down()
+                {
+                    return next;
+                }
             }
             if self.shared.idle.search() {
                 return Next::Part(Part::Search);
@@ -252,13 +265,35 @@ impl Worker {
         debug_assert!(started.is_none(), "a task was alive while the pool closed");
     }
 
-    /// Parks, as the searcher or not, until told a part or idle for too long.
-    fn park(&mut self, searcher: bool) -> Next {
+    /// Leaves nothing undone or changed behind, before it sleeps.
+    fn settle(&mut self) {
         self.seat.hand_back(&self.shared.core);
         // Once for a number of tasks, since it is a system call.
         self.mask.restore();
         self.floats.settle_all();
         self.shared.retry_watchdog();
+    }
+
+    /// After tasks that were brisk: leaves the work to another worker, if one gets on.
+    #[cold]
+    fn step_down(&mut self) -> Option<Next> {
+        self.know_peers();
+        let others = self.peers.iter().map(|peer| peer.counts.left.load(Relaxed)).sum::<u64>()
+            - self.seat.started();
+        if std::mem::replace(&mut self.others, others) == others {
+            return None;
+        }
+        let stepped = self.shared.idle.step_down(self.number)?;
+        self.settle();
+        Some(match stepped {
+            Stepped::Watches => Next::Part(Part::Watch),
+            Stepped::Parked => self.parked(),
+        })
+    }
+
+    /// Parks, as the searcher or not, until told a part or idle for too long.
+    fn park(&mut self, searcher: bool) -> Next {
+        self.settle();
         match self.shared.idle.park(self.number, searcher, || self.look()) {
             Parting::Parked { last } => {
                 if last {
@@ -298,47 +333,32 @@ impl Worker {
 
     /// As the sentry: naps, and looks whether the others get on.
     fn watch(&mut self) -> Next {
-        // How many tasks each worker has taken on so far, and for how many naps it has not got on.
-        let mut seen: Vec<(u64, u32)> = Vec::new();
+        let mut sentry = Sentry::default();
+        let idle = &self.shared.idle;
         loop {
             if let Some(part) = self.slot.parker.nap(NAP) {
                 return Next::Part(part);
             }
-            if self.shared.surplus.load(Relaxed) && self.shared.idle.is_closing() {
-                return match self.shared.idle.sentry_leaves(self.number) {
+            if self.shared.surplus.load(Relaxed) && idle.is_closing() {
+                return match idle.sentry_leaves(self.number) {
                     true => Next::Gone,
                     // It is about to be told another part.
                     false => Next::Part(self.slot.parker.park(|| None).unwrap_or(Part::Search)),
                 };
             }
-            let (mut done, mut busy) = (0, 0);
-            for (at, slot) in self.shared.slots.lock().iter().enumerate() {
-                let now = slot.counts.left.load(Relaxed);
-                if at == seen.len() {
-                    // Without memory it is not looked at.
-                    match seen.try_reserve(1) {
-                        Ok(()) => seen.push((now, 0)),
-                        Err(_) => break,
+            let left = self.shared.anything_left(self.number);
+            match sentry.look(&self.shared, left) {
+                Verdict::Needed { blocked } => {
+                    if idle.sentry_searches(self.number, blocked) {
+                        return Next::Part(Part::Search);
                     }
                 }
-                let (was, naps) = &mut seen[at];
-                *naps = if *was == now { *naps + 1 } else { 0 };
-                done += now - *was;
-                *was = now;
-                // One that did not get on lately may only have no processor.
-                busy += usize::from(*naps < BLOCKED);
-            }
-            let left = self.shared.anything_left(self.number);
-            if left && (done == 0 || busy < self.shared.processors) {
-                if self.shared.idle.sentry_searches(self.number, done == 0) {
-                    return Next::Part(Part::Search);
-                }
-            } else if !left && done < BRISK {
-                match self.shared.idle.sentry_parks(self.number, || self.look()) {
+                Verdict::NotNeeded => match idle.sentry_parks(self.number, || self.look()) {
                     Some(Parting::Searches) => return Next::Part(Part::Search),
                     Some(_) => return self.parked(),
                     None => {}
-                }
+                },
+                Verdict::Perhaps => {}
             }
         }
     }

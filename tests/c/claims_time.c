@@ -170,9 +170,13 @@ static void polled(void)
     EQUAL(threads("ts-"), 0);
     finish(scheduler, &claim);
     EQUAL(state_of(scheduler, claim.id), TS_TIMEOUT);
-    /* A deadline that is gone is not heard of. */
-    claim = started(scheduler, "name", TS_TIMEOUT_PROCESSING, 0.2);
-    finish(scheduler, &claim);
+    /* Deadlines that are gone are heard of once, if at all. */
+    for (rounds = 0; rounds < 100; rounds++) {
+        claim = started(scheduler, "name", TS_TIMEOUT_PROCESSING, 0.2);
+        finish(scheduler, &claim);
+    }
+    if (readable(fd, 0.6))
+        FAILS(ts_claims_take(scheduler, &other, 1, 0.0, &count), TS_NOT_YET);
     CHECK(!readable(fd, 0.6));
     EQUAL(threads("ts-"), 0);
     ts_scheduler_free(scheduler);

@@ -9,7 +9,7 @@ use crate::checker::sync::atomic::{AtomicBool, Ordering::*};
 use crate::checker::sync::{Condvar, Mutex};
 use crate::checker::thread;
 use crate::workers::batch::{BATCH, Batch};
-use crate::workers::idle::{Idle, Part, Parting, Wake};
+use crate::workers::idle::{Idle, Part, Parting, Stepped, Wake};
 use crate::workers::parker::Parker;
 use std::sync::Arc;
 
@@ -172,6 +172,14 @@ impl Pool {
             if self.is_over() {
                 return None;
             }
+            // Its tasks are brisk, and others get on.
+            if self.idle.is_brisk() && self.idle.has_company() {
+                match self.idle.step_down(worker) {
+                    Some(Stepped::Watches) => return Some(Part::Watch),
+                    Some(Stepped::Parked) => return self.sleep(worker),
+                    None => {}
+                }
+            }
             if self.idle.search() {
                 return Some(Part::Search);
             }
@@ -316,6 +324,48 @@ fn rest_of_a_batch_that_was_stolen_from_is_found() {
         let sleeps = pool.spawn(|pool| pool.sleep(0).into_iter().for_each(|p| pool.live(0, p)));
         pool.live(1, Part::Search);
         join([sleeps]);
+    });
+}
+
+#[test]
+fn who_steps_down_leaves_nothing_behind() {
+    checker::model(|| {
+        let pool = Pool::searching(2, 2, 2);
+        let pool = Arc::new(Pool { blocking: false, ..pool });
+        // Both are active and have run out, and their tasks were brisk.
+        assert_eq!(pool.idle.found(true, || false), Wake::Parked(0, Part::Search));
+        assert_eq!(pool.idle.found(false, || false), Wake::Nobody);
+        pool.idle.set_brisk(true);
+        let other = pool.spawn(|pool| {
+            let part = pool.work(0);
+            part.into_iter().for_each(|part| pool.live(0, part));
+        });
+        let adds = pool.spawn(|pool| {
+            pool.add(&[1]);
+            pool.add(&[2]);
+        });
+        let part = pool.work(1);
+        part.into_iter().for_each(|part| pool.live(1, part));
+        join([other, adds]);
+    });
+}
+
+#[test]
+fn brisk_workers_add_finds_a_sentry_or_a_searcher() {
+    checker::model(|| {
+        let pool = Pool::searching(3, 3, 3);
+        let pool = Arc::new(Pool { blocking: false, ..pool });
+        pool.idle.set_brisk(true);
+        // It leaves two to others.
+        pool.slots[2].batch.fill([1, 2, 3].into_iter());
+        let wake = pool.idle.found(true, || unreachable!());
+        assert_eq!(wake, Wake::Parked(1, Part::Watch));
+        pool.carry_out(wake);
+        let watches = pool.spawn(|pool| pool.sleep(1).into_iter().for_each(|p| pool.live(1, p)));
+        let sleeps = pool.spawn(|pool| pool.sleep(0).into_iter().for_each(|p| pool.live(0, p)));
+        let part = pool.work(2);
+        part.into_iter().for_each(|part| pool.live(2, part));
+        join([watches, sleeps]);
     });
 }
 

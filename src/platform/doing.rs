@@ -1,0 +1,63 @@
+//! Whether another thread of this process sleeps.
+
+use std::ffi::CStr;
+use std::io::{Cursor, Write};
+
+/// Whether the thread of that number (as [`super::signals::thread_id`] gives it) runs, or would if it
+/// had a processor. False also where the system does not say.
+pub fn wants_to_run(thread: i32) -> bool {
+    let mut path = Cursor::new([0u8; 48]);
+    let written = write!(path, "/proc/self/task/{thread}/stat\0");
+    let path = path.into_inner();
+    let (Ok(()), Ok(path)) = (written, CStr::from_bytes_until_nul(&path)) else { return false };
+    let mut text = [0u8; 128];
+    // SAFETY: the path ends with a NUL, the buffer is as long as said, and the file is closed once.
+    let read = unsafe {
+        let file = libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return false;
+        }
+        let read = libc::read(file, text.as_mut_ptr().cast(), text.len());
+        libc::close(file);
+        read
+    };
+    state(&text[..read.max(0) as usize]) == Some(b'R')
+}
+
+/// The letter behind the thread's name, which is in parentheses and may hold some itself.
+fn state(text: &[u8]) -> Option<u8> {
+    let end = text.iter().rposition(|byte| *byte == b')')?;
+    text.get(end + 2).copied()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::platform::signals::thread_id;
+    use std::sync::mpsc;
+
+    #[test]
+    fn who_runs_wants_to_and_who_waits_does_not() {
+        assert!(wants_to_run(thread_id()));
+        let (say, hear) = mpsc::channel();
+        let (end, wait) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            say.send(thread_id()).unwrap();
+            let _ = wait.recv();
+        });
+        let number = hear.recv().unwrap();
+        while wants_to_run(number) {
+            std::thread::yield_now();
+        }
+        drop(end);
+        thread.join().unwrap();
+        assert!(!wants_to_run(0));
+    }
+
+    #[test]
+    fn the_state_is_behind_any_name() {
+        assert_eq!(state(b"12 (a) b) R 1 2"), Some(b'R'));
+        assert_eq!(state(b"12 (ts-worker-0) S 1"), Some(b'S'));
+        assert_eq!(state(b""), None);
+    }
+}
