@@ -7,15 +7,28 @@ DIR ?= /usr/share
 CFLAGS ?= -O2 -g
 STRICT := -std=c11 -Wall -Wextra -Werror -pedantic
 LIBRARY := $(TARGET)/release/libtask_scheduling.a
-# What `rustc --print native-static-libs` names for the static library.
-NATIVE := -lpthread -ldl -lm
+# What the static library needs besides it; a test compares it with what rustc names.
+NATIVE := $(file <packaging/native-libraries)
+PREFIX ?= /usr/local
 
-.PHONY: build go-archive demo test test-go test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults check-deep bench header abi docs clean help setup-build setup-test setup-hosts
+.PHONY: build install uninstall dist demo test test-go test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults check-deep bench header abi docs reference clean help setup-build setup-test setup-hosts
 
 # With the library as bindings/go links it.
 build: setup-build
 	@cargo build --release
 	@scripts/go-archive $(LIBRARY)
+
+# What is built is installed: root may have no cargo.
+install: $(if $(wildcard $(LIBRARY)),,build)
+	@PREFIX='$(PREFIX)' scripts/install install
+	@echo "installed below $(DESTDIR)$(PREFIX)"
+
+uninstall:
+	@PREFIX='$(PREFIX)' scripts/install uninstall
+
+# One archive that needs no Rust where it is used.
+dist: build
+	@scripts/dist
 
 test-go: setup-test
 	cargo test --test go
@@ -34,6 +47,8 @@ test: setup-test
 	# What an include brings in cargo does not see.
 	rustfmt --edition 2024 --check tests/models/modules.rs
 	cargo clippy --all-targets -- -D warnings
+	scripts/check-format
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	cargo test
 	$(MAKE) --no-print-directory check-models
 	scripts/check-sanitizers
@@ -85,6 +100,13 @@ docs: setup-test
 	@mkdir -p docs
 	TS_UPDATE=1 cargo test --lib the_files_in_docs
 	TS_UPDATE=1 cargo test --test everywhere the_page_shows_the_table
+	@$(MAKE) --no-print-directory reference
+
+# Pages of the header, by doxygen.
+reference: setup-test
+	@mkdir -p build
+	doxygen docs/reference/Doxyfile
+	@echo "build/reference/html/index.html"
 
 clean:
 	cargo clean
@@ -92,6 +114,9 @@ clean:
 
 help:
 	@echo "make                  the release library: $(LIBRARY) and .so, and what bindings/go links"
+	@echo "make install          header, libraries, pkg-config and CMake files below PREFIX ($(PREFIX)); DESTDIR, LIBDIR, INCLUDEDIR"
+	@echo "make uninstall        takes them away again"
+	@echo "make dist             an archive of all that, and of licences, in build/"
 	@echo "make demo [DIR=...]   checksums of the files below DIR ($(DIR)), by examples/treesum.c"
 	@echo "make test             formatting, lints, and every test"
 	@echo "make test-go          the tests of bindings/go (part of make test)"
@@ -105,7 +130,8 @@ help:
 	@echo "make bench            what a task costs, in C, in C++ and in Go"
 	@echo "make header           writes include/task_scheduling.h anew, and its copy in bindings/go"
 	@echo "make abi              writes abi/task_scheduling.abi anew: with a release, and never else"
-	@echo "make docs             writes docs/task_scheduling.yaml, configuration.md and callbacks.md anew"
+	@echo "make docs             writes docs/task_scheduling.yaml, configuration.md and callbacks.md anew, and the reference"
+	@echo "make reference        pages of the header, by doxygen: build/reference/html/index.html"
 	@echo "make clean            removes what was built"
 
 setup-build:

@@ -150,25 +150,22 @@ fn a_library_of_the_system_is_found_by_pkg_config() {
         return;
     }
     let folder = consumer("go-system", module);
-    let shared = library(Link::Shared);
-    for name in ["libtask_scheduling.so", "libtask_scheduling.so.0"] {
-        std::os::unix::fs::symlink(&shared, folder.join(name)).expect("a link");
+    let prefix = folder.join("prefix");
+    let mut install = Command::new(root().join("scripts/install"));
+    for name in ["DESTDIR", "LIBDIR", "INCLUDEDIR"] {
+        install.env_remove(name);
     }
-    let include = root().join("include");
-    let text = format!(
-        "Name: task_scheduling\nDescription: a task scheduler\nVersion: {}\nCflags: -I{}\nLibs: -L{} -ltask_scheduling\n",
-        env!("CARGO_PKG_VERSION"),
-        include.display(),
-        folder.display(),
-    );
-    fs::write(folder.join("task_scheduling.pc"), text).expect("a file");
+    install.arg("install").env("PREFIX", &prefix).env("LIBRARIES", support::library_folder());
+    output(&mut install);
     let program = folder.join("consumer");
     let mut build = go(&folder);
     build.args(["build", "-tags", "ts_system", "-o"]).arg(&program);
-    output(build.env("PKG_CONFIG_PATH", &folder));
+    // Go keeps what pkg-config said to it at another time; a flag that names the prefix has it ask anew.
+    build.env("CGO_CFLAGS", format!("-O2 -I{}", prefix.join("share").display()));
+    output(build.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")));
     let needed = output(Command::new("readelf").arg("-d").arg(&program));
     assert!(needed.contains("libtask_scheduling.so.0"), "{needed}");
-    let said = output(Command::new(&program).env("LD_LIBRARY_PATH", &folder));
+    let said = output(Command::new(&program).env("LD_LIBRARY_PATH", prefix.join("lib")));
     assert_eq!(said, "42 <nil>\n");
 }
 
@@ -241,15 +238,36 @@ fn the_examples_of_the_python_package_have_the_same_outcome() {
 }
 
 #[test]
-fn the_program_of_its_readme_does_what_it_says() {
+fn the_programs_of_its_pages_do_what_they_say() {
     let Some(module) = module() else { return };
-    let readme = fs::read_to_string(root().join("bindings/go/README.md")).expect("README.md");
-    let part = |fence: &str| {
-        let (_, rest) = readme.split_once(&format!("```{fence}\n")).expect(fence);
-        rest.split_once("```").expect("its end").0.to_owned()
-    };
-    let folder = consumer("go-readme", module);
-    fs::write(folder.join("main.go"), part("go")).expect("a file");
-    assert_eq!(output(go(&folder).args(["run", "."])), part("text"));
-    assert_eq!(output(Command::new("gofmt").arg("-l").arg(&folder)), "");
+    for (page, name) in [("bindings/go/README.md", "go-readme"), ("docs/go.md", "go-page")] {
+        let text = fs::read_to_string(root().join(page)).expect(page);
+        let part = |fence: &str| {
+            let (_, rest) = text.split_once(&format!("```{fence}\n")).expect(fence);
+            rest.split_once("```").expect("its end").0.to_owned()
+        };
+        let folder = consumer(name, module);
+        fs::write(folder.join("main.go"), part("go")).expect("a file");
+        assert_eq!(output(go(&folder).args(["run", "."])), part("text"), "{page}");
+        output(go(&folder).args(["vet", "."]));
+        assert_eq!(output(Command::new("gofmt").arg("-l").arg(&folder)), "", "{page}");
+    }
+}
+
+/// What README.md shows of it are three lines of somebody's function.
+#[test]
+fn the_lines_in_the_readme_compile() {
+    let Some(module) = module() else { return };
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let (_, rest) = readme.split_once("```go\n").expect("a block");
+    let lines = rest.split_once("```").expect("its end").0;
+    let text = format!(
+        "package main\n\nimport (\n\t\"context\"\n\n\tts \"task_scheduling\"\n)\n\n\
+         func some(ctx context.Context, scheduler *ts.Scheduler, letter string,\n\
+         \tdeliver func(context.Context, string) error, makeThumbnail func(context.Context) (int, error)) {{\n\
+         {lines}\t_, _ = size, err\n}}\n\nfunc main() {{}}\n"
+    );
+    let folder = consumer("go-lines", module);
+    fs::write(folder.join("main.go"), text).expect("a file");
+    output(go(&folder).args(["build", "-o", "/dev/null", "."]));
 }
