@@ -267,7 +267,7 @@ static void sleepers(long count)
     peer_start(0);
     peer_sleepers(1, now());
     until_slept(1);
-    const double before = resident(), begin = now(), due = begin + 8;
+    const double before = resident(), begin = now(), due = begin + 10;
     peer_sleepers(count, due);
     const double created = now();
     const double bytes = (resident() - before) / (double)count;
