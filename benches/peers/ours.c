@@ -38,12 +38,13 @@ static const char *peer_version(void)
 
 static void peer_start(long names)
 {
-    char yaml[256];
+    const char *more = getenv("TS_BENCH_CONFIG"); /* lines of YAML, to see what a dial does */
+    char yaml[1024];
     /* Bounds that are counted and never met. */
     snprintf(yaml, sizeof yaml,
              "line_task_max: %ld\nmaximum_queue_line: 20000000\nmax_idle_time: 1000\n"
-             "maximum_queue_async: 0\nmaximum_task_info_storage: 60\n",
-             threads());
+             "maximum_queue_async: 0\nmaximum_task_info_storage: 60\n%.600s\n",
+             threads(), more ? more : "");
     check(ts_scheduler_new(yaml, &scheduler));
     lane_count = names;
     texts = (char(*)[32])calloc((size_t)names + 1, sizeof *texts);

@@ -3,7 +3,7 @@
  * each is and why. A peer is one file that defines what stands below, includes
  * this, and is then a program:
  *
- *     <peer> WORKLOAD [TASKS [NAMES]]
+ *     <peer> WORKLOAD [TASKS [NAMES]]        W7: [TASKS [SECONDS]]
  *
  * It prints one line of JSON with its figure, or with a dash and its reason. It
  * fails when a task was lost or ran twice, or when two tasks of a name did not

@@ -261,13 +261,13 @@ static void until_slept(long count)
     }
 }
 
-static void sleepers(long count)
+static void sleepers(long count, long seconds)
 {
     char more[96];
     peer_start(0);
     peer_sleepers(1, now());
     until_slept(1);
-    const double before = resident(), begin = now(), due = begin + 10;
+    const double before = resident(), begin = now(), due = begin + (double)seconds;
     peer_sleepers(count, due);
     const double created = now();
     const double bytes = (resident() - before) / (double)count;
@@ -415,7 +415,7 @@ int main(int count, char **arguments)
         return 0;
 #else
     else if (is("W7", NULL))
-        sleepers(million);
+        sleepers(million, names ? names : 10);
 #endif
     else if (is("W8", PEER_NO_NAMES))
         idle(tasks ? tasks : 10);

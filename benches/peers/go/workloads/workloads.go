@@ -172,13 +172,13 @@ func (p *Peer) latency(times int, stopping bool) figure {
 	return figure{took[times/2], "us", fmt.Sprintf(`, "p99": %.1f`, took[times*99/100])}
 }
 
-func (p *Peer) sleepers(count int) figure {
+func (p *Peer) sleepers(count, seconds int) figure {
 	p.Start(0, 0)
 	step := 500 * time.Microsecond
 	p.Sleep(1, time.Now())
 	until(func() bool { return sleepersDone.Load() == 1 }, step)
 	before, begin := resident(), time.Now()
-	due := begin.Add(10 * time.Second)
+	due := begin.Add(time.Duration(seconds) * time.Second)
 	p.Sleep(count, due)
 	until(func() bool { return sleepersArmed.Load() == int64(count+1) }, step)
 	created := time.Now()
@@ -289,7 +289,7 @@ func Main(p *Peer) {
 	case "W6":
 		its = p.latency(number(2, 1_000), true)
 	case "W7":
-		its = p.sleepers(million)
+		its = p.sleepers(million, number(3, 10))
 	case "W8":
 		its = p.idle(number(2, 10))
 	case "W9":

@@ -179,14 +179,14 @@ fn latency<P: Peer>(times: usize, stopping: bool) -> Figure {
     }
 }
 
-fn sleepers<P: Peer>(count: usize) -> Figure {
+fn sleepers<P: Peer>(count: usize, seconds: usize) -> Figure {
     let peer = P::start(0);
     let step = Duration::from_micros(500);
     peer.sleepers(1, Instant::now());
     until(|| slept_count() == 1, step);
     let before = resident();
     let begin = Instant::now();
-    let due = begin + Duration::from_secs(10);
+    let due = begin + Duration::from_secs(seconds as u64);
     peer.sleepers(count, due);
     until(|| armed_count() == count + 1, step);
     let created = Instant::now();
@@ -285,7 +285,7 @@ pub fn main<P: Peer>(package: &str) {
         "W4" => efficiency::<P>(number(2, 200_000)),
         "W5" => latency::<P>(number(2, 1_000), false),
         "W6" => latency::<P>(number(2, 1_000), true),
-        "W7" => sleepers::<P>(million),
+        "W7" => sleepers::<P>(million, number(3, 10)),
         "W8" => idle::<P>(number(2, 10)),
         "W9" => queued::<P>(million),
         _ => fail("no such workload"),
