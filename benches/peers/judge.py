@@ -99,7 +99,8 @@ def check(folder, seed=1):
             attempts.setdefault(key, []).append((value, bool(noisy)))
             outcome[key] = verdict(attempts[key], margin)
             words = {"again": "measured again", "failed": "FAILED"}.get(outcome[key], outcome[key])
-            print(f"{key[0]:5} {roster.PEERS[key[1]]:15} {value:5.2f} times the committed ratio (limit {margin}): {words}")
+            who = f"{key[0]:5} {roster.PEERS[key[1]]:15}"
+            print(f"{who} {value:5.2f} times the committed ratio (limit {margin}): {words}")
         print(f"machine: {machine.words()}" + "".join(f"\n  noisy: {reason}" for reason in noisy), flush=True)
         again = {name for (name, _), its in outcome.items() if its == "again"}
         plan = {name: its for name, its in plan.items() if name in again}

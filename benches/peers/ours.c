@@ -38,14 +38,17 @@ static const char *peer_version(void)
 
 static void peer_start(long names)
 {
-    const char *more = getenv("TS_BENCH_CONFIG"); /* lines of YAML, to see what a dial does */
-    char yaml[1024];
+    /* To see what a dial does. */
+    const char *key = getenv("TS_BENCH_KEY"), *value = getenv("TS_BENCH_VALUE");
+    char yaml[256];
     /* Bounds that are counted and never met. */
     snprintf(yaml, sizeof yaml,
              "line_task_max: %ld\nmaximum_queue_line: 20000000\nmax_idle_time: 1000\n"
-             "maximum_queue_async: 0\nmaximum_task_info_storage: 60\n%.600s\n",
-             threads(), more ? more : "");
+             "maximum_queue_async: 0\nmaximum_task_info_storage: 60\n",
+             threads());
     check(ts_scheduler_new(yaml, &scheduler));
+    if (key && value)
+        check(ts_update_config(scheduler, key, value));
     lane_count = names;
     texts = (char(*)[32])calloc((size_t)names + 1, sizeof *texts);
     lanes = (ts_lane **)calloc((size_t)names + 1, sizeof *lanes);

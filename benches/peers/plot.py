@@ -26,7 +26,8 @@ def panel(workload, its, x, y):
         key=lambda one: one[1]["median"],
         reverse=workload.more_is_better,
     )
-    out = [f'<text x="{x}" y="{y + 14}" class="title">{workload.name}: {escape(workload.title)}, {workload.unit}</text>']
+    title = f"{workload.name}: {escape(workload.title)}, {workload.unit}"
+    out = [f'<text x="{x}" y="{y + 14}" class="title">{title}</text>']
     positive = [v for _, f in shown for v in (f["min"], f["max"]) if v > 0]
     height = HEAD + ROW * len(shown) + FOOT
     low, high = (min(positive) / 1.15, max(positive) * 1.15) if positive else (1, 10)
@@ -77,7 +78,8 @@ def svg(data):
     width, height = columns[1] + WIDTH + 20, max(heights) + 10
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+            f'viewBox="0 0 {width} {height}">',
             "<style>text{font-family:sans-serif;font-size:12px}.title{font-weight:bold}.head{font-size:18px;"
             "font-weight:bold}.peer{text-anchor:end}.tick{text-anchor:middle;fill:#666;font-size:11px}"
             ".grid{stroke:#e2e4e8;stroke-width:1}.figure{font-size:11px}</style>",
