@@ -31,6 +31,7 @@ $(LIBRARY): build ;
 
 test: setup-test
 	cargo fmt --check
+	cargo fmt --check --manifest-path benches/peers/rust/Cargo.toml
 	# What an include brings in cargo does not see.
 	rustfmt --edition 2024 --check tests/models/modules.rs
 	cargo clippy --all-targets -- -D warnings
@@ -107,7 +108,7 @@ help:
 	@echo "make check-fuzz       inputs that coverage guides, for 20 seconds each; part of make test, for 5"
 	@echo "make check-faults     random calls while system calls end early or come late; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
-	@echo "make check-speed      whether ours got slower beside its peers: about a minute"
+	@echo "make check-speed      whether ours got slower beside its peers: half a minute, or longer when it doubts"
 	@echo "make bench            what a task costs, beside peers, and as work grows: a quarter of an hour"
 	@echo "make header           writes include/task_scheduling.h anew, and its copy in bindings/go"
 	@echo "make abi              writes abi/task_scheduling.abi anew: with a release, and never else"
