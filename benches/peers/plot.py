@@ -1,6 +1,7 @@
 """A plot as SVG, written by hand: a panel for each workload, a line for each peer, a logarithmic axis."""
 
 import math
+import textwrap
 from html import escape
 
 from report import number
@@ -63,7 +64,7 @@ def panel(workload, its, x, y):
 
 def svg(data):
     columns = [20, 20 + WIDTH + GAP]
-    heights = [76, 76]
+    heights = [96, 96]
     body = []
     for workload in WORKLOADS:
         its = data["summary"].get(workload.name)
@@ -75,6 +76,8 @@ def svg(data):
         heights[column] += height + GAP
     noisy = data["machine"]["noisy"]
     below = "The machine was too noisy to quote this: " + "; ".join(noisy) if noisy else "The machine was quiet."
+    if data.get("quick"):
+        below = "Quick form, with fewer tasks than said. " + below
     width, height = columns[1] + WIDTH + 20, max(heights) + 10
     return "\n".join(
         [
@@ -85,8 +88,12 @@ def svg(data):
             ".grid{stroke:#e2e4e8;stroke-width:1}.figure{font-size:11px}</style>",
             f'<rect width="{width}" height="{height}" fill="white"/>',
             '<text x="20" y="30" class="head">task_scheduling beside its peers</text>',
-            f'<text x="20" y="50">Dots are medians, lines reach from the least to the most; the axes are logarithmic, '
-            f'and left is better but in W4. {escape(below)}</text>',
+            '<text x="20" y="50">Dots are medians, lines reach from the least to the most; the axes are logarithmic, '
+            'and left is better but in W4.</text>',
+            *(
+                f'<text x="20" y="{67 + 14 * at}" class="figure">{escape(line)}</text>'
+                for at, line in enumerate(textwrap.wrap(below, 190)[:2])
+            ),
             *body,
             "</svg>",
             "",

@@ -46,7 +46,9 @@ def summaries(series, workloads, peers):
     }
 
 
-def print_table(series, workloads, peers):
+def print_table(series, workloads, peers, quick=False):
+    if quick:
+        print("quick form: fewer tasks than said")
     print(f"{'':30} {'median':>9} {'min':>9} {'max':>9}  {'of ours':>8}")
     for workload in workloads:
         print(f"{workload.name}: {workload.title}, {workload.unit}")
@@ -80,9 +82,10 @@ def extra(said):
     return ", ".join(words)
 
 
-def write_json(path, series, workloads, peers, machine, seed):
+def write_json(path, series, workloads, peers, machine, options):
     everything = {
-        "seed": seed,
+        "seed": options.seed,
+        "quick": options.quick,
         "machine": machine.facts(),
         "versions": {**series.versions, **package_versions()},
         "workloads": {one.name: {"title": one.title, "unit": one.unit} for one in workloads},
