@@ -11,7 +11,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 NATIVE := $(file <packaging/native-libraries)
 PREFIX ?= /usr/local
 
-.PHONY: build install uninstall dist demo test test-go test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults check-deep bench header abi docs reference clean help setup-build setup-test setup-hosts
+.PHONY: build install uninstall dist demo test test-go test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults check-deep check-speed bench header abi docs reference clean help setup-build setup-test setup-hosts setup-bench
 
 # With the library as bindings/go links it.
 build: setup-build
@@ -44,6 +44,7 @@ $(LIBRARY): build ;
 
 test: setup-test
 	cargo fmt --check
+	cargo fmt --check --manifest-path benches/peers/rust/Cargo.toml
 	# What an include brings in cargo does not see.
 	rustfmt --edition 2024 --check tests/models/modules.rs
 	cargo clippy --all-targets -- -D warnings
@@ -86,8 +87,13 @@ check-models: setup-build
 	RUSTFLAGS="--cfg ts_loom --cfg ts_canary" cargo test --release --test loom --target-dir $(TARGET)/models
 	RUSTFLAGS="--cfg ts_shuttle" cargo test --release --test shuttle --target-dir $(TARGET)/models
 
-bench: setup-build
-	@if [ -x benches/run ]; then benches/run; else echo "make bench: there are no benchmarks yet"; fi
+bench: setup-bench
+	benches/run
+
+# Our figures beside those of peers in the same minute, against benches/peers/limits.json.
+check-speed: setup-bench
+	@cargo build --release
+	benches/peers/compare --check
 
 header: setup-test
 	TS_UPDATE=1 cargo test --test header
@@ -127,7 +133,8 @@ help:
 	@echo "make check-fuzz       inputs that coverage guides, for 20 seconds each; part of make test, for 5"
 	@echo "make check-faults     random calls while system calls end early or come late; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
-	@echo "make bench            what a task costs, in C, in C++ and in Go"
+	@echo "make check-speed      whether ours got slower beside its peers: half a minute, or longer when it doubts"
+	@echo "make bench            what a task costs, beside peers, and as work grows: a quarter of an hour"
 	@echo "make header           writes include/task_scheduling.h anew, and its copy in bindings/go"
 	@echo "make abi              writes abi/task_scheduling.abi anew: with a release, and never else"
 	@echo "make docs             writes docs/task_scheduling.yaml, configuration.md and callbacks.md anew, and the reference"
@@ -142,3 +149,6 @@ setup-test:
 
 setup-hosts:
 	@scripts/setup build hosts
+
+setup-bench:
+	@scripts/setup build bench
