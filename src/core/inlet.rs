@@ -133,7 +133,7 @@ impl Inlet {
 }
 
 /// Fewer names than this are not worth looking through.
-pub const SWEEP_LEAST: usize = 64;
+pub const SWEEP_LEAST: usize = 2048;
 
 impl Door {
     /// Makes room in `ready` for one that is about to be added, and for whatever may be put back there
