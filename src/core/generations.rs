@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 unsafe extern "C" fn nothing(_: *mut Token, _: *mut c_void) -> i32 {
     0
@@ -34,6 +35,7 @@ fn add(core: &Arc<Core>) -> TaskId {
         outlet: None,
         claim: false,
         spare_slot: 0,
+        stays: false,
     };
     core.add(&mut task).unwrap().id
 }
@@ -123,6 +125,28 @@ fn memory_given_back_leaves_its_generations_behind() {
         seen.iter().for_each(|id| assert!(core.state(*id).is_err()));
     }
     assert!(core.records.end() < 2 * MANY, "places are used again");
+}
+
+/// Adders go on while memory is given back: no place is two tasks' at once, and no id comes again.
+#[test]
+fn memory_may_be_given_back_while_tasks_come_and_go() {
+    let core = core();
+    let (ends, mut seen) = (AtomicBool::new(false), HashSet::new());
+    let all: Vec<_> = std::thread::scope(|scope| {
+        let adds = || (0..20).flat_map(|round| burst(&core, round * CHUNK / 4)).collect::<Vec<_>>();
+        let adders: Vec<_> = (0..2).map(|_| scope.spawn(adds)).collect();
+        let trims = scope.spawn(|| {
+            while !ends.load(Relaxed) {
+                core.trim();
+            }
+        });
+        let ids = adders.into_iter().flat_map(|adder| adder.join().unwrap()).collect();
+        ends.store(true, Relaxed);
+        trims.join().unwrap();
+        ids
+    });
+    assert!(all.iter().all(|id| seen.insert(*id)), "an id came again");
+    assert_eq!(core.unfinished(), 0);
 }
 
 #[test]

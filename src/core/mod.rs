@@ -271,7 +271,9 @@ impl Core {
         for at in 0..INLETS {
             let mut door = self.inlets[at].lock();
             self.sweep(&mut door);
-            memory::shrink(&mut door.ready, 0);
+            // All that was accepted and has not ended keeps its room.
+            let names = door.names.len();
+            memory::shrink(&mut door.ready, self.unfinished() + names);
             door.margin.void();
             let len = door.names.len();
             let mut smaller = HashTable::new();

@@ -275,50 +275,65 @@ impl<T: Place> Slab<T> {
         Ok(())
     }
 
-    /// Gives memory of wholly free chunks back to the system.
+    /// Gives memory of wholly free chunks back to the system. Other threads may take places and bring
+    /// some back meanwhile: what is looked through is out of the supply, and no lock is held.
     pub fn trim(&self) {
-        let mut supply = self.supply.lock();
-        let count = supply.handfuls.iter().map(|handful| handful.len).sum();
-        let chunks = count / (CHUNK as usize - 1);
-        let (mut free, mut kept) = (Vec::<u32>::new(), Vec::new());
-        if free.try_reserve_exact(count).is_err()
-            || kept.try_reserve_exact(count).is_err()
-            || supply.bare.try_reserve(chunks).is_err()
+        let (mut free, mut kept, mut bare) = (Vec::<u32>::new(), Vec::new(), Vec::new());
         {
-            // Where there is no memory, none is given back.
-            return;
-        }
-        for handful in supply.handfuls.drain(..) {
-            free.extend(&handful.places[..handful.len]);
+            let mut supply = self.supply.lock();
+            let count = supply.handfuls.iter().map(|handful| handful.len).sum();
+            let chunks = count / (CHUNK as usize - 1);
+            if free.try_reserve_exact(count).is_err()
+                || kept.try_reserve_exact(count).is_err()
+                || bare.try_reserve_exact(chunks).is_err()
+                || supply.bare.try_reserve(chunks).is_err()
+            {
+                // Where there is no memory, none is given back.
+                return;
+            }
+            // The room for all of them stays.
+            for handful in supply.handfuls.drain(..) {
+                free.extend(&handful.places[..handful.len]);
+            }
         }
         free.sort_unstable();
         for run in free.chunk_by(|a, b| a / CHUNK == b / CHUNK) {
-            let chunk = run[0] / CHUNK;
-            if run.len() as u32 == CHUNK - u32::from(chunk == 0) {
-                let top = run.iter().map(|index| self.at(*index).generation()).max().unwrap_or(0);
-                // SAFETY: the chunk is a mapping of ours; zero bytes are good places, and whoever
-                // still looks at one finds generation 0, which no id has.
-                unsafe {
-                    let address: *const T = self.at(run[0]);
-                    let start = address.sub((run[0] % CHUNK) as usize);
-                    libc::madvise(
-                        start.cast_mut().cast(),
-                        CHUNK as usize * size_of::<T>(),
-                        libc::MADV_DONTNEED,
-                    );
-                }
-                supply.bare.push((chunk, top));
-            } else {
-                kept.extend_from_slice(run);
+            match self.strip(run) {
+                Some(chunk) => bare.push(chunk),
+                None => kept.extend_from_slice(run),
             }
         }
+        let mut supply = self.supply.lock();
         for places in kept.chunks(HANDFUL) {
             let mut handful = Handful::default();
             places.iter().rev().for_each(|index| handful.push(*index));
-            supply.handfuls.push(handful);
+            supply.take_back(handful);
         }
+        supply.bare.append(&mut bare);
         // Low chunks are taken first, so that a small working set stays together.
         supply.bare.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    /// Gives back the memory of the chunk that these free places are in, if they are all of it: its
+    /// number, and the highest generation used there.
+    fn strip(&self, run: &[u32]) -> Option<(u32, u64)> {
+        let chunk = run[0] / CHUNK;
+        if run.len() as u32 != CHUNK - u32::from(chunk == 0) {
+            return None;
+        }
+        let top = run.iter().map(|index| self.at(*index).generation()).max().unwrap_or(0);
+        // SAFETY: the chunk is a mapping of ours; zero bytes are good places, and whoever still looks
+        // at one finds generation 0, which no id has.
+        unsafe {
+            let address: *const T = self.at(run[0]);
+            let start = address.sub((run[0] % CHUNK) as usize);
+            libc::madvise(
+                start.cast_mut().cast(),
+                CHUNK as usize * size_of::<T>(),
+                libc::MADV_DONTNEED,
+            );
+        }
+        Some((chunk, top))
     }
 }
 

@@ -323,6 +323,9 @@ impl Worker {
                 // before we left is ours to pass on.
                 if self.shared.core.is_ready() {
                     self.shared.notify();
+                } else if self.shared.idle.is_deserted() {
+                    // Nothing for a long time: what a burst left goes too.
+                    self.shared.core.trim();
                 }
                 Next::Gone
             }

@@ -40,8 +40,37 @@ static void a_million_names_leave_no_memory_behind(void)
     ts_scheduler_free(scheduler);
 }
 
+static int32_t run_until_open(ts_token *token, void *user_data)
+{
+    (void)token;
+    while (counted(user_data) == 0)
+        usleep(1000);
+    return 0;
+}
+
+/* Whatever many tasks at once took, when nothing has been there for a while. */
+static void memory_of_a_burst_goes_when_the_scheduler_hibernates(void)
+{
+    ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0\nmax_idle_time: 0.05");
+    int at, ran = 0, open = 0, many = 300000;
+    long before, full;
+    add(scheduler, "name", run_until_open, &open, NULL);
+    before = resident();
+    for (at = 0; at < many; at++)
+        add(scheduler, "name", run_count, &ran, NULL);
+    full = resident();
+    CHECK(full - before > 16 * 1024);
+    count(&open);
+    await(&ran, many);
+    /* It comes late on a busy machine, and a hang is told. */
+    while (resident() - before > 4 * 1024)
+        usleep(10000);
+    ts_scheduler_free(scheduler);
+}
+
 static const check_test tests[] = {
     TEST(a_million_names_leave_no_memory_behind),
+    TEST(memory_of_a_burst_goes_when_the_scheduler_hibernates),
 };
 
 CHECK_ALL(tests)
