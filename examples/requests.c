@@ -19,9 +19,8 @@
  * is kept open. With -n N it is N queues for each server, whose requests go N
  * at a time and in no order.
  *
- * What takes longer than -t seconds (30) is stopped by the scheduler: libcurl
- * asks show_progress() whether to go on, and that asks the token. The
- * interruption of the task's blocking call has it ask at once.
+ * What takes longer than -t seconds (30) is stopped by the scheduler, and so is
+ * the transfer: transfer.h has that.
  *
  * Requests are printed as they end, by the main thread, which takes them from a
  * completion queue. The exit status is 0 when every answer had a status below
@@ -33,8 +32,8 @@
 
 #include "host.h"
 #include "printable.h"
+#include "transfer.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -43,6 +42,7 @@ enum { SHOWN = 60, AT_ONCE = 64 };
 struct queue {
     struct queue *next;
     CURL *curl;
+    size_t requests;            /* counted for all queues of a server in the first */
     char name[256];
 };
 
@@ -50,11 +50,7 @@ struct request {
     size_t number;
     char *method, *url, *body;  /* in one piece of memory, method's */
     struct queue *queue;
-    ts_token *token;            /* while it runs */
-    long status;
-    size_t received;
-    char beginning[SHOWN + 1];  /* of the answer */
-    char words[CURL_ERROR_SIZE];
+    struct transfer transfer;
 };
 
 static struct {
@@ -68,60 +64,17 @@ static struct {
 
 /* ---- The task ------------------------------------------------------------ */
 
-static size_t take_bytes(char *bytes, size_t size, size_t count, void *user_data)
-{
-    struct request *request = user_data;
-    size *= count;
-    for (size_t at = 0; at < size && request->received + at < SHOWN; at++)
-        request->beginning[request->received + at] = bytes[at];
-    request->received += size;
-    return size;
-}
-
-/* libcurl calls it about once a second, and after each interrupted wait. Not 0
- * ends the transfer. */
-static int show_progress(void *user_data, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
-{
-    const struct request *request = user_data;
-    (void)down_all, (void)down, (void)up_all, (void)up;
-    return ts_should_stop(request->token);
-}
-
-static CURLcode perform(CURL *curl, struct request *request)
-{
-    curl_easy_reset(curl);      /* the options: the connection stays */
-    curl_easy_setopt(curl, CURLOPT_URL, request->url);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "requests");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, show_progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, request);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, request);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, request->words);
-    if (request->body != NULL)
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
-    else if (strcmp(request->method, "HEAD") == 0)
-        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
-    return curl_easy_perform(curl);
-}
-
 static int32_t run_request(ts_token *token, void *user_data)
 {
     struct request *request = user_data;
     struct queue *queue = request->queue;
-    request->token = token;
-    if (queue->curl == NULL)
-        queue->curl = curl_easy_init();
-    CURLcode code = queue->curl == NULL ? CURLE_OUT_OF_MEMORY : perform(queue->curl, request);
-    if (code == CURLE_OK) {
-        curl_easy_getinfo(queue->curl, CURLINFO_RESPONSE_CODE, &request->status);
-        return request->status < 400 ? 0 : 1;
-    }
-    if (request->words[0] == '\0')
-        snprintf(request->words, sizeof request->words, "%s", curl_easy_strerror(code));
-    return 1;
+    struct transfer *transfer = &request->transfer;
+    if (queue->curl == NULL && (queue->curl = curl_easy_init()) == NULL)
+        return 1;
+    transfer->token = token;
+    transfer->most = SHOWN;
+    transfer_run(transfer, queue->curl, request->method, request->url, request->body);
+    return transfer->status == 0 || transfer->status >= 400;
 }
 
 /* ---- The list ------------------------------------------------------------ */
@@ -139,28 +92,24 @@ static struct queue *find_queue(const char *name)
     return *place;
 }
 
-/* The server of a URL, such as "http://127.0.0.1:8000"; false when it has none. */
-static bool find_server(const char *text, char name[200])
+static struct queue *choose_queue(const char *server)
 {
-    CURLU *url = curl_url();
-    char *scheme = NULL, *host = NULL, *port = NULL;
-    bool good = url != NULL && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
-                curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-                curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-                curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                strncmp(scheme, "http", 4) == 0 &&
-                snprintf(name, 200, "%s://%s:%s", scheme, host, port) < 200;
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(url);
-    return good;
+    char raw[256], name[256];
+    snprintf(raw, sizeof raw, "%s #1", server);
+    printable(raw, name, sizeof name);
+    struct queue *first = find_queue(name);
+    size_t number = first->requests++ % app.per_server + 1;
+    if (number == 1)
+        return first;
+    snprintf(raw, sizeof raw, "%s #%zu", server, number);
+    printable(raw, name, sizeof name);
+    return find_queue(name);
 }
 
 static void read_request(const char *line)
 {
     struct request *request = calloc(1, sizeof *request);
-    char server[200], raw[256], name[256], *rest;
+    char server[200], *rest;
     if (request == NULL || (request->method = strdup(line)) == NULL)
         die("memory", strerror(ENOMEM));
     rest = strchr(request->method, ' ');
@@ -173,12 +122,13 @@ static void read_request(const char *line)
         *rest++ = '\0';
         request->body = rest;
     }
-    if (!find_server(request->url, server))
+    CURLU *url = curl_url();
+    if (url == NULL || curl_url_set(url, CURLUPART_URL, request->url, 0) != CURLUE_OK ||
+        !transfer_server(url, server, sizeof server))
         die(request->url, "no URL of http or https, or too long a name");
+    curl_url_cleanup(url);
     request->number = app.count + 1;
-    snprintf(raw, sizeof raw, "%s #%zu", server, app.count % app.per_server + 1);
-    printable(raw, name, sizeof name);
-    request->queue = find_queue(name);
+    request->queue = choose_queue(server);
     if (app.count == app.room) {
         app.room = app.room * 2 + 16;
         app.requests = realloc(app.requests, app.room * sizeof *app.requests);
@@ -219,16 +169,17 @@ static void add_request(struct request *request)
 static void print_end(const ts_completion *end)
 {
     const struct request *request = end->data;
+    const struct transfer *transfer = &request->transfer;
     char beginning[4 * SHOWN + 1], url[512];
     printable(request->url, url, sizeof url);
     printf("%zu %s %s: ", request->number, request->method, url);
     if (end->state == TS_TIMEOUT) {
         printf("stopped after %g s\n", app.timeout);
-    } else if (request->status == 0) {
-        printf("%s\n", request->words);
+    } else if (transfer->status == 0) {
+        printf("%s\n", transfer->words);
     } else {
-        printable(request->beginning, beginning, sizeof beginning);
-        printf("%ld, %zu bytes: %s\n", request->status, request->received, beginning);
+        printable(transfer->bytes == NULL ? "" : transfer->bytes, beginning, sizeof beginning);
+        printf("%ld, %zu bytes%s%s\n", transfer->status, transfer->received, *beginning ? ": " : "", beginning);
     }
     app.good += end->state == TS_COMPLETED;
     fflush(stdout);
@@ -255,6 +206,7 @@ static void free_all(void)
         free(queue);
     }
     for (size_t at = 0; at < app.count; at++) {
+        free(app.requests[at]->transfer.bytes);
         free(app.requests[at]->method);
         free(app.requests[at]);
     }

@@ -95,6 +95,31 @@ pub fn build_c_with(
     build_with("cc", &[source], flags, libraries, link)
 }
 
+/// [`build_c`] with what pkg-config says of these packages. `None` when one is missing; see [`skip`].
+/// `group` is that of scripts/setup which installs them.
+pub fn build_c_of(source: &str, flags: &[&str], packages: &[&str], group: &str) -> Option<PathBuf> {
+    if !need("cc") || (!packages.is_empty() && !need("pkg-config")) {
+        return None;
+    }
+    let pkg_config = |what: &str| {
+        let mut command = Command::new("pkg-config");
+        command.arg(what).args(packages);
+        command
+    };
+    let mut words = Vec::new();
+    if !packages.is_empty() {
+        if !pkg_config("--exists").status().is_ok_and(|status| status.success()) {
+            skip(&format!("{} is not installed (scripts/setup {group})", packages.join(" or ")));
+            return None;
+        }
+        words = ["--cflags", "--libs"].map(|what| output(&mut pkg_config(what))).into();
+    }
+    let [cflags, libraries] = [0, 1].map(|at| {
+        words.get(at).map(|text: &String| text.split_whitespace().collect()).unwrap_or(Vec::new())
+    });
+    build_c_with(source, &[flags, &cflags].concat(), &libraries, Link::Static)
+}
+
 /// The compilers that the C++ wrapper is tested with.
 pub const CPP_COMPILERS: [&str; 2] = ["g++", "clang++-19"];
 
@@ -248,12 +273,18 @@ where
     start_command(command)
 }
 
-/// Starts a command.
+/// Starts a command, with nothing to read.
 pub fn start_command(mut command: Command) -> Running {
+    command.stdin(Stdio::null());
+    start_with_input(command)
+}
+
+/// Starts a command that reads what was set for it.
+pub fn start_with_input(mut command: Command) -> Running {
     let files = ["stdout", "stderr"].map(|name| unique(&program_folder().join(name)));
     let [stdout, stderr] =
         files.each_ref().map(|path| File::create(path).expect("a file for output"));
-    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    command.stdout(stdout).stderr(stderr);
     let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     Running { child, files, what: format!("{command:?}") }
 }
