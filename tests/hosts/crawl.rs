@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn tools() -> Option<PathBuf> {
-    let program = example("crawl", &["libcurl", "libxml-2.0"])?;
+    let program = example("crawl")?;
     need("python3").then_some(program)
 }
 

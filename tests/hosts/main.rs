@@ -19,7 +19,8 @@ mod web;
 
 use std::io::Write;
 use std::path::PathBuf;
-use support::build_c_of;
+use std::process::Command;
+use support::{Link, build_as_it_says, build_c_with, need, output, skip};
 
 /// Whether this suite is wanted.
 fn wanted() -> bool {
@@ -40,13 +41,33 @@ fn host(name: &str, packages: &[&str]) -> Option<PathBuf> {
 
 /// [`host`], wanted or not.
 fn build_host(name: &str, packages: &[&str]) -> Option<PathBuf> {
-    let flags = ["-std=c11", "-O2", "-Iexamples"];
-    build_c_of(&format!("examples/hosts/{name}.c"), &flags, packages, "hosts")
+    if !need("cc") {
+        return None;
+    }
+    let mut flags = vec!["-std=c11".to_owned(), "-O2".to_owned(), "-Iexamples".to_owned()];
+    let mut libraries = Vec::new();
+    if !packages.is_empty() {
+        if !need("pkg-config") {
+            return None;
+        }
+        let there = Command::new("pkg-config").arg("--exists").args(packages).status();
+        if !there.is_ok_and(|status| status.success()) {
+            skip(&format!("{} is not installed (scripts/setup hosts)", packages.join(" or ")));
+            return None;
+        }
+        let said = |what: &str| {
+            let said = output(Command::new("pkg-config").arg(what).args(packages));
+            said.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        flags.extend(said("--cflags"));
+        libraries = said("--libs");
+    }
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    let libraries: Vec<_> = libraries.iter().map(String::as_str).collect();
+    build_c_with(&format!("examples/hosts/{name}.c"), &flags, &libraries, Link::Static)
 }
 
-/// `examples/NAME.c`, as [`host`].
-fn example(name: &str, packages: &[&str]) -> Option<PathBuf> {
-    let build =
-        || build_c_of(&format!("examples/{name}.c"), &["-std=c11", "-O2"], packages, "hosts");
-    wanted().then(build)?
+/// `examples/NAME.c`, as [`host`], built as it says.
+fn example(name: &str) -> Option<PathBuf> {
+    wanted().then(|| build_as_it_says(&format!("examples/{name}.c"), "hosts"))?
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 fn tools(name: &str) -> Option<(PathBuf, Postgres)> {
-    let program = example("queries", &["sqlite3", "libpq"])?;
+    let program = example("queries")?;
     wanted().then(|| Some((program, Postgres::start(name)?)))?
 }
 

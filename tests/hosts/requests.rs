@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 fn tools() -> Option<PathBuf> {
-    let program = example("requests", &["libcurl"])?;
+    let program = example("requests")?;
     need("python3").then_some(program)
 }
 

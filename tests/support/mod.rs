@@ -2,6 +2,7 @@
 //! together with the test, and running them under a guard against hanging.
 #![allow(dead_code)] // each test uses its part
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,6 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What every C program must compile under.
@@ -95,29 +97,54 @@ pub fn build_c_with(
     build_with("cc", &[source], flags, libraries, link)
 }
 
-/// [`build_c`] with what pkg-config says of these packages. `None` when one is missing; see [`skip`].
-/// `group` is that of scripts/setup which installs them.
-pub fn build_c_of(source: &str, flags: &[&str], packages: &[&str], group: &str) -> Option<PathBuf> {
-    if !need("cc") || (!packages.is_empty() && !need("pkg-config")) {
+/// Builds an example by the command that its first comment says, with the library of this test and
+/// with [`STRICT`]. `None` when one of the packages is missing which it asks pkg-config for; `group`
+/// is that of scripts/setup which installs them. It is built once for all tests of a file.
+pub fn build_as_it_says(source: &str, group: &str) -> Option<PathBuf> {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !built.contains_key(source) {
+        built.insert(source.to_owned(), build_by_comment(source, group)?);
+    }
+    built.get(source).cloned()
+}
+
+fn build_by_comment(source: &str, group: &str) -> Option<PathBuf> {
+    let text = fs::read_to_string(root().join(source)).expect(source);
+    let (_, command) = text.split_once(" *     cc ").expect("a command in the first comment");
+    let mut words = Vec::new();
+    for line in command.lines() {
+        let line = line.trim_start_matches(" *").trim();
+        words.extend(line.trim_end_matches('\\').split_whitespace());
+        if !line.ends_with('\\') {
+            break;
+        }
+    }
+    if !need("cc") {
         return None;
     }
-    let pkg_config = |what: &str| {
-        let mut command = Command::new("pkg-config");
-        command.arg(what).args(packages);
-        command
-    };
-    let mut words = Vec::new();
-    if !packages.is_empty() {
-        if !pkg_config("--exists").status().is_ok_and(|status| status.success()) {
-            skip(&format!("{} is not installed (scripts/setup {group})", packages.join(" or ")));
+    if let Some((_, packages)) = words.join(" ").split_once("$(pkg-config --cflags --libs ") {
+        let packages = packages.split_once(')').expect("its end").0;
+        let mut there = Command::new("pkg-config");
+        if !need("pkg-config") {
             return None;
         }
-        words = ["--cflags", "--libs"].map(|what| output(&mut pkg_config(what))).into();
+        there.arg("--exists").args(packages.split(' '));
+        if !there.status().is_ok_and(|status| status.success()) {
+            skip(&format!("{packages} is not all installed (scripts/setup {group})"));
+            return None;
+        }
     }
-    let [cflags, libraries] = [0, 1].map(|at| {
-        words.get(at).map(|text: &String| text.split_whitespace().collect()).unwrap_or(Vec::new())
-    });
-    build_c_with(source, &[flags, &cflags].concat(), &libraries, Link::Static)
+    let at = words.iter().position(|&word| word == "-o").expect("-o") + 1;
+    let program = program_folder().join(format!("{}-as-it-says", words[at]));
+    let fresh = unique(&program);
+    let (fresh_text, library) = (fresh.display().to_string(), library(Link::Static));
+    words[at] = &fresh_text;
+    let command = format!("cc {} {}", STRICT.join(" "), words.join(" "))
+        .replace("target/release/libtask_scheduling.a", &library.display().to_string());
+    output(Command::new("sh").current_dir(root()).args(["-c", &command]));
+    fs::rename(&fresh, &program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    Some(program)
 }
 
 /// The compilers that the C++ wrapper is tested with.
