@@ -2,6 +2,8 @@
 //! together with the test, and running them under a guard against hanging.
 #![allow(dead_code)] // each test uses its part
 
+pub mod go;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -111,7 +113,9 @@ pub fn build_as_it_says(source: &str, group: &str) -> Option<PathBuf> {
 
 fn build_by_comment(source: &str, group: &str) -> Option<PathBuf> {
     let text = fs::read_to_string(root().join(source)).expect(source);
-    let (_, command) = text.split_once(" *     cc ").expect("a command in the first comment");
+    let compiler = if source.ends_with(".cpp") { "c++" } else { "cc" };
+    let begin = format!(" *     {compiler} ");
+    let (_, command) = text.split_once(&begin).expect("a command in the first comment");
     let mut words = Vec::new();
     for line in command.lines() {
         let line = line.trim_start_matches(" *").trim();
@@ -120,7 +124,7 @@ fn build_by_comment(source: &str, group: &str) -> Option<PathBuf> {
             break;
         }
     }
-    if !need("cc") {
+    if !need(compiler) {
         return None;
     }
     if let Some((_, packages)) = words.join(" ").split_once("$(pkg-config --cflags --libs ") {
@@ -136,11 +140,11 @@ fn build_by_comment(source: &str, group: &str) -> Option<PathBuf> {
         }
     }
     let at = words.iter().position(|&word| word == "-o").expect("-o") + 1;
-    let program = program_folder().join(format!("{}-as-it-says", words[at]));
+    let program = program_folder().join(format!("{}-by-{compiler}", words[at]));
     let fresh = unique(&program);
     let (fresh_text, library) = (fresh.display().to_string(), library(Link::Static));
     words[at] = &fresh_text;
-    let command = format!("cc {} {}", STRICT.join(" "), words.join(" "))
+    let command = format!("{compiler} {} {}", STRICT.join(" "), words.join(" "))
         .replace("target/release/libtask_scheduling.a", &library.display().to_string());
     output(Command::new("sh").current_dir(root()).args(["-c", &command]));
     fs::rename(&fresh, &program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));

@@ -1,6 +1,6 @@
 """Runs the examples of the README of the Python package task_scheduling 1.1.10
 with that package, each in a process of its own, and prints what came of them.
-tests/cpp/seed.cpp does the same, and prints the same lines.
+examples/tour.c does the same, and prints the same lines and more.
 
 The sleeps are shorter. What is broken in this version is left out: a shutdown
 that is not forced does not wait for the running task, and one that is forced
