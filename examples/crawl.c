@@ -14,7 +14,7 @@
  *
  * The first task of a site reads its robots.txt. Where that lets nobody in, the
  * task fails, and TS_BAN_ON_FAILURE bans the site's name before the next task of
- * it starts. After -f failures (3) in a row, which are answers of 500 and above,
+ * it starts. After -f failures (3; 0: never) in a row, which are answers of 500 and above,
  * none at all, and those that take longer than -t seconds (10), a task bans the
  * name itself. Either way what waits for the site is cancelled, and later links
  * to it are refused.
@@ -192,7 +192,7 @@ static int32_t read_robots(ts_token *token, void *user_data)
 static void note_failure(struct site *site, bool failed)
 {
     site->failures = failed ? site->failures + 1 : 0;
-    if (site->failures == app.failures) {
+    if (failed && site->failures == app.failures) {
         site->given_up = true;
         must(ts_ban_task_name(NULL, TS_LINEAR, site->name), site->name);
     }

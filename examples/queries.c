@@ -193,7 +193,7 @@ int main(int argc, char **argv)
     if (optind + 1 != argc)
         die("usage", "queries [-j queues at once] [-t seconds] database <statements");
     app.target = argv[optind];
-    bool server = strchr(app.target, '=') != NULL || strncmp(app.target, "postgres", 8) == 0;
+    bool server = strchr(app.target, '=') != NULL || strncmp(app.target, "postgresql://", 13) == 0;
     app.database = server ? &postgres : &sqlite;
 
     double started = now();
