@@ -182,7 +182,9 @@ static int32_t read_robots(ts_token *token, void *user_data)
         robots_read(&site->robots, transfer.bytes);
     free(transfer.bytes);
     site->closed = !robots_allow(&site->robots, "/");
-    if (site->closed) {
+    if (site->closed) {         /* the ban is all that it takes */
+        robots_free(&site->robots);
+        site->robots = (struct robots){ 0 };
         ts_set_error(token, "its robots.txt lets nobody in");
         return 1;
     }
@@ -251,11 +253,8 @@ static int wait_for_end(const sigset_t *signals)
 {
     int number = 0;
     sigwait(signals, &number);
-    if (number != SIGUSR1) {
+    if (number != SIGUSR1)
         atomic_store(&app.interrupted, true);
-        must(ts_shutdown(NULL, true), "shutdown");
-    }
-    /* Again, for what a task added just after it. */
     must(ts_shutdown(NULL, number != SIGUSR1), "shutdown");
     return number == SIGUSR1 ? 0 : number;
 }
