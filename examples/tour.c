@@ -24,7 +24,8 @@
  *     package gives None, as of one that returned nothing
  *   - a task that failed is shown as failed, with its words; the package shows
  *     it as running for ever
- *   - a shutdown that is not forced waits for what runs; the package does not
+ *   - a shutdown that is not forced waits for asyncio tasks too; the package
+ *     waits for linear ones only
  *   - a key of the configuration that does not exist is refused; the package
  *     takes it
  */
@@ -248,11 +249,12 @@ static void tour_shutdown(void)
 {
     must(ts_shutdown(scheduler, true), "shutdown");
     say_said("All scheduler has been shut down.");
-    ts_task_id id = add("sleep", line_task_with_result);
-    while (state_of(id) == TS_PENDING)
+    ts_task_id one = add("sleep", line_task_with_result), two = add_async("sleep", asyncio_task_with_result);
+    while (state_of(one) == TS_PENDING || state_of(two) == TS_PENDING)
         pause_a_little();
     must(ts_shutdown(scheduler, false), "shutdown");
-    say("+ one that ran was waited for", word(state_of(id)));
+    say("one that ran was waited for", word(state_of(one)));
+    say("+ so was an asyncio one", word(state_of(two)));
 }
 
 static void tour_interruptible_sleep(void)

@@ -255,10 +255,12 @@ void tour_shutdown()
 {
     scheduler->shutdown(true);
     said("All scheduler has been shut down.");
-    const auto task = add_line("sleep", line_task_with_result);
-    until([&] { return task->state() != ts::State::pending; });
+    const auto one = add_line("sleep", line_task_with_result);
+    const auto two = add_async("sleep", asyncio_task_with_result(input_info));
+    until([&] { return one->state() != ts::State::pending && two->state() != ts::State::pending; });
     scheduler->shutdown();
-    say("+ one that ran was waited for", to_string(task->state()));
+    say("one that ran was waited for", to_string(one->state()));
+    say("+ so was an asyncio one", to_string(two->state()));
 }
 
 void tour_interruptible_sleep()

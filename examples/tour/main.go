@@ -266,10 +266,12 @@ func shutdown() {
 	linear.says("All scheduler has been shut down.")
 	// A scheduler that was closed stays closed here: the next shutdown is another one's.
 	linear = newSide("line", 1)
-	task := linear.addWithResult("sleep")
-	until(func() bool { return task.Status().State != ts.Pending })
+	one, two := linear.addWithResult("sleep"), asyncio.addWithResult("sleep")
+	until(func() bool { return one.Status().State != ts.Pending && two.Status().State != ts.Pending })
 	check(linear.Shutdown(context.Background()))
-	say("+ one that ran was waited for", task.Status().State)
+	check(asyncio.Shutdown(context.Background()))
+	say("one that ran was waited for", one.Status().State)
+	say("+ so was an asyncio one", two.Status().State)
 }
 
 func interruptibleSleep() {
