@@ -54,8 +54,7 @@ static struct {
     pthread_mutex_t mutex;      /* guards what follows, and each site's left_out */
     size_t in_flight;
 } app = {
-    .delay = 1, .timeout = 10, .failures = 3, .most_pages = 1000,
-    .adding = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER, .in_flight = 1 /* main()'s */
+    .delay = 1, .timeout = 10, .failures = 3, .most_pages = 1000, .adding = PTHREAD_MUTEX_INITIALIZER, .mutex = PTHREAD_MUTEX_INITIALIZER, .in_flight = 1 /* main()'s */
 };
 
 /* ---- Adding tasks -------------------------------------------------------- */

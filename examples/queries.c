@@ -98,7 +98,7 @@ static struct queue *find_queue(const char *name)
     *place = calloc(1, sizeof **place);
     if (*place == NULL)
         die("memory", strerror(ENOMEM));
-    snprintf((*place)->name, sizeof (*place)->name, "%s", name);
+    snprintf((*place)->name, sizeof(*place)->name, "%s", name);
     return *place;
 }
 

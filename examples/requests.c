@@ -37,7 +37,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { SHOWN = 60, AT_ONCE = 64 };
+enum { SHOWN = 60,
+       AT_ONCE = 64 };
 
 struct queue {
     struct queue *next;
@@ -88,7 +89,7 @@ static struct queue *find_queue(const char *name)
     *place = calloc(1, sizeof **place);
     if (*place == NULL)
         die("memory", strerror(ENOMEM));
-    snprintf((*place)->name, sizeof (*place)->name, "%s", name);
+    snprintf((*place)->name, sizeof(*place)->name, "%s", name);
     return *place;
 }
 

@@ -12,7 +12,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum outcome { NOT_VISITED, VISITED, BROKEN };
+enum outcome { NOT_VISITED,
+               VISITED,
+               BROKEN };
 
 struct site {
     struct site *next;

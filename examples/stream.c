@@ -36,7 +36,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { LINE = 1024, PIECE = 1 << 16, BUCKETS = 4096 };
+enum { LINE = 1024,
+       PIECE = 1 << 16,
+       BUCKETS = 4096 };
 
 struct key {
     struct key *next;
