@@ -264,13 +264,6 @@ static void batches_do_as_the_others_do(void)
     ts_scheduler_free(scheduler);
 }
 
-static int32_t run_seven(ts_token *token, void *user_data)
-{
-    (void)token;
-    (void)user_data;
-    return 7;
-}
-
 static void what_comes_from_elsewhere_is_taken(void)
 {
     ts_scheduler *scheduler = scheduler_with(NULL);
