@@ -168,12 +168,14 @@ static inline void looked(int runner)
             model.names[i].lingers = NOBODY;
 }
 
-/* Whether only cancelled claims are in a name that may still be another's, who has not looked since:
- * whether that is in use is then not known. */
+/* Whether a name in which nothing is alive may still be another's, who has not looked since: where only
+ * cancelled claims are in it, for who asks for a runner; and inside the run of a pump, which has taken
+ * some of its entries along. */
 static inline bool is_unclear(int name, int asked)
 {
     const struct model_name *its = &model.names[name];
-    return name != NO_NAME && its->lingers && asked != NOBODY && in_use(name) == 1;
+    return name != NO_NAME && its->lingers && in_use(name) < 2 &&
+           ((asked != NOBODY && in_use(name) == 1) || model.inside_pump);
 }
 
 /* A task starts: the first that waits of its name, and no more of it than may be. */
