@@ -26,6 +26,7 @@ static const row rows[] = {
     { "status_check_interval", "800", "0.001", "1000000000", "0", "1e10", false },
     { "stuck_grace", "5", "0", "1000000000", "-1", "1e10", false },
     { "stuck_task_max", "64", "0", "4096", "-1", "4097", true },
+    { "spin_microseconds", "10", "0", "10000", "-1", "10001", true },
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
