@@ -7,7 +7,7 @@
 //!   that a long chain of tasks that own each other needs no stack; so is an end that comes about
 //!   while the host is told of another ([`later`]);
 //! * a thread knows when it is inside host code, so that calls which would wait for their own
-//!   caller can be refused ([`inside`], [`holdings`]);
+//!   caller can be refused ([`inside`], `holdings`);
 //! * what a child returns from, that was forked inside it, is not gone on with: the child must touch
 //!   nothing of its parent's schedulers ([`forked`]).
 

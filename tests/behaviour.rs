@@ -219,6 +219,11 @@ fn claims_fd() {
 }
 
 #[test]
+fn claims_meeting() {
+    theme("claims_meeting");
+}
+
+#[test]
 fn claims_stops() {
     theme("claims_stops");
 }

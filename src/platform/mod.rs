@@ -150,7 +150,7 @@ mod linux {
 
     fn this_thread() -> libc::id_t {
         // SAFETY: no requirements.
-        unsafe { libc::gettid() }.unsigned_abs()
+        unsafe { libc::syscall(libc::SYS_gettid) as u32 }
     }
 
     /// The nice level of this thread.

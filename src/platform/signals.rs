@@ -154,7 +154,7 @@ mod linux {
     /// This thread, for [`interrupt`].
     pub fn thread_id() -> i32 {
         // SAFETY: no requirements.
-        unsafe { libc::gettid() }
+        unsafe { libc::syscall(libc::SYS_gettid) as i32 }
     }
 
     /// See the module.

@@ -6,7 +6,7 @@ use crate::host::{DropFn, ThreadFn};
 use std::ffi::c_void;
 use std::ptr;
 
-/// A scheduler with every option, as [`Scheduler::with_options`] takes it. Nothing and 0 is what
+/// A scheduler with every option, as [`crate::Scheduler::with_options`] takes it. Nothing and 0 is what
 /// the configuration says.
 ///
 /// Nothing is taken over unless the scheduler is made.
