@@ -1,21 +1,21 @@
 //! The configuration: one table of keys that yields defaults, checks, documentation and the
 //! commented example file.
 //!
-//! A value is a number or a text. Numbers are read often, each by one load; texts are read when a
-//! thread is made, and lie behind a lock that is taken alone.
+//! A value is a number or a text, and is checked by its key's row wherever it comes from.
 
 use crate::platform::floats::calculate;
 use crate::processors::Processors;
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering::*};
 use crate::{Error, ErrorCode, Result, memory, platform};
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 
 mod manual;
+mod settings;
+mod yaml;
+
 pub use manual::{example, manual};
+pub use settings::Settings;
+pub use yaml::{LONGEST, apply_yaml};
 
 /// What a key's value is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -260,87 +260,8 @@ fn wrong(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorCode::Config, message)
 }
 
-/// The values in force; any thread may read them at any time.
-#[derive(Debug)]
-pub struct Settings {
-    numbers: [AtomicU64; TABLE.len()],
-    /// Those that are texts; the others are empty.
-    texts: Mutex<[Cow<'static, str>; TABLE.len()]>,
-}
-
 /// Values for all keys, before they are in force.
 pub type Values = [Value; TABLE.len()];
-
-impl Settings {
-    /// With these values.
-    pub fn new(values: &Values) -> Settings {
-        let settings = Settings {
-            numbers: std::array::from_fn(|_| AtomicU64::new(0)),
-            texts: Mutex::new(std::array::from_fn(|_| Cow::Borrowed(""))),
-        };
-        settings.set_all(values.clone());
-        settings
-    }
-
-    /// The value of a key that counts.
-    #[inline]
-    pub fn count(&self, key: Key) -> usize {
-        calculate(|| self.seconds(key) as usize)
-    }
-
-    /// The value of a key that may be negative.
-    pub fn level(&self, key: Key) -> i32 {
-        calculate(|| self.seconds(key) as i32)
-    }
-
-    /// The value of a key that is a time.
-    #[inline]
-    pub fn seconds(&self, key: Key) -> f64 {
-        f64::from_bits(self.numbers[key as usize].load(Relaxed))
-    }
-
-    /// Nanoseconds of a key that is a time.
-    pub fn nanoseconds(&self, key: Key) -> u64 {
-        calculate(|| (self.seconds(key) * 1e9) as u64)
-    }
-
-    /// The value of a key as text that [`change`] takes.
-    pub fn text(&self, key: Key) -> Result<String> {
-        match key.row().is_text() {
-            true => memory::copied(&self.texts.lock()[key as usize]),
-            false => {
-                let mut text = memory::Text::default();
-                calculate(|| write!(text, "{}", self.seconds(key)))?;
-                Ok(text.0)
-            }
-        }
-    }
-
-    /// All values.
-    pub fn values(&self) -> Result<Values> {
-        let texts = self.texts.lock();
-        let mut values = defaults();
-        for (at, value) in values.iter_mut().enumerate() {
-            *value = match TABLE[at].is_text() {
-                true if texts[at].is_empty() => Value::Text(Cow::Borrowed("")),
-                true => Value::Text(Cow::Owned(memory::copied(&texts[at])?)),
-                false => Value::Number(f64::from_bits(self.numbers[at].load(Relaxed))),
-            };
-        }
-        Ok(values)
-    }
-
-    /// Puts all values in force.
-    pub fn set_all(&self, values: Values) {
-        let mut texts = self.texts.lock();
-        for (at, value) in values.into_iter().enumerate() {
-            match value {
-                Value::Number(number) => self.numbers[at].store(number.to_bits(), Relaxed),
-                Value::Text(text) => texts[at] = text,
-            }
-        }
-    }
-}
 
 /// The built-in values.
 pub fn defaults() -> Values {
@@ -363,229 +284,9 @@ pub fn set(values: &mut Values, key: Key, value: &Value) -> Result<()> {
     Ok(())
 }
 
-/// No configuration is longer than this many bytes.
-pub const LONGEST: usize = 64 * 1024;
-
-/// So many brackets are left to the parser, which has better messages.
-const NESTED: usize = 16;
-
-/// Changes the values that a YAML text names; all or, with an error, none.
-pub fn apply_yaml(values: &mut Values, yaml: &str) -> Result<()> {
-    if yaml.len() > LONGEST {
-        return Err(wrong(words!(
-            "the configuration is {} bytes long; allowed are {LONGEST}",
-            yaml.len()
-        )));
-    }
-    let yaml = yaml.strip_prefix('\u{feff}').unwrap_or(yaml);
-    if yaml.lines().all(|line| {
-        matches!(line.trim(), "" | "---" | "..." | "{}") || line.trim_start().starts_with('#')
-    }) {
-        return Ok(());
-    }
-    // Nothing that is allowed is nested, and the parser takes the square of the depth of brackets.
-    let mut open = 0;
-    for (number, line) in yaml.lines().enumerate() {
-        let code = line.split('#').next().unwrap_or("");
-        open += code.matches(['[', '{']).count();
-        if open > NESTED {
-            return Err(wrong(words!(
-                "at line {} something is nested: a configuration is lines of the form 'key: value'",
-                number + 1
-            )));
-        }
-    }
-    let mut changed = values.clone();
-    let document = serde_yaml::Deserializer::from_str(yaml);
-    let reader = Reader { values: &mut changed, seen: [false; TABLE.len()] };
-    calculate(|| document.deserialize_map(reader)).map_err(|error| wrong(error.to_string()))?;
-    *values = changed;
-    Ok(())
-}
-
-/// Reads `key: value` pairs; only scalars are looked at, so nothing nested is ever expanded.
-struct Reader<'a> {
-    values: &'a mut Values,
-    seen: [bool; TABLE.len()],
-}
-
-impl<'de> Visitor<'de> for Reader<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("lines of the form 'key: value'")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(KeySeed(&mut self.seen))? {
-            self.values[key as usize] = map.next_value_seed(ValueSeed(key.row()))?;
-        }
-        Ok(())
-    }
-}
-
-struct KeySeed<'a>(&'a mut [bool; TABLE.len()]);
-
-impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
-    type Value = Key;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Key, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for KeySeed<'_> {
-    type Value = Key;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key of the configuration")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Key, E> {
-        let key = Key::find(name).map_err(E::custom)?;
-        if std::mem::replace(&mut self.0[key as usize], true) {
-            return Err(E::custom(words!("{name} stands there twice")));
-        }
-        Ok(key)
-    }
-}
-
-struct ValueSeed(&'static Row);
-
-impl<'de> DeserializeSeed<'de> for ValueSeed {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
-        match self.0.is_text() {
-            // As it is written, also where it could be a number.
-            true => from.deserialize_str(self),
-            false => from.deserialize_any(self),
-        }
-    }
-}
-
-impl Visitor<'_> for ValueSeed {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} for {}", self.0.allowed(), self.0.name)
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Value, E> {
-        self.0.number(value as f64, &value).map_err(E::custom)
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Value, E> {
-        self.0.number(value as f64, &value).map_err(E::custom)
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        self.0.number(value, &value).map_err(E::custom)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
-        match self.0.is_text() {
-            true => self.0.text(value).map_err(E::custom),
-            false => Err(E::invalid_type(serde::de::Unexpected::Str(value), &self)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn refused(yaml: &str) -> String {
-        let mut values = defaults();
-        let error = apply_yaml(&mut values, yaml).unwrap_err();
-        assert_eq!(error.code(), ErrorCode::Config, "{yaml}");
-        assert_eq!(values, defaults(), "{yaml}");
-        error.message().to_owned()
-    }
-
-    #[test]
-    fn the_example_says_the_defaults() {
-        let mut values = std::array::from_fn(|_| Value::Number(0.5));
-        apply_yaml(&mut values, &example()).unwrap();
-        assert_eq!(values, defaults());
-    }
-
-    #[test]
-    fn a_file_changes_what_it_names() {
-        let mut values = defaults();
-        apply_yaml(&mut values, "line_task_max: 18\nstuck_grace: 0.25\n").unwrap();
-        assert_eq!(values[Key::LineTaskMax as usize], Value::Number(18.0));
-        assert_eq!(values[Key::StuckGrace as usize], Value::Number(0.25));
-        assert_eq!(values[Key::MaxIdleTime as usize], Value::Number(60.0));
-        for nothing in ["", "\n", "# a comment\n", "---\n", "{}"] {
-            apply_yaml(&mut values, nothing).unwrap();
-        }
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_line() {
-        for (yaml, words) in [
-            ("line_task_max: 1\nlinetaskmax: 2\n", ["linetaskmax", "line 2", "line_task_max"]),
-            ("\nline_task_max: many\n", ["line_task_max", "line 2", "from 1 to 4096"]),
-            ("line_task_max: 0\n", ["line_task_max", "is 0", "from 1 to 4096"]),
-            ("line_task_max: 1.5\n", ["line_task_max", "1.5", "whole"]),
-            ("line_task_max: -1\n", ["line_task_max", "-1", "whole"]),
-            ("max_idle_time: .nan\n", ["max_idle_time", "NaN", "seconds"]),
-            ("max_idle_time: .inf\n", ["max_idle_time", "inf", "seconds"]),
-            ("line_task_max: 1\nline_task_max: 2\n", ["line_task_max", "twice", "line 2"]),
-            ("line_task_max: [1]\n", ["line_task_max", "sequence", "whole"]),
-            ("line_task_max:\n", ["line_task_max", "whole", "from"]),
-            ("thread_name: \n", ["thread_name", "''", "1 to 11 bytes"]),
-            ("thread_name: twelve bytes\n", ["thread_name", "line 1", "1 to 11 bytes"]),
-            ("thread_name: \"a\\0b\"\n", ["thread_name", "'a\\0b'", "without a NUL"]),
-            ("thread_name: [a]\n", ["thread_name", "sequence", "1 to 11 bytes"]),
-            ("thread_affinity: 0,x\n", ["thread_affinity", "'0,x'", "'x' is no processor"]),
-            ("thread_affinity: 70000\n", ["thread_affinity", "70000", "there is no processor"]),
-            ("thread_nice: 20\n", ["thread_nice", "is 20", "from -20 to 19"]),
-            ("interrupt_signal: 23\n", ["interrupt_signal", "is 23", "SIGRTMIN to SIGRTMAX"]),
-            ("thread_stack_size: 16383\n", ["thread_stack_size", "is 16383", "0, or a whole"]),
-            ("- 1\n", ["sequence", "key", "value"]),
-            ("line_task_max: 1\n  x: [", ["line", "1", ""]),
-        ] {
-            let message = refused(yaml);
-            for word in words {
-                assert!(message.contains(word), "{yaml:?}: {message:?} lacks {word:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn bombs_and_bulk_are_refused() {
-        let bomb = "a: &a [x,x]\nb: &b [*a,*a]\nline_task_max: *b\n";
-        refused(bomb);
-        let begin = std::time::Instant::now();
-        refused(&format!("line_task_max: {}1{}", "[".repeat(20_000), "]".repeat(20_000)));
-        for nested in ["[\n", "{\n", "- ", "-\t", "? ", "a: ", "!x ", "&x ", "\"", "|"] {
-            refused(&format!("line_task_max:\n {}", nested.repeat(60_000 / nested.len())));
-        }
-        let steps = |sign| (0..300).map(move |at| format!("{}{sign}\n", " ".repeat(at)));
-        refused(&steps("a:").collect::<String>());
-        refused(&steps("-").collect::<String>());
-        let took = begin.elapsed();
-        assert!(took.as_secs() < 5, "{took:?}");
-        assert!(refused(&"#".repeat(10 << 20)).contains("bytes long"));
-    }
-
-    #[test]
-    fn a_text_is_taken_as_it_is_written() {
-        let mut values = defaults();
-        apply_yaml(&mut values, "thread_name: 007\nthread_affinity: 0\n").unwrap();
-        let settings = Settings::new(&values);
-        assert_eq!(settings.text(Key::ThreadName).unwrap(), "007");
-        assert_eq!(settings.text(Key::ThreadAffinity).unwrap(), "0");
-        assert_eq!(settings.values().unwrap(), values);
-        for name in ["é", "a b", "null", "1e3"] {
-            apply_yaml(&mut values, &format!("thread_name: {name}\nthread_affinity:\n")).unwrap();
-            settings.set_all(values.clone());
-            assert_eq!(settings.text(Key::ThreadName).unwrap(), name);
-            assert_eq!(settings.text(Key::ThreadAffinity).unwrap(), "");
-        }
-    }
 
     #[test]
     fn texts_are_checked_like_files() {

@@ -229,6 +229,11 @@ fn claims_stops() {
 }
 
 #[test]
+fn claims_waits() {
+    theme("claims_waits");
+}
+
+#[test]
 fn ready() {
     theme("ready");
 }

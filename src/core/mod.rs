@@ -17,6 +17,7 @@ pub mod inlet;
 pub mod knots;
 pub mod lane;
 pub mod limit;
+pub mod names;
 pub mod obstacles;
 pub mod outlet;
 pub mod places;

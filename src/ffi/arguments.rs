@@ -34,6 +34,24 @@ pub(super) fn null(what: &str) -> Error {
     invalid(words!("{what} is NULL"))
 }
 
+/// Checks an array of so many places, which may be NULL if there are none.
+#[inline]
+pub(super) fn array<T>(array: *const T, count: usize, what: &str) -> Result<()> {
+    if count > 0 && array.is_null() { Err(null(what)) } else { Ok(()) }
+}
+
+/// Checks an array that is written into, and how much room it has: there has to be some.
+#[inline]
+pub(super) fn room<T>(array: *mut T, capacity: usize) -> Result<()> {
+    if array.is_null() {
+        return Err(null("array"));
+    }
+    if capacity == 0 {
+        return Err(invalid("capacity is 0; it is at least 1"));
+    }
+    Ok(())
+}
+
 /// The scheduler behind the handle; NULL is the default one.
 ///
 /// # Safety

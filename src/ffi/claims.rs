@@ -274,12 +274,8 @@ pub unsafe extern "C" fn ts_claims_submit(
     // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
         let out_added = Out::cleared(out_added, 0, "out_added")?;
-        if count > 0 && tasks.is_null() {
-            return Err(null("tasks"));
-        }
-        if count > 0 && out_claims.is_null() {
-            return Err(null("out_claims"));
-        }
+        arguments::array(tasks, count, "tasks")?;
+        arguments::array(out_claims, count, "out_claims")?;
         for at in 0..count {
             out_claims.add(at).write(none());
             if !out_ids.is_null() {
@@ -329,12 +325,8 @@ pub unsafe extern "C" fn ts_claims_finish(
     // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
         let out_count = Out::cleared(out_count, 0, "out_count")?;
-        if count > 0 && claims.is_null() {
-            return Err(null("claims"));
-        }
-        if count > 0 && out_next.is_null() {
-            return Err(null("out_next"));
-        }
+        arguments::array(claims, count, "claims")?;
+        arguments::array(out_next, count, "out_next")?;
         let scheduler = arguments::scheduler(scheduler)?;
         let mut found = 0;
         let mut first: Option<Error> = None;
@@ -390,12 +382,7 @@ pub unsafe extern "C" fn ts_claims_take(
     // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
         let out_count = Out::new(out_count, "out_count")?;
-        if array.is_null() {
-            return Err(null("array"));
-        }
-        if capacity == 0 {
-            return Err(invalid("capacity is 0; it is at least 1"));
-        }
+        arguments::room(array, capacity)?;
         let seconds = seconds_or_forever(seconds, "seconds")?;
         let scheduler = arguments::scheduler(scheduler)?;
         if seconds > 0.0 && crate::host::inside_host_code() {

@@ -8,7 +8,7 @@
 //! A queue may outlive its scheduler: what is left can be taken, and after that
 //! it gives TS_ERROR_SHUTTING_DOWN. It is still to be freed.
 
-use super::arguments::{self, Out, invalid, null, seconds_or_forever};
+use super::arguments::{self, Out, null, seconds_or_forever};
 use super::errors::ts_error;
 use super::guard::{guard, guard_or};
 use super::schedulers::ts_scheduler;
@@ -91,12 +91,7 @@ pub unsafe extern "C" fn ts_completions_take(
     // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
         let out_count = Out::new(out_count, "out_count")?;
-        if array.is_null() {
-            return Err(null("array"));
-        }
-        if capacity == 0 {
-            return Err(invalid("capacity is 0; it is at least 1"));
-        }
+        arguments::room(array, capacity)?;
         let seconds = seconds_or_forever(seconds, "seconds")?;
         let queue = queue(completions)?;
         let mut at = 0;

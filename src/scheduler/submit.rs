@@ -3,7 +3,8 @@
 
 use super::shared::{Shared, not_ours};
 use crate::clock;
-use crate::core::add::{Added, LONGEST_NAME, NewTask, Then, To, check_name};
+use crate::core::add::{Added, NewTask, Then, To};
+use crate::core::names::{LONGEST_NAME, check_name};
 use crate::core::outlet::{CLAIMS, WORKERS};
 use crate::core::record::Extra;
 use crate::core::report::Report;

@@ -147,6 +147,15 @@ static inline long pages(void)
     return resident;
 }
 
+/* A claim and who has to do with it. */
+typedef struct {
+    ts_scheduler *scheduler;
+    ts_claim claim;
+    ts_task_id id;
+    int step, done, force;
+    ts_error error;
+} affair;
+
 /* Ends, as they come out of a queue. */
 static inline ts_completions *queue_of(ts_scheduler *scheduler)
 {

@@ -1,0 +1,108 @@
+//! Names, and the lanes that they are made into by their first use.
+//!
+//! A lane is made and swept under its inlet's lock. It is swept when it holds nothing, no handle keeps
+//! it, and the history remembers nobody of its name; a ban outlives it.
+
+use super::Core;
+use super::inlet::{Door, Entry, SWEEP_LEAST};
+use super::slab::NIL;
+use crate::canary::Canary;
+use crate::kinds::Kind;
+use crate::platform::annotate;
+use crate::sync::atomic::Ordering::*;
+use crate::{Error, ErrorCode, Result};
+
+/// The longest name, in bytes.
+pub const LONGEST_NAME: usize = 255;
+
+/// Whether a name may be used: what is wrong with it, if anything.
+pub fn check_name(name: &[u8]) -> Result<&str> {
+    if name.is_empty() || name.len() > LONGEST_NAME {
+        return Err(Error::new(
+            ErrorCode::InvalidArgument,
+            "a task name is 1 to 255 bytes long; NULL is no name",
+        ));
+    }
+    std::str::from_utf8(name).map_err(|wrong| {
+        Error::new(
+            ErrorCode::InvalidArgument,
+            words!("the task name is not UTF-8 at byte {}", wrong.valid_up_to()),
+        )
+    })
+}
+
+impl Core {
+    /// Makes the lane of a name that has none.
+    #[cold]
+    pub(super) fn new_lane(
+        &self,
+        door: &mut Door,
+        at: usize,
+        hash: u64,
+        kind: Kind,
+        name: &[u8],
+    ) -> Result<u32> {
+        if door.is_banned(hash, kind, name) {
+            return Err(self.banned(&String::from_utf8_lossy(name)));
+        }
+        self.make_lane(door, at, hash, kind, name)
+    }
+
+    /// As above, banned or not.
+    #[cold]
+    pub(super) fn make_lane(
+        &self,
+        door: &mut Door,
+        at: usize,
+        hash: u64,
+        kind: Kind,
+        name: &[u8],
+    ) -> Result<u32> {
+        let text = check_name(name)?;
+        if door.names.len() >= door.sweep_at {
+            self.sweep(door);
+            door.sweep_at = SWEEP_LEAST.max(door.names.len() * 2);
+        }
+        let no_memory = |_| Error::from(ErrorCode::OutOfMemory);
+        door.names.try_reserve(1, |entry| entry.hash).map_err(no_memory)?;
+        let mut own = String::new();
+        own.try_reserve_exact(text.len()).map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
+        own.push_str(text);
+        let mut places = self.lanes.refill()?;
+        let lane = places.pop().unwrap_or(NIL);
+        self.lanes.put_back(places);
+        let name = own.into_boxed_str();
+        self.lanes.at(lane).open(at, kind, &name);
+        // The last task of the name may have been in another lane.
+        annotate::acquire(&self.inlets[at]);
+        annotate::release(self.lanes.at(lane));
+        self.lanes.at(lane).set_banned(door.is_banned(hash, kind, text.as_bytes()));
+        door.names.insert_unique(hash, Entry { hash, lane, kind, name }, |entry| entry.hash);
+        Ok(lane)
+    }
+
+    pub(super) fn banned(&self, name: &str) -> Error {
+        Error::new(ErrorCode::Banned, words!("the task name '{name}' is banned"))
+    }
+
+    /// Frees the lanes that hold nothing and that nobody remembers.
+    pub(super) fn sweep(&self, door: &mut Door) {
+        let _history = self.history.lock();
+        let lanes = &self.lanes;
+        door.names.retain(|entry| {
+            let lane = lanes.at(entry.lane);
+            let idle =
+                lane.is_at_rest() && lane.handles() == 0 && lane.remembered().load(Relaxed) == 0;
+            if idle {
+                annotate::acquire(lane);
+                annotate::release(&self.inlets[lane.inlet()]);
+                lane.close();
+                if Canary::LeakedName.sings() {
+                    std::mem::forget(std::mem::take(&mut entry.name));
+                }
+                lanes.put_back_one(entry.lane);
+            }
+            !idle
+        });
+    }
+}
