@@ -130,7 +130,7 @@ help:
 	@echo "make demo [DIR=...]   checksums of the files below DIR ($(DIR)), by examples/treesum.c"
 	@echo "make test             formatting, lints, and every test"
 	@echo "make test-go          the tests of bindings/go (part of make test)"
-	@echo "make test-hosts       in real hosts: libuv, SDL2, epoll under wrk, a module of nginx; fetch against nginx"
+	@echo "make test-hosts       in real hosts: libuv, SDL2, epoll under wrk, a module of nginx; examples against servers"
 	@echo "make check-sanitizers random calls, and the C++ tests, on a library built with sanitizers; part of make test"
 	@echo "make check-canaries   faults put in on purpose, each found by the check that should; part of make test"
 	@echo "make check-deep       all checks with their full figures: an hour or more"

@@ -19,7 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TASKS = 1000000, TIMES = 3 };
+enum { TASKS = 1000000,
+       TIMES = 3 };
 
 static atomic_long done;
 static atomic_bool started, release;
@@ -34,7 +35,7 @@ static void check(ts_error error)
 
 static void nap(void)
 {
-    struct timespec time = {0, 500000};
+    struct timespec time = { 0, 500000 };
     nanosleep(&time, NULL);
 }
 

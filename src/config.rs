@@ -123,6 +123,8 @@ keys! {
         "Stuck tasks whose place another worker takes";
     InterruptSignal = "interrupt_signal", 50.0, Range::Signal,
         "Signal that breaks blocking calls of tasks with TS_INTERRUPT_BLOCKING: one that nobody else uses; 0: none is broken";
+    SpinMicroseconds = "spin_microseconds", 10.0, Range::Count(0, 10_000),
+        "Microseconds that a worker which has run out looks for tasks before it sleeps; 0: it looks once";
     ThreadName = "thread_name", text "ts", Range::Name(1, 11),
         "What the names of threads begin with: ts-worker-0, ts-loop-0, ts-watchdog";
     ThreadAffinity = "thread_affinity", text "", Range::Processors,

@@ -53,6 +53,11 @@ fn stopping() {
 }
 
 #[test]
+fn failures() {
+    theme("failures");
+}
+
+#[test]
 fn breaking() {
     // It takes its time, and C11's atomics.
     theme_as("breaking", "-std=c11", Link::Static);
@@ -138,8 +143,18 @@ fn lifecycle() {
 }
 
 #[test]
+fn lifecycle_inside() {
+    theme("lifecycle_inside");
+}
+
+#[test]
 fn waits() {
     theme("waits");
+}
+
+#[test]
+fn waits_cycles() {
+    theme("waits_cycles");
 }
 
 #[test]
@@ -153,6 +168,11 @@ fn inside() {
 }
 
 #[test]
+fn closing() {
+    theme("closing");
+}
+
+#[test]
 fn seed() {
     theme("seed");
 }
@@ -163,8 +183,18 @@ fn async_tasks() {
 }
 
 #[test]
+fn async_stops() {
+    theme("async_stops");
+}
+
+#[test]
 fn async_wakes() {
     theme("async_wakes");
+}
+
+#[test]
+fn async_waits() {
+    theme("async_waits");
 }
 
 #[test]
@@ -185,6 +215,11 @@ fn seed_async() {
 #[test]
 fn claims() {
     theme("claims");
+}
+
+#[test]
+fn claims_fd() {
+    theme("claims_fd");
 }
 
 #[test]
@@ -215,6 +250,11 @@ fn ends() {
 #[test]
 fn handles() {
     theme("handles");
+}
+
+#[test]
+fn handle_limits() {
+    theme("handle_limits");
 }
 
 #[test]

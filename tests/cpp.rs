@@ -11,7 +11,6 @@ use std::process::Command;
 use std::time::Duration;
 use support::{
     CPP_COMPILERS, Link, STRICT, build, build_cpp, need, output, root, run, run_tests, scratch,
-    seed_python, start, start_command,
 };
 
 /// The headers that a program includes, and the first standard that has what each needs.
@@ -341,6 +340,7 @@ fn programs_need_nothing_of_c() {
     for path in [
         "examples/treesum.cpp",
         "examples/fetch.cpp",
+        "examples/tour.cpp",
         "tests/cpp/tasks.cpp",
         "tests/cpp/hosts.cpp",
         "tests/cpp/coroutines.cpp",
@@ -351,22 +351,4 @@ fn programs_need_nothing_of_c() {
             .find(|word| word.starts_with("ts_") || word.starts_with("TS_"));
         assert_eq!(found, None, "{path}");
     }
-}
-
-#[test]
-fn the_examples_of_the_python_package_have_the_same_outcome() {
-    let Some(python) = seed_python() else { return };
-    let source = "tests/cpp/seed.cpp";
-    let Some(program) = build_cpp("g++", source, &["-std=c++20"], Link::Static) else { return };
-    let mut command = Command::new(python);
-    command.arg(root().join("tests/cpp/seed.py")).env("PYTHONIOENCODING", "utf-8");
-    let theirs = start_command(command).end(Duration::from_secs(200));
-    assert_eq!(theirs.status, Some(0), "{}", theirs.stderr);
-    let no_arguments: [&str; 0] = [];
-    let ours = start(program, no_arguments).end(Duration::from_secs(150));
-    assert_eq!(ours.status, Some(0), "{}", ours.stderr);
-    let [ours, theirs] =
-        [ours, theirs].map(|ended| String::from_utf8_lossy(&ended.stdout).into_owned());
-    assert_eq!(ours, theirs);
-    assert_eq!(ours.lines().filter(|line| !line.starts_with(' ')).count(), 11);
 }

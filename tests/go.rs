@@ -6,75 +6,11 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
+use support::go::{archive, go, module};
 use support::{
-    Link, NATIVE_LIBRARIES, STRICT, library, need, output, root, run, scratch, seed_python, skip,
-    start, start_command,
+    Link, NATIVE_LIBRARIES, STRICT, library, need, output, root, run, scratch, start_command,
 };
-
-fn archive(from: &Path, to: &Path, pattern: &str) {
-    output(Command::new(root().join("scripts/go-archive")).arg(from).arg(to).arg(pattern));
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let (name, to) = (path.file_name().expect("a name"), to.join(path.file_name().unwrap()));
-        match path.is_dir() {
-            true => copy(&path, &to),
-            // Of the library that make has built.
-            false if name == "sum.go" || path.extension().is_some_and(|it| it == "a") => {}
-            false => drop(fs::copy(&path, &to).expect("a copy")),
-        }
-    }
-}
-
-/// The module beside a header, as in the repository, but with the library of this test. `None` where
-/// something is missing that it takes.
-fn module() -> Option<&'static Path> {
-    static MODULE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let made = MODULE.get_or_init(|| {
-        if !need("go") || !need("cc") || !need("objcopy") {
-            return None;
-        }
-        let folder = scratch("go-module");
-        let module = folder.join("bindings/go");
-        copy(&root().join("bindings/go"), &module);
-        fs::create_dir_all(folder.join("include")).expect("a folder");
-        let header = "include/task_scheduling.h";
-        fs::copy(root().join(header), folder.join(header)).expect("a copy");
-        let arch = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        };
-        let name = format!("internal/archive/libtask_scheduling_linux_{arch}.a");
-        archive(&library(Link::Static), &module.join(name), "ts_*");
-        let fetched = go(&module).args(["mod", "download"]).output().expect("go");
-        if !fetched.status.success() {
-            skip(&format!("go mod download: {}", String::from_utf8_lossy(&fetched.stderr)));
-            return None;
-        }
-        Some(module)
-    });
-    if made.is_none() {
-        need("go");
-    }
-    made.as_deref()
-}
-
-fn go(folder: &Path) -> Command {
-    let mut go = Command::new("go");
-    go.current_dir(folder)
-        .env("CGO_ENABLED", "1")
-        .env("GOFLAGS", "-buildvcs=false")
-        .env("GOTOOLCHAIN", "local")
-        .env_remove("CGO_CFLAGS")
-        .env_remove("CGO_LDFLAGS");
-    go
-}
 
 /// Runs the module's tests.
 fn tests(arguments: &[&str], environment: &[(&str, &str)]) {
@@ -213,28 +149,6 @@ fn archives_of_several_libraries_catch_their_own_panics() {
         assert_eq!((ended.status, &*ended.stderr), (Some(0), ""));
         assert_eq!(String::from_utf8_lossy(&ended.stdout), "ok\n");
     }
-}
-
-#[test]
-fn the_examples_of_the_python_package_have_the_same_outcome() {
-    let (Some(module), Some(python)) = (module(), seed_python()) else { return };
-    let program = scratch("go-seed").join("seed");
-    output(go(module).args(["build", "-o"]).arg(&program).arg("./internal/seed"));
-    let mut command = Command::new(python);
-    command.arg(root().join("tests/cpp/seed.py")).env("PYTHONIOENCODING", "utf-8");
-    let theirs = start_command(command).end(Duration::from_secs(200));
-    assert_eq!(theirs.status, Some(0), "{}", theirs.stderr);
-    let no_arguments: [&str; 0] = [];
-    let ours = start(program, no_arguments).end(Duration::from_secs(150));
-    assert_eq!(ours.status, Some(0), "{}", ours.stderr);
-    let [ours, theirs] =
-        [ours, theirs].map(|ended| String::from_utf8_lossy(&ended.stdout).into_owned());
-    // There is one kind of task here, with the words of a linear one.
-    let theirs = theirs
-        .replace("asyncio queue size", "line queue size")
-        .replace("Io asyncio task", "Io linear task");
-    assert_eq!(ours, theirs);
-    assert_eq!(ours.lines().filter(|line| !line.starts_with(' ')).count(), 11);
 }
 
 #[test]

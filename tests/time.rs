@@ -114,10 +114,12 @@ cases! {
         an_add_meets_the_last_thread_that_leaves_soon = "stress_soon";
         an_add_meets_the_only_thread_there_may_be = "stress_one_worker";
     }
-    "configuration" {
+    "configuration_sources" {
         a_scheduler_starts_with_its_yaml = "new_with_yaml";
         a_file_changes_what_it_names_or_nothing = "files";
         every_key_takes_its_range_and_nothing_else = "every_key";
+    }
+    "configuration" {
         line_task_max_takes_effect_at_once = "line_task_max";
         as_many_tasks_run_as_may = "side_by_side";
         max_idle_time_takes_effect_at_once = "max_idle_time";
@@ -134,6 +136,8 @@ cases! {
         a_thread_that_is_slow_to_end_is_replaced_and_waited_for = "slow_to_end";
         a_refused_add_starts_no_thread = "shut_down_while_adding";
         a_thread_may_call_the_library_at_its_start_and_end = "called_from_inside";
+    }
+    "thread_natures" {
         threads_have_their_names = "names";
         threads_have_their_stack = "stack_size";
         threads_run_where_they_may = "affinity";
@@ -181,7 +185,7 @@ fn a_pause_makes_nothing_stuck() {
 /// Runs a case with `TASK_SCHEDULING_CONFIG` naming a file of that content, or one that is missing.
 #[track_caller]
 fn with_default_file(case: &str, content: Option<&str>) {
-    let Some(mut command) = command("configuration", case) else { return };
+    let Some(mut command) = command("configuration_sources", case) else { return };
     let file = scratch(&format!("file-{case}")).join("default.yaml");
     if let Some(content) = content {
         fs::write(&file, content).expect("a file");

@@ -45,6 +45,33 @@ fn tasks_behind_a_blocking_one_of_the_same_batch_start() {
 }
 
 #[test]
+fn workers_that_do_not_look_twice_miss_nothing() {
+    for spin in [0, 1, 10_000] {
+        let scheduler =
+            Scheduler::new(&format!("spin_microseconds: {spin}\nline_task_max: 8")).unwrap();
+        for tasks in [1, 2, 5, 8, 1] {
+            for _ in 0..100 {
+                assert!(start_together(&scheduler, tasks), "{tasks} tasks did not all start");
+            }
+        }
+    }
+}
+
+/// After brisk tasks one worker is enough, until one blocks.
+#[test]
+fn tasks_beside_one_that_blocks_after_brisk_ones_start() {
+    let scheduler = Scheduler::new("line_task_max: 8\nmaximum_queue_line: 0").unwrap();
+    for tasks in [2, 3, 8] {
+        for _ in 0..20 {
+            for _ in 0..20_000 {
+                scheduler.submit(TaskOptions::default(), |_: &_| Ok(())).unwrap();
+            }
+            assert!(start_together(&scheduler, tasks), "{tasks} tasks did not all start");
+        }
+    }
+}
+
+#[test]
 fn shutdown_never_waits_for_a_worker_that_was_about_to_park() {
     let scheduler = Scheduler::new("line_task_max: 4").unwrap();
     let ran = Arc::new(AtomicUsize::new(0));

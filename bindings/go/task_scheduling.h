@@ -1304,6 +1304,7 @@ ts_error ts_claims_fd(ts_scheduler *scheduler, int *out_fd);
  *     status_check_interval         800  how often a stuck task is reported
  *     stuck_task_max                 64  stuck tasks that get a substitute
  *     interrupt_signal               50  breaks blocking calls; 0: none does
+ *     spin_microseconds              10  a worker looks on before it sleeps
  *     thread_name                    ts  what names of threads begin with
  *     thread_affinity                    processors for threads, as 0,2-3
  *     thread_stack_size               0  bytes; 0: as the system gives

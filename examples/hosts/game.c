@@ -20,7 +20,7 @@
  */
 #define _GNU_SOURCE
 
-#include "host.h"
+#include "../host.h"
 
 #include <SDL.h>
 #include <pthread.h>

@@ -30,7 +30,7 @@
  */
 #define _GNU_SOURCE
 
-#include "host.h"
+#include "../host.h"
 
 #include "requests.h"
 

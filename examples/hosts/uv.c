@@ -21,7 +21,7 @@
  */
 #define _GNU_SOURCE
 
-#include "host.h"
+#include "../host.h"
 
 #include "findfiles.h"
 #include "printable.h"

@@ -148,7 +148,7 @@ pub(super) fn own_inlet() -> usize {
 
 /// How many adds before its use a free record is fetched: the one who freed it sits on another
 /// core, and the way from there takes as long as some adds.
-pub(super) const AHEAD: usize = 6;
+pub(super) const AHEAD: usize = 12;
 
 /// The low bits of a stamp count the adds of one thread in one tick, so that adds can be listed in
 /// their order; a millionth of a second more or less is lost in the tick anyway.

@@ -344,7 +344,11 @@ impl Core {
         // Set before the look: a cancel that comes later looks itself.
         outlet.thinned.store(true, Relaxed);
         while let Some(item) = outlet.mailbox.pop_if(|item| self.is_hollow(*item)) {
-            self.discard(item);
+            match item.split() {
+                Ok(lane) if !self.drop_place(lane) => outlet.put(item),
+                Ok(_) => {}
+                Err(task) => self.unlink(task, &mut self.visitor()),
+            }
         }
         if !outlet.mailbox.seems_filled() {
             outlet.thinned.store(false, Relaxed);
@@ -377,7 +381,9 @@ impl Core {
             if !found {
                 return;
             }
-            self.drop_place(lane);
+            if !self.drop_place(lane) {
+                outlet.put(Item::lane(lane));
+            }
         }
     }
 
@@ -404,7 +410,8 @@ impl Core {
     /// is still alive, is cancelled. Those of a lane are left to who closes the outlet.
     fn discard(self: &Arc<Self>, item: Item) {
         match item.split() {
-            Ok(lane) => self.drop_place(lane),
+            // Nobody comes any more, and whoever is alive there is being cancelled.
+            Ok(lane) => self.free_lost_place(lane),
             Err(task) => {
                 let word = self.records.at(task).word.load();
                 self.cancel_if_still(task, word);

@@ -99,8 +99,8 @@ impl Core {
         next
     }
 
-    /// A place of a lane is on its way to nobody: it is free.
-    pub(super) fn drop_place(&self, lane: u32) {
+    /// A place of a lane was on its way to who is no more: it is free, whatever hangs there.
+    pub(super) fn free_lost_place(&self, lane: u32) {
         let its = self.lanes.at(lane);
         let mut garbage = Vec::new();
         {
@@ -109,6 +109,24 @@ impl Core {
             self.free_place(its, &mut garbage);
         }
         self.bury_all(garbage, &mut self.visitor());
+    }
+
+    /// A place of a lane seemed to be on its way to nobody, and was taken out of its outlet: it is free.
+    /// False where a task has come since that look: it found no place free, so this one is still its.
+    pub(super) fn drop_place(&self, lane: u32) -> bool {
+        let its = self.lanes.at(lane);
+        let mut garbage = Vec::new();
+        let dropped = {
+            let _door = self.inlets[its.inlet()].lock();
+            let dropped = its.alive() < its.coming() || its.running() > self.width_of(its);
+            if dropped {
+                its.set_coming(its.coming() - 1);
+                self.free_place(its, &mut garbage);
+            }
+            dropped
+        };
+        self.bury_all(garbage, &mut self.visitor());
+        dropped
     }
 
     /// Under the inlet's lock; the garbage is to be buried after it.

@@ -14,8 +14,9 @@
 use super::arguments::{self, invalid, null, seconds};
 use super::errors::ts_error;
 use super::guard::{guard, guard_or};
+use super::options::polled;
 use super::schedulers::ts_scheduler;
-use super::tasks::{polled, ts_drop_fn, ts_poll_fn, ts_task_id, ts_token};
+use super::tasks::{ts_drop_fn, ts_poll_fn, ts_task_id, ts_token};
 use crate::error::Result;
 use crate::loops::drive;
 use crate::loops::waker::TaskWaker;

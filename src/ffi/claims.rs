@@ -37,11 +37,9 @@ use super::errors::ts_error;
 use super::guard::guard;
 use super::information::ts_value;
 use super::inside::{ERROR_MAX, check_result};
+use super::options::{function, plain, raw_task, read_options};
 use super::schedulers::ts_scheduler;
-use super::tasks::{
-    function, plain, raw_task, read_options, ts_drop_fn, ts_lane, ts_task_fn, ts_task_id,
-    ts_task_options, ts_token,
-};
+use super::tasks::{ts_drop_fn, ts_lane, ts_task_fn, ts_task_id, ts_task_options, ts_token};
 use crate::TaskId;
 use crate::error::{Error, ErrorCode, Result};
 use crate::hosts::claims::{End, Handed};

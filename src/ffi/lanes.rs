@@ -15,10 +15,10 @@
 use super::arguments::{self, Out, invalid};
 use super::errors::ts_error;
 use super::guard::{guard, guard_or};
+use super::options::{call, linear, polled, runner};
 use super::schedulers::ts_scheduler;
 use super::tasks::{
-    call, linear, polled, runner, ts_drop_fn, ts_kind, ts_lane, ts_poll_fn, ts_pump, ts_runner,
-    ts_task_fn, ts_task_id,
+    ts_drop_fn, ts_kind, ts_lane, ts_poll_fn, ts_pump, ts_runner, ts_task_fn, ts_task_id,
 };
 use crate::error::Result;
 use crate::kinds::Kind;

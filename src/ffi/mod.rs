@@ -9,7 +9,7 @@
 //!
 //! * each export is written out, and its body is one call of [`guard`], which lets no panic out,
 //!   keeps `errno` and remembers the words of an error;
-//! * what C hands in is checked before the scheduler is asked ([`arguments`]);
+//! * what C hands in is checked before the scheduler is asked ([`arguments`], and of tasks [`options`]);
 //! * nothing is kept here but the last error message.
 
 #![allow(non_camel_case_types)]
@@ -17,6 +17,7 @@
 
 mod arguments;
 mod guard;
+mod options;
 
 pub mod async_tasks;
 pub mod claims;

@@ -17,8 +17,7 @@ use crate::run::Bench;
 use crate::sync::atomic::Ordering::*;
 use std::sync::Arc;
 
-/// Looks that a searcher takes before it gives up, and pauses between two of them.
-const LOOKS: u32 = 60;
+/// Pauses between two looks of a searcher.
 const PAUSES: u32 = 4;
 /// A batch of fewer is small: the next search waits a little for more.
 const SMALL: usize = 8;
@@ -87,11 +86,13 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
 impl Worker {
     /// As the searcher: looks for tasks for a while.
     fn search(&mut self) -> Next {
-        for _ in 0..LOOKS {
+        let spin = self.shared.settings.count(Key::SpinMicroseconds) as u64 * 1000;
+        let mut until = None;
+        loop {
             if self.shared.surplus.load(Relaxed) && self.has_to_leave(true) {
                 return Next::Gone;
             }
-            if self.small && self.shared.core.ready_hint() < SMALL {
+            if self.small && spin > 0 && self.shared.core.ready_hint() < SMALL {
                 // Tasks trickle in: taken one by one, each would cost a search of its own.
                 pause(GATHER);
             }
@@ -102,9 +103,13 @@ impl Worker {
                 let _ = self.shared.carry_out(wake);
                 return Next::Work;
             }
+            if spin == 0
+                || clock::precise() >= *until.get_or_insert_with(|| clock::precise() + spin)
+            {
+                return self.park(true);
+            }
             pause(PAUSES);
         }
-        self.park(true)
     }
 
     /// Whether others could take something of what it has just taken, or from where it took it.

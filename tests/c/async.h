@@ -190,4 +190,12 @@ static inline int logged_of(const char *before, ts_task_id id, const char *behin
     return logged_times(line);
 }
 
+/* Fails. */
+static inline ts_poll poll_fail(ts_token *token, void *user_data)
+{
+    if (user_data != NULL)
+        GIVES(TS_OK, ts_set_error(token, (char *)user_data));
+    return TS_POLL_FAILED;
+}
+
 #endif

@@ -178,6 +178,16 @@ static inline ts_task_id add(ts_scheduler *scheduler, const char *name, ts_task_
     return id;
 }
 
+/* A scheduler of that configuration, whose one worker a plug takes up. */
+static inline ts_scheduler *plugged(const char *config_yaml, plug *its)
+{
+    ts_scheduler *scheduler = scheduler_with(config_yaml);
+    its->started = its->may_go = 0;
+    add(scheduler, "plug", run_plug, its, NULL);
+    await(&its->started, 1);
+    return scheduler;
+}
+
 static inline ts_task_options options_of(const char *name, ts_task_fn run, void *user_data,
                                          ts_drop_fn drop, uint32_t flags)
 {

@@ -1,13 +1,6 @@
 /* Completion queues: every end comes out of them, once and in order. */
 #include "hosting.h"
 
-static ts_completions *queue_of(ts_scheduler *scheduler)
-{
-    ts_completions *queue = NULL;
-    MUST(ts_completions_new(scheduler, &queue));
-    return queue;
-}
-
 static ts_task_options reporting(ts_completions *queue, const char *name, ts_task_fn run, void *user_data,
                                  void *data)
 {
@@ -24,31 +17,6 @@ static ts_task_id reported(ts_scheduler *scheduler, ts_completions *queue, const
     ts_task_id id;
     MUST(ts_submit(scheduler, &options, &id));
     return id;
-}
-
-static ts_completion next_end(ts_completions *queue)
-{
-    ts_completion end;
-    size_t got = 77;
-    memset(&end, 0, sizeof end);
-    MUST(ts_completions_take(queue, &end, 1, TS_FOREVER, &got));
-    CHECK(got == 1);
-    return end;
-}
-
-static void no_end(ts_completions *queue)
-{
-    ts_completion end;
-    size_t got = 77;
-    GIVES(TS_NOT_YET, ts_completions_take(queue, &end, 1, 0, &got));
-    CHECK(got == 77);
-}
-
-static int32_t run_seven(ts_token *token, void *user_data)
-{
-    (void)token;
-    (void)user_data;
-    return 7;
 }
 
 static int32_t run_result(ts_token *token, void *user_data)

@@ -1,38 +1,6 @@
 /* Functions that hear how a task ended: when, how often, and what they may do. */
 #include "hosting.h"
 
-static ts_completions *queue_of(ts_scheduler *scheduler)
-{
-    ts_completions *queue = NULL;
-    MUST(ts_completions_new(scheduler, &queue));
-    return queue;
-}
-
-static ts_completion next_end(ts_completions *queue)
-{
-    ts_completion end;
-    size_t got = 77;
-    memset(&end, 0, sizeof end);
-    MUST(ts_completions_take(queue, &end, 1, TS_FOREVER, &got));
-    CHECK(got == 1);
-    return end;
-}
-
-static void no_end(ts_completions *queue)
-{
-    ts_completion end;
-    size_t got = 77;
-    GIVES(TS_NOT_YET, ts_completions_take(queue, &end, 1, 0, &got));
-    CHECK(got == 77);
-}
-
-static int32_t run_seven(ts_token *token, void *user_data)
-{
-    (void)token;
-    (void)user_data;
-    return 7;
-}
-
 static int32_t run_until_told(ts_token *token, void *user_data)
 {
     (void)user_data;

@@ -147,4 +147,37 @@ static inline long pages(void)
     return resident;
 }
 
+/* Ends, as they come out of a queue. */
+static inline ts_completions *queue_of(ts_scheduler *scheduler)
+{
+    ts_completions *queue = NULL;
+    MUST(ts_completions_new(scheduler, &queue));
+    return queue;
+}
+
+static inline ts_completion next_end(ts_completions *queue)
+{
+    ts_completion end;
+    size_t got = 77;
+    memset(&end, 0, sizeof end);
+    MUST(ts_completions_take(queue, &end, 1, TS_FOREVER, &got));
+    CHECK(got == 1);
+    return end;
+}
+
+static inline void no_end(ts_completions *queue)
+{
+    ts_completion end;
+    size_t got = 77;
+    GIVES(TS_NOT_YET, ts_completions_take(queue, &end, 1, 0, &got));
+    CHECK(got == 77);
+}
+
+static inline int32_t run_seven(ts_token *token, void *user_data)
+{
+    (void)token;
+    (void)user_data;
+    return 7;
+}
+
 #endif

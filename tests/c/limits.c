@@ -2,16 +2,6 @@
  * that stay known. */
 #include "check.h"
 
-/* A scheduler with one worker, which a plug takes up. */
-static ts_scheduler *plugged(const char *config_yaml, plug *its)
-{
-    ts_scheduler *scheduler = scheduler_with(config_yaml);
-    its->started = its->may_go = 0;
-    add(scheduler, "plug", run_plug, its, NULL);
-    await(&its->started, 1);
-    return scheduler;
-}
-
 static const char *name_of(int at)
 {
     static const char *const some[] = { NULL, "one", "two", NULL, "three", "plug" };

@@ -1,6 +1,8 @@
 /* Names are made by use and gone when nothing is queued under them. */
 #include "check.h"
 
+#include <time.h>
+
 /* Resident memory in KiB. */
 static long resident(void)
 {
@@ -40,11 +42,19 @@ static void a_million_names_leave_no_memory_behind(void)
     ts_scheduler_free(scheduler);
 }
 
+/* For so many thousandths of a second. */
+static void nap(long milliseconds)
+{
+    struct timespec time = { 0, 0 };
+    time.tv_nsec = milliseconds * 1000000;
+    nanosleep(&time, NULL);
+}
+
 static int32_t run_until_open(ts_token *token, void *user_data)
 {
     (void)token;
     while (counted(user_data) == 0)
-        usleep(1000);
+        nap(1);
     return 0;
 }
 
@@ -64,7 +74,7 @@ static void memory_of_a_burst_goes_when_the_scheduler_hibernates(void)
     await(&ran, many);
     /* It comes late on a busy machine, and a hang is told. */
     while (resident() - before > 4 * 1024)
-        usleep(10000);
+        nap(10);
     ts_scheduler_free(scheduler);
 }
 

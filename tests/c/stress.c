@@ -9,160 +9,19 @@
  * a hang does so after STRESS_SECONDS (default 60), with 3.
  */
 
-#include "stressing.h"
+enum { NAMES = 24, ROUND_TASKS = 2500 };
+
+#include "stress_linear.h"
+#include "stress_log.h"
 #include <math.h>
 
-enum { NAMES = 24, ROUND_TASKS = 2500, LOGS = 64 };
-
-/* What a task does, beside returning. */
-enum work { NOTHING, SLEEPS, LINGERS, SPINS, CALLS, AWAITS_STOP };
-
-struct task {
-    struct promise_task promise;
-    enum work work;
-    int results;                /* how often it sets one */
-    bool copies, says, calls_in_drop, added_with_flags;
-    uint64_t random;            /* of its own, for what it calls */
-    atomic_int published;
-};
-
-/* user_data of tasks with a drop: freed there, so that a late use is found. */
-struct box {
-    struct task *task;
-};
-
-static struct promise_name *names;
-static struct task *tasks;
-static int capacity, quota;
-static bool stores_all;
-static atomic_int no_adds, no_calls;
+static atomic_int no_calls;
 static atomic_long refusals[32];
-static pthread_rwlock_t adding, calling;
-static ts_task_id *old_ids;
-static int old_count;
+static pthread_rwlock_t calling;
 static double latest_start;         /* the most that a start was before its add */
 static pthread_mutex_t latest_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static void random_call(struct random *random, bool inside);
-
-/* Tasks ------------------------------------------------------------------- */
-
-static int32_t work(ts_token *token, struct task *task)
-{
-    struct promise_task *promise = &task->promise;
-    struct random random = { task->random };
-    promise_begins(promise);
-    switch (task->work) {
-    case SLEEPS:
-        if (CALL(ts_interruptible_sleep, (one_in(&random, 2) ? token : NULL,
-                                          1e-6 * below(&random, 400)),
-                 OR(TS_OK) | OR(TS_STOPPED)) == TS_STOPPED &&
-            !ts_should_stop(token))
-            promise_broken(promise, "a sleep was broken off, and the task may go on");
-        break;
-    case LINGERS:
-        CALL(ts_interruptible_sleep, (token, 1e-6 * below(&random, 6000)), OR(TS_OK) | OR(TS_STOPPED));
-        break;
-    case AWAITS_STOP:
-        if (CALL(ts_interruptible_sleep, (token, 1e6), OR(TS_STOPPED)) != TS_STOPPED)
-            promise_broken(promise, "slept to the end");
-        break;
-    case SPINS:
-        for (int i = below(&random, 3000); i > 0 && !ts_should_stop(token); i--)
-            ;
-        break;
-    case CALLS:
-        for (int i = 1 + below(&random, 2); i > 0; i--)
-            random_call(&random, true);
-        break;
-    default:
-        break;
-    }
-    for (int i = 0; i < task->results; i++) {
-        if (task->copies) {
-            CALL(ts_set_result, (token, &promise->number, sizeof promise->number, NULL), OR(TS_OK));
-        } else {
-            struct promise_result *result = promise_result_new(promise);
-            CALL(ts_set_result, (token, result, sizeof *result, promise_result_drop), OR(TS_OK));
-        }
-        promise->left_result = true;
-    }
-    if (task->says) {
-        char text[32];
-        snprintf(text, sizeof text, "task %u", promise->number);
-        CALL(ts_set_error, (NULL, text), OR(TS_OK));
-    }
-    if (atomic_load_explicit(&promise->stop_ok, memory_order_acquire) && !ts_should_stop(token))
-        promise_broken(promise, "stopped, and ts_should_stop says false");
-    task->random = random.state;
-    return promise_returns(promise);
-}
-
-static int32_t run_plain(ts_token *token, void *user_data)
-{
-    return work(token, user_data);
-}
-
-static int32_t run_boxed(ts_token *token, void *user_data)
-{
-    struct box *box = user_data;
-    return work(token, box->task);
-}
-
-static void drop_box(void *user_data)
-{
-    struct box *box = user_data;
-    struct task *task = box->task;
-    struct random random = { task->random };
-    free(box);
-    if (task->calls_in_drop)
-        random_call(&random, true);
-    promise_drops(&task->promise);
-}
-
 /* Calls ------------------------------------------------------------------- */
-
-static struct task *some_task(struct random *random)
-{
-    int count = PROMISE_GET(next_task);
-    if (count > capacity)
-        count = capacity;
-    if (count == 0)
-        return NULL;
-    /* Half of the time one of the latest. */
-    int at = one_in(random, 2) ? below(random, count) : count - 1 - below(random, count < 40 ? count : 40);
-    struct task *task = &tasks[at];
-    return atomic_load_explicit(&task->published, memory_order_acquire) ? task : NULL;
-}
-
-/* The name, with its mutex; NULL when it is not to be had at once. */
-static struct promise_name *lock_name(struct random *random, bool inside)
-{
-    int one = below(random, NAMES), other = below(random, NAMES);
-    struct promise_name *name = &names[one < other ? one : other];
-    if (inside ? pthread_mutex_trylock(&name->adding) : pthread_mutex_lock(&name->adding))
-        return NULL;
-    return name;
-}
-
-static void unlock_name(struct promise_name *name)
-{
-    if (name)
-        pthread_mutex_unlock(&name->adding);
-}
-
-static void stop(struct task *task)
-{
-    struct promise_task *promise = &task->promise;
-    PROMISE_SET(promise->stop_asked, 1);
-    int before = PROMISE_GET(promise->final);
-    ts_error error = CALL(ts_force_stop, (scheduler, promise->id),
-                          OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_ALREADY_FINISHED) |
-                          OR(TS_ERROR_ALREADY_STOPPING));
-    if (before && (error == TS_OK || error == TS_ERROR_ALREADY_STOPPING))
-        promise_broken(promise, "ts_force_stop gave %s after the end", ts_error_name(error));
-    promise_stopped(promise, error);
-}
 
 static void add(struct random *random, bool inside)
 {
@@ -175,81 +34,36 @@ static void add(struct random *random, bool inside)
         unlock_name(name);
         return;
     }
-    int at = PROMISE_ADD(next_task, 1);
-    if (at >= capacity) {
+    ts_task_options options;
+    struct task *task = make_up(random, name, &options);
+    if (!task) {
         pthread_rwlock_unlock(&adding);
         unlock_name(name);
         return;
     }
-    struct task *task = &tasks[at];
     struct promise_task *promise = &task->promise;
-    int dice = below(random, 100);
-    task->work = dice < 60 ? NOTHING : dice < 75 ? SLEEPS : dice < 90 ? SPINS : CALLS;
     bool stop_it = !inside && one_in(random, 100), await_it = !inside && one_in(random, 50);
     if (stop_it)
         task->work = AWAITS_STOP;
-    task->results = one_in(random, 4) ? 1 + one_in(random, 4) : 0;
-    task->copies = one_in(random, 2);
-    task->random = random_of(seed, (uint64_t)at).state;
-    promise->number = (unsigned)at;
-    promise->has_drop = one_in(random, 2);
     task->calls_in_drop = promise->has_drop && one_in(random, 8);
-    promise_offer(promise, name, one_in(random, 6) ? 1 + at : 0);
-    task->says = one_in(random, promise->code ? 2 : 20);
-
-    ts_task_options options = TS_TASK_OPTIONS_INIT;
-    options.name = name ? name->text : NULL;
-    options.run = promise->has_drop ? run_boxed : run_plain;
-    options.user_data = task;
-    struct box *box = NULL;
-    if (promise->has_drop) {
-        if (!(box = malloc(sizeof *box)))
-            abort();
-        box->task = task;
-        options.user_data = box;
-        options.drop = drop_box;
-    }
     uint64_t errors = OR(TS_OK) | OR(TS_ERROR_QUEUE_FULL) | OR(TS_ERROR_SHUTTING_DOWN);
     if (name)
         errors |= OR(TS_ERROR_BANNED);
-    memset(&promise->id, 0xff, sizeof promise->id);
     ts_error error;
     if (one_in(random, 2)) {
         error = CALL(ts_add_task, (scheduler, one_in(random, 8), options.name, options.run,
                                    options.user_data, options.drop, &promise->id), errors);
     } else {
-        if (one_in(random, 5)) {
-            options.flags |= TS_KEEP;
-            promise->keeps = true;
-        }
-        if (name && promise->code && one_in(random, 8))
-            options.flags |= TS_BAN_ON_FAILURE;
-        if (one_in(random, 3)) {
-            options.flags |= TS_WAIT_FOR_ROOM;
-            options.wait_seconds = 1e-6 * below(random, 2000);
-        }
-        if (one_in(random, 8)) {
-            options.flags |= TS_TIMEOUT_PROCESSING;
-            promise->timed = one_in(random, 2);
-            options.timeout_seconds = promise->timed ? 1e-6 * (1 + below(random, 3000)) : 1000;
-            if (promise->timed)
-                task->work = LINGERS;
-        }
+        choose_flags(random, task, &options, 3);
         if (inside && options.flags & TS_WAIT_FOR_ROOM)
             errors |= OR(TS_ERROR_WOULD_DEADLOCK);
         error = CALL(ts_submit, (scheduler, &options, &promise->id), errors);
     }
-    promise_answer(promise, error);
-    if (error == TS_OK) {
-        PROMISE_ADD(accepted, 1);
-        atomic_store_explicit(&task->published, 1, memory_order_release);
-    } else {
-        PROMISE_ADD(refused, 1);
+    was_answered(task, &options, error);
+    if (error != TS_OK)
         PROMISE_ADD(refusals[error], 1);
-        free(box);
-        if (!inside && error == TS_ERROR_SHUTTING_DOWN)
-            nap(50);
-    }
+    if (!inside && error == TS_ERROR_SHUTTING_DOWN)
+        nap(50);
     pthread_rwlock_unlock(&adding);
     unlock_name(name);
     if (error != TS_OK)
@@ -258,13 +72,8 @@ static void add(struct random *random, bool inside)
         nap(below(random, 200));
         stop(task);
     }
-    /* Nobody else has to do anything for it to end. */
-    if (await_it) {
-        error = CALL(ts_wait, (scheduler, promise->id, 20, NULL),
-                     OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_TIMED_OUT));
-        if (error == TS_ERROR_TIMED_OUT)
-            promise_broken(promise, "it does not end");
-    }
+    if (await_it)
+        await_end(task, 0);
 }
 
 static void look_at_status(struct task *its, const ts_task_status *status, int before, int begun)
@@ -430,13 +239,6 @@ static void sweep(struct random *random, bool inside)
     unlock_name(name);
 }
 
-static void raise_limit(int limit)
-{
-    int now = PROMISE_GET(promise_limit);
-    while (now < limit && !atomic_compare_exchange_weak(&promise_limit, &now, limit))
-        ;
-}
-
 static char config_path[] = "/tmp/stress-XXXXXX";
 
 /* What is loaded while tasks run. */
@@ -458,11 +260,11 @@ static void configure(struct random *random)
     int pick = below(random, 5);
     switch (below(random, 5)) {
     case 3:
-        raise_limit(4);
+        raise_limit(&promise_limit, 4);
         CALL(ts_load_config, (scheduler, config_path), OR(TS_OK));
         break;
     case 0:
-        raise_limit(atoi(lines[pick]));
+        raise_limit(&promise_limit, atoi(lines[pick]));
         CALL(ts_update_config, (scheduler, "line_task_max", lines[pick]), OR(TS_OK));
         break;
     case 1:
@@ -541,46 +343,6 @@ static void stale(struct random *random)
     default:
         CALL(ts_task_forget, (scheduler, id), gone | OR(TS_OK));
     }
-}
-
-/* The log: lines come until the function was replaced, and then never. */
-struct log {
-    atomic_int used, inside, dropped;
-    atomic_long lines;
-};
-static struct log logs[LOGS];
-static atomic_int log_count;
-
-static void log_line(ts_log_level level, const char *text, void *user_data)
-{
-    struct log *log = user_data;
-    PROMISE_ADD(log->inside, 1);
-    PROMISE_ADD(log->lines, 1);
-    if (PROMISE_GET(log->dropped))
-        promise_broken(NULL, "a line of the log after the drop of its function");
-    if (level < TS_LOG_DEBUG || level > TS_LOG_ERROR || !*text || strchr(text, '\n'))
-        promise_broken(NULL, "a line of the log with level %d: %s", (int)level, text);
-    PROMISE_ADD(log->inside, -1);
-}
-
-static void drop_log(void *user_data)
-{
-    struct log *log = user_data;
-    if (PROMISE_ADD(log->dropped, 1))
-        promise_broken(NULL, "a log function is dropped again");
-    if (PROMISE_GET(log->inside))
-        promise_broken(NULL, "a log function is dropped while it runs");
-}
-
-static void set_log(bool on)
-{
-    int at = on ? PROMISE_ADD(log_count, 1) : LOGS;
-    if (at >= LOGS) {
-        CALL(ts_set_log_callback, (NULL, NULL, NULL), OR(TS_OK));
-        return;
-    }
-    PROMISE_SET(logs[at].used, 1);
-    CALL(ts_set_log_callback, (log_line, &logs[at], drop_log), OR(TS_OK));
 }
 
 static void random_call(struct random *random, bool inside)
@@ -668,20 +430,8 @@ static void play_round(int count, int threads, struct totals *totals)
     bool own = round_number % 3 != 0;
     stores_all = own && one_in(&random, 2);     /* so that the end of every task can be seen */
     char yaml[128];
-    quota = count;
-    capacity = 3 * count + 64;
-    tasks = calloc((size_t)capacity, sizeof *tasks);
-    names = calloc(NAMES, sizeof *names);
-    if (!tasks || !names)
-        abort();
-    for (int i = 0; i < NAMES; i++) {
-        promise_name_init(&names[i]);
-        snprintf(names[i].text, sizeof names[i].text, "name %d", i);
-    }
-    PROMISE_SET(next_task, 0);
-    PROMISE_SET(accepted, 0);
+    begin_round(count);
     PROMISE_SET(refused, 0);
-    PROMISE_SET(stop_threads, 0);
     PROMISE_SET(promise_limit, 5);
     scheduler = NULL;
     if (own) {
@@ -695,32 +445,14 @@ static void play_round(int count, int threads, struct totals *totals)
     set_log(one_in(&random, 3));
 
     phase = "calls";
-    pthread_t callers[MOST_THREADS];
-    for (int i = 0; i < threads; i++)
-        if (pthread_create(&callers[i], NULL, caller, (void *)(intptr_t)i))
-            abort();
-    int next_quiet = count / 4;
-    while (PROMISE_GET(accepted) < quota && PROMISE_GET(next_task) < capacity) {
-        nap(200);
-        if (PROMISE_GET(accepted) >= next_quiet) {
-            quiet_shutdown(&random);
-            next_quiet += count / 4;
-        }
-    }
-    PROMISE_SET(stop_threads, 1);
-    for (int i = 0; i < threads; i++)
-        pthread_join(callers[i], NULL);
+    let_call(caller, threads, quiet_shutdown, &random);
 
     phase = "the end of a round";
-    int used = PROMISE_GET(next_task) < capacity ? PROMISE_GET(next_task) : capacity;
+    int used = tasks_used();
     bool ends_by_free = own && !stores_all;
     PROMISE_SET(no_adds, 1);
     if (one_in(&random, 2))
-        for (int i = 0; i < used; i++)
-            if (PROMISE_GET(tasks[i].published) &&
-                CALL(ts_wait, (scheduler, tasks[i].promise.id, 20, NULL),
-                     OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_TIMED_OUT)) == TS_ERROR_TIMED_OUT)
-                promise_broken(&tasks[i].promise, "it does not end");
+        await_all(used);
     if (ends_by_free) {
         PROMISE_ADD(promise_forced, 1);
         PROMISE_ADD(promise_shutdowns, 1);
@@ -747,10 +479,7 @@ static void play_round(int count, int threads, struct totals *totals)
             if (error == TS_OK && CALL(ts_task_forget, (scheduler, task->id), OR(TS_OK)) == TS_OK)
                 CALL(ts_wait, (scheduler, task->id, 0, &status), OR(TS_ERROR_NOT_FOUND));
         }
-        size_t left = 1;
-        CALL(ts_list_tasks, (scheduler, TS_LINEAR, NULL, 0, &left), OR(TS_OK));
-        if (left != 0)
-            promise_broken(NULL, "%zu tasks are listed after all were forgotten", left);
+        none_is_listed();
         for (int i = 0; i < NAMES; i++)
             CALL(ts_allow_task_name, (scheduler, TS_LINEAR, names[i].text),
                  OR(TS_OK) | OR(TS_ERROR_NOT_BANNED));
@@ -770,47 +499,30 @@ static void play_round(int count, int threads, struct totals *totals)
             totals->cancelled += final == TS_CANCELLED;
         }
     }
-    for (int i = 0; i < NAMES; i++) {
-        if (PROMISE_GET(names[i].running))
-            promise_broken(NULL, "at the end: %s runs", names[i].text);
-        pthread_mutex_destroy(&names[i].adding);
-    }
-    if (PROMISE_GET(promise_running))
-        promise_broken(NULL, "at the end: %d tasks run", PROMISE_GET(promise_running));
-    PROMISE_SET(promise_quiet, 0);
-    PROMISE_SET(no_adds, 0);
+    end_round();
     totals->accepted += PROMISE_GET(accepted);
     totals->refused += PROMISE_GET(refused);
     totals->most_running = PROMISE_GET(promise_most_running);
-    free(tasks);
-    free(names);
 }
 
 int main(int argc, char **argv)
 {
     int threads = 4;
     long count = stress_begin("stress", argc, argv, 20000, &threads);
+    all_have_threads = true;
     writers_first(&adding);
     writers_first(&calling);
     write_config();
 
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    /* A round may accept a few more than its quota. */
-    long rounds = (count + ROUND_TASKS - 1) / ROUND_TASKS;
-    if (!(old_ids = calloc((size_t)(count + rounds * 256), sizeof *old_ids)))
-        abort();
+    make_room_for_ids(count, ROUND_TASKS);
     struct totals totals = { 0, 0, 0, 0, 0, 0, 0, 0 };
     for (long left = count; totals.accepted < count; left = count - totals.accepted, round_number++)
         play_round(left < ROUND_TASKS ? (int)left : ROUND_TASKS, threads, &totals);
     promise_ids(old_ids, (size_t)old_count);
     set_log(false);
-    long lines = 0;
-    for (int i = 0; i < LOGS; i++) {
-        lines += PROMISE_GET(logs[i].lines);
-        if (PROMISE_GET(logs[i].used) != PROMISE_GET(logs[i].dropped))
-            promise_broken(NULL, "a log function was not dropped");
-    }
+    long lines = log_lines();
     free(old_ids);
     clock_gettime(CLOCK_MONOTONIC, &end);
     unlink(config_path);

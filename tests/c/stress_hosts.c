@@ -11,337 +11,34 @@
  * a hang does so after STRESS_SECONDS (default 60), with 3.
  */
 
-#include "stressing.h"
-#include <poll.h>
-
 enum { NAMES = 16, ROUND_TASKS = 2500, TAKERS = 2, QUEUES = 2, WIDTH = 3, BATCH = 4 };
 
-/* What a task does, beside returning. */
-enum work { NOTHING, SLEEPS, LINGERS, SPINS, CALLS, AWAITS_STOP };
+#include "stress_linear.h"
+#include "stress_ends.h"
+#include "stress_claims.h"
 
-struct task {
-    struct promise_task promise;
-    enum work work;
-    bool copies, says, calls_on_end, wide, has_end, has_queue;
-    int results;
-    uint64_t random;
-    atomic_int published, handed, heard, heard_drops, reported;
-};
-
-/* user_data of tasks with a drop: freed there, so that a late use is found. */
-struct box {
-    struct task *task;
-};
-
-/* A claim that somebody else is to run. */
-struct parcel {
-    struct parcel *next;
-    ts_claim claim;
-};
-
-static struct promise_name *names;
-static struct task *tasks;
-static int capacity, quota;
-static bool stores_all;
-static ts_pump *pump;
 static ts_lane *wide;
-static ts_completions *queues[QUEUES];
-static atomic_int no_adds, stop_helpers, claims_out, wide_running, claims_limit;
-static atomic_long claimed, pumped, taken_stopped, ends_read, ends_heard;
-static pthread_rwlock_t adding;
-static pthread_mutex_t parcel_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct parcel *parcels;
-static ts_task_id *old_ids;
-static int old_count;
+static atomic_int wide_running;
+static atomic_long pumped;
 static _Thread_local bool pumping;
 
-static void random_call(struct random *random, bool inside);
-
-/* Tasks ------------------------------------------------------------------- */
-
-static int32_t work(ts_token *token, struct task *task)
+static void begins(struct task *task)
 {
-    struct promise_task *promise = &task->promise;
-    struct random random = { task->random };
-    promise_begins(promise);
     if (pumping)
         PROMISE_ADD(pumped, 1);
     if (task->wide && PROMISE_ADD(wide_running, 1) >= WIDTH)
-        promise_broken(promise, "more of a wide lane at once than its width");
-    switch (task->work) {
-    case SLEEPS:
-        if (CALL(ts_interruptible_sleep, (token, 1e-6 * below(&random, 400)), OR(TS_OK) | OR(TS_STOPPED)) ==
-            TS_STOPPED && !ts_should_stop(token))
-            promise_broken(promise, "a sleep was broken off, and the task may go on");
-        break;
-    case LINGERS:
-        CALL(ts_interruptible_sleep, (token, 1e-6 * below(&random, 6000)), OR(TS_OK) | OR(TS_STOPPED));
-        break;
-    case AWAITS_STOP:
-        CALL(ts_interruptible_sleep, (token, 1e6), OR(TS_STOPPED));
-        break;
-    case SPINS:
-        for (int i = below(&random, 3000); i > 0 && !ts_should_stop(token); i--)
-            ;
-        break;
-    case CALLS:
-        random_call(&random, true);
-        break;
-    default:
-        break;
-    }
-    for (int i = 0; i < task->results; i++) {
-        if (task->copies) {
-            CALL(ts_set_result, (token, &promise->number, sizeof promise->number, NULL), OR(TS_OK));
-        } else {
-            struct promise_result *result = promise_result_new(promise);
-            CALL(ts_set_result, (token, result, sizeof *result, promise_result_drop), OR(TS_OK));
-        }
-        promise->left_result = true;
-    }
-    if (task->says) {
-        char text[32];
-        snprintf(text, sizeof text, "task %u", promise->number);
-        CALL(ts_set_error, (token, text), OR(TS_OK));
-    }
-    if (atomic_load_explicit(&promise->stop_ok, memory_order_acquire) && !ts_should_stop(token))
-        promise_broken(promise, "stopped, and ts_should_stop says false");
-    task->random = random.state;
+        promise_broken(&task->promise, "more of a wide lane at once than its width");
+}
+
+static void returns(struct task *task)
+{
     if (task->wide)
         PROMISE_ADD(wide_running, -1);
-    return promise_returns(promise);
 }
 
-static int32_t run_plain(ts_token *token, void *user_data)
-{
-    return work(token, user_data);
-}
+/* A pump ------------------------------------------------------------------ */
 
-static int32_t run_boxed(ts_token *token, void *user_data)
-{
-    struct box *box = user_data;
-    return work(token, box->task);
-}
-
-static void drop_box(void *user_data)
-{
-    struct box *box = user_data;
-    struct task *task = box->task;
-    free(box);
-    promise_drops(&task->promise);
-}
-
-static void end_was_seen(struct task *task, const ts_completion *end, int before)
-{
-    struct promise_task *promise = &task->promise;
-    if (atomic_load_explicit(&task->published, memory_order_acquire) &&
-        memcmp(&end->id, &promise->id, sizeof end->id))
-        promise_broken(promise, "the end of another task");
-    if (end->code != (end->state == TS_FAILED ? promise->code : 0))
-        promise_broken(promise, "an end with code %d", (int)end->code);
-    promise_state(promise, end->state, before, PROMISE_GET(promise->runs));
-}
-
-static void hear_end(const ts_completion *end, void *user_data)
-{
-    struct task *task = user_data;
-    struct promise_task *promise = &task->promise;
-    if (PROMISE_GET(promise_quiet))
-        promise_broken(promise, "its end is heard after a shutdown has returned");
-    if (PROMISE_ADD(task->heard, 1))
-        promise_broken(promise, "its end is heard again");
-    if (PROMISE_GET(task->reported))
-        promise_broken(promise, "its end is heard after it was taken from the queue");
-    end_was_seen(task, end, PROMISE_GET(promise->final));
-    if (promise->name && PROMISE_GET(promise->runs) && promise->name->last != promise->order)
-        promise_broken(promise, "the next of its name began before its end was heard");
-    PROMISE_ADD(ends_heard, 1);
-    if (task->calls_on_end) {
-        struct random random = { task->random };
-        random_call(&random, true);
-    }
-}
-
-static void drop_end(void *user_data)
-{
-    struct task *task = user_data;
-    if (PROMISE_GET(promise_quiet))
-        promise_broken(&task->promise, "the drop of on_end after a shutdown has returned");
-    if (PROMISE_GET(task->heard) != 1 || PROMISE_ADD(task->heard_drops, 1))
-        promise_broken(&task->promise, "the drop of on_end before its call, or again");
-}
-
-/* Claims ------------------------------------------------------------------ */
-
-static struct task *task_of(const ts_claim *claim)
-{
-    return claim->run == run_boxed ? ((struct box *)claim->user_data)->task : claim->user_data;
-}
-
-/* A claim that was just received. */
-static void receive(const ts_claim *claim)
-{
-    struct task *task = task_of(claim);
-    ts_state state = (ts_state)0;
-    if (!claim->token)
-        promise_broken(NULL, "a claim without a token");
-    if (atomic_load_explicit(&task->published, memory_order_acquire) &&
-        memcmp(&claim->id, &task->promise.id, sizeof claim->id))
-        promise_broken(&task->promise, "its claim has another id");
-    if (PROMISE_ADD(task->handed, 1))
-        promise_broken(&task->promise, "it is handed out again");
-    if (PROMISE_GET(promise_quiet))
-        promise_broken(&task->promise, "it is handed out after a shutdown has returned");
-    CALL(ts_get_task_state, (scheduler, claim->id, &state), OR(TS_OK));
-    if (state == TS_RUNNING) {
-        int now = PROMISE_ADD(claims_out, 1) + 1;
-        if (now > 2 * PROMISE_GET(claims_limit))    /* half of them by places that are lent */
-            promise_broken(&task->promise, "%d claims are out", now);
-        PROMISE_ADD(claimed, 1);
-    } else if (state == TS_PENDING) {
-        PROMISE_ADD(taken_stopped, 1);
-    } else {
-        promise_broken(&task->promise, "a claim in state %d", (int)state);
-    }
-}
-
-/* Leaves it to whoever takes claims. */
-static void send_parcel(const ts_claim *claim)
-{
-    struct parcel *parcel = malloc(sizeof *parcel);
-    if (!parcel)
-        abort();
-    pthread_mutex_lock(&parcel_mutex);
-    *parcel = (struct parcel){ parcels, *claim };
-    parcels = parcel;
-    pthread_mutex_unlock(&parcel_mutex);
-}
-
-static bool fetch_parcel(ts_claim *claim)
-{
-    pthread_mutex_lock(&parcel_mutex);
-    struct parcel *parcel = parcels;
-    if (parcel) {
-        *claim = parcel->claim;
-        parcels = parcel->next;
-    }
-    pthread_mutex_unlock(&parcel_mutex);
-    free(parcel);
-    return parcel != NULL;
-}
-
-/* Runs a received claim, and those that come after it. */
-static void run_claims(ts_claim claim, struct random *random)
-{
-    while (claim.token) {
-        struct task *task = task_of(&claim);
-        struct promise_task *promise = &task->promise;
-        ts_error started = CALL(ts_claim_start, (scheduler, &claim), OR(TS_OK) | OR(TS_STOPPED));
-        ts_state state = (ts_state)0;
-        ts_claim next = { NULL, { { 0 } }, NULL, NULL }, again = claim;
-        ts_value value = { NULL, 0, NULL };
-        bool with_value = false;
-        int32_t code = 0;
-        CALL(ts_get_task_state, (scheduler, claim.id, &state), OR(TS_OK));
-        if (state == TS_PENDING && started == TS_OK)
-            promise_broken(promise, "a pending one may be run");
-        if (started == TS_STOPPED && !ts_should_stop(claim.token))
-            promise_broken(promise, "stopped, and ts_should_stop says false");
-        if (state == TS_RUNNING) {
-            /* Only to be given back: it counts as run all the same. */
-            if (started == TS_STOPPED)
-                task->work = NOTHING;
-            code = claim.run(claim.token, claim.user_data);
-            PROMISE_ADD(claims_out, -1);
-        }
-        /* The drop is where it is finished. */
-        promise->runner = pthread_self();
-        if (state == TS_RUNNING && !task->copies && task->results && one_in(random, 2)) {
-            value = (ts_value){ promise_result_new(promise), sizeof(struct promise_result), promise_result_drop };
-            with_value = true;
-        }
-        bool wants_next = !one_in(random, 3);
-        CALL(ts_claim_finish, (scheduler, &claim, code, with_value ? &value : NULL, NULL,
-                               wants_next ? &next : NULL), OR(TS_OK));
-        if (one_in(random, 20))
-            CALL(ts_claim_finish, (scheduler, &again, 0, NULL, NULL, NULL),
-                 OR(TS_ERROR_ALREADY_FINISHED) | OR(TS_ERROR_NOT_FOUND));
-        if (next.token) {
-            receive(&next);
-            if (one_in(random, 8)) {
-                send_parcel(&next);
-                next.token = NULL;
-            }
-        }
-        claim = next;
-    }
-}
-
-/* Runs received claims, and ends them together. */
-static void run_batch(ts_claim *claims, size_t count, struct random *random)
-{
-    int32_t codes[BATCH];
-    ts_claim next[BATCH];
-    size_t got = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct task *task = task_of(&claims[i]);
-        ts_state state = (ts_state)0;
-        ts_error started = CALL(ts_claim_start, (scheduler, &claims[i]), OR(TS_OK) | OR(TS_STOPPED));
-        CALL(ts_get_task_state, (scheduler, claims[i].id, &state), OR(TS_OK));
-        codes[i] = 0;
-        if (state == TS_RUNNING) {
-            if (started == TS_STOPPED)
-                task->work = NOTHING;
-            codes[i] = claims[i].run(claims[i].token, claims[i].user_data);
-            PROMISE_ADD(claims_out, -1);
-        }
-        task->promise.runner = pthread_self();
-    }
-    CALL(ts_claims_finish, (scheduler, claims, codes, count, next, &got), OR(TS_OK));
-    if (got > count)
-        promise_broken(NULL, "more claims come next than were finished");
-    for (size_t i = 0; i < got; i++)
-        receive(&next[i]);
-    for (size_t i = 0; i < got; i++)
-        run_claims(next[i], random);
-}
-
-static void *taker(void *argument)
-{
-    thread_number = (int)(intptr_t)argument;
-    struct random random = random_of(seed * 77 + (uint64_t)round_number, (uint64_t)thread_number);
-    int fd = -1;
-    if (one_in(&random, 2))
-        CALL(ts_claims_fd, (scheduler, &fd), OR(TS_OK));
-    while (!PROMISE_GET(stop_helpers)) {
-        ts_claim claims[BATCH];
-        size_t count = 0;
-        double seconds = one_in(&random, 2) ? 0 : 0.001;
-        if (fetch_parcel(&claims[0])) {
-            run_claims(claims[0], &random);
-            continue;
-        }
-        if (fd >= 0 && seconds == 0) {
-            struct pollfd its = { fd, POLLIN, 0 };
-            poll(&its, 1, 1);
-        }
-        ts_error error = CALL(ts_claims_take, (scheduler, claims, (size_t)(1 + below(&random, BATCH)), seconds, &count),
-                              OR(TS_OK) | OR(TS_NOT_YET) | OR(TS_ERROR_TIMED_OUT));
-        if (error != TS_OK)
-            count = 0;
-        else if (!count)
-            promise_broken(NULL, "ts_claims_take gave TS_OK and no claim");
-        for (size_t i = 0; i < count; i++)
-            receive(&claims[i]);
-        if (count && one_in(&random, 4))
-            run_batch(claims, count, &random);
-        else
-            for (size_t i = 0; i < count; i++)
-                run_claims(claims[i], &random);
-        PROMISE_SET(doing[thread_number], "nothing");
-    }
-    return NULL;
-}
+static ts_pump *pump;
 
 static void *pumper(void *argument)
 {
@@ -363,115 +60,14 @@ static void *pumper(void *argument)
     return NULL;
 }
 
-/* Completions ------------------------------------------------------------- */
-
-static void read_ends(ts_completions *queue, size_t room, double seconds)
-{
-    ts_completion ends[32];
-    size_t count = 0;
-    ts_error error = CALL(ts_completions_take, (queue, ends, room, seconds, &count),
-                          OR(TS_OK) | OR(TS_NOT_YET) | OR(TS_ERROR_TIMED_OUT));
-    for (size_t i = 0; error == TS_OK && i < count; i++) {
-        struct task *task = ends[i].data;
-        if (!task->has_queue || PROMISE_ADD(task->reported, 1))
-            promise_broken(&task->promise, "an end is reported that should not be, or again");
-        if (task->has_end && PROMISE_GET(task->heard_drops) != 1)
-            promise_broken(&task->promise, "its end is reported before it was heard");
-        end_was_seen(task, &ends[i], PROMISE_GET(task->promise.final));
-        PROMISE_ADD(ends_read, 1);
-    }
-}
-
-static void *reader(void *argument)
-{
-    thread_number = (int)(intptr_t)argument;
-    struct random random = random_of(seed * 79 + (uint64_t)round_number, (uint64_t)thread_number);
-    while (!PROMISE_GET(stop_helpers)) {
-        if (one_in(&random, 3)) {
-            struct pollfd its = { -1, POLLIN, 0 };
-            CALL(ts_completions_fd, (queues[below(&random, QUEUES)], &its.fd), OR(TS_OK));
-            poll(&its, 1, 1);
-        }
-        read_ends(queues[below(&random, QUEUES)], (size_t)(1 + below(&random, 32)), one_in(&random, 2) ? 0 : 0.0005);
-        if (one_in(&random, 20))
-            nap(3000);
-        PROMISE_SET(doing[thread_number], "nothing");
-    }
-    return NULL;
-}
-
 /* Calls ------------------------------------------------------------------- */
 
-static struct task *some_task(struct random *random)
+/* As make_up, with what hosts may ask for. */
+static struct task *make_up_more(struct random *random, struct promise_name *name, ts_task_options *options)
 {
-    int count = PROMISE_GET(next_task);
-    if (count > capacity)
-        count = capacity;
-    if (count == 0)
+    struct task *task = make_up(random, name, options);
+    if (!task)
         return NULL;
-    int at = one_in(random, 2) ? below(random, count) : count - 1 - below(random, count < 40 ? count : 40);
-    struct task *task = &tasks[at];
-    return atomic_load_explicit(&task->published, memory_order_acquire) ? task : NULL;
-}
-
-static struct promise_name *lock_name(struct random *random, bool inside)
-{
-    int one = below(random, NAMES), other = below(random, NAMES);
-    struct promise_name *name = &names[one < other ? one : other];
-    if (inside ? pthread_mutex_trylock(&name->adding) : pthread_mutex_lock(&name->adding))
-        return NULL;
-    return name;
-}
-
-static void unlock_name(struct promise_name *name)
-{
-    if (name)
-        pthread_mutex_unlock(&name->adding);
-}
-
-static void stop(struct task *task)
-{
-    struct promise_task *promise = &task->promise;
-    PROMISE_SET(promise->stop_asked, 1);
-    int before = PROMISE_GET(promise->final);
-    ts_error error = CALL(ts_force_stop, (scheduler, promise->id),
-                          OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_ALREADY_FINISHED) |
-                          OR(TS_ERROR_ALREADY_STOPPING));
-    if (before && (error == TS_OK || error == TS_ERROR_ALREADY_STOPPING))
-        promise_broken(promise, "ts_force_stop gave %s after the end", ts_error_name(error));
-    promise_stopped(promise, error);
-}
-
-/* Makes up a task; false when there are enough. */
-static struct task *make_up(struct random *random, struct promise_name *name, bool is_wide, ts_task_options *options)
-{
-    int at = PROMISE_ADD(next_task, 1);
-    if (at >= capacity)
-        return NULL;
-    struct task *task = &tasks[at];
-    struct promise_task *promise = &task->promise;
-    int dice = below(random, 100);
-    task->work = dice < 60 ? NOTHING : dice < 75 ? SLEEPS : dice < 90 ? SPINS : CALLS;
-    task->results = one_in(random, 4) ? 1 + one_in(random, 4) : 0;
-    task->copies = one_in(random, 2);
-    task->random = random_of(seed, (uint64_t)at).state;
-    task->wide = is_wide;
-    promise->number = (unsigned)at;
-    promise->has_drop = one_in(random, 2);
-    promise_offer(promise, name, one_in(random, 6) ? 1 + at : 0);
-    task->says = one_in(random, promise->code ? 2 : 20);
-    *options = (ts_task_options)TS_TASK_OPTIONS_INIT;
-    options->name = name ? name->text : NULL;
-    options->run = promise->has_drop ? run_boxed : run_plain;
-    options->user_data = task;
-    if (promise->has_drop) {
-        struct box *box = malloc(sizeof *box);
-        if (!box)
-            abort();
-        box->task = task;
-        options->user_data = box;
-        options->drop = drop_box;
-    }
     if (one_in(random, 3)) {
         task->has_end = true;
         task->calls_on_end = one_in(random, 4);
@@ -484,40 +80,8 @@ static struct task *make_up(struct random *random, struct promise_name *name, bo
         options->completions = queues[below(random, QUEUES)];
         options->completion_data = task;
     }
-    if (one_in(random, 5)) {
-        options->flags |= TS_KEEP;
-        promise->keeps = true;
-    }
-    if (name && promise->code && one_in(random, 8))
-        options->flags |= TS_BAN_ON_FAILURE;
-    if (one_in(random, 4)) {
-        options->flags |= TS_WAIT_FOR_ROOM;
-        options->wait_seconds = 1e-6 * below(random, 2000);
-    }
-    if (one_in(random, 8)) {
-        options->flags |= TS_TIMEOUT_PROCESSING;
-        promise->timed = one_in(random, 2);
-        options->timeout_seconds = promise->timed ? 1e-6 * (1 + below(random, 3000)) : 1000;
-        if (promise->timed)
-            task->work = LINGERS;
-    }
-    memset(&promise->id, 0xff, sizeof promise->id);
+    choose_flags(random, task, options, 4);
     return task;
-}
-
-static void was_answered(struct task *task, const ts_task_options *options, ts_error error)
-{
-    promise_answer(&task->promise, error);
-    if (error == TS_OK) {
-        PROMISE_ADD(accepted, 1);
-        atomic_store_explicit(&task->published, 1, memory_order_release);
-        return;
-    }
-    PROMISE_ADD(refused, 1);
-    if (PROMISE_GET(task->heard) || PROMISE_GET(task->heard_drops) || PROMISE_GET(task->reported))
-        promise_broken(&task->promise, "the end of a refused task is heard");
-    if (task->promise.has_drop)
-        free(options->user_data);
 }
 
 #define ADD_ERRORS (OR(TS_OK) | OR(TS_ERROR_QUEUE_FULL) | OR(TS_ERROR_SHUTTING_DOWN) | OR(TS_ERROR_BANNED) | \
@@ -532,7 +96,7 @@ static void add_batch(struct random *random, bool inside)
     ts_task_id ids[BATCH];
     size_t count = 0, added = 0;
     int wanted = 1 + below(random, BATCH);
-    while ((int)count < wanted && (its[count] = make_up(random, NULL, false, &options[count]))) {
+    while ((int)count < wanted && (its[count] = make_up_more(random, NULL, &options[count]))) {
         options[count].flags &= ~(uint32_t)TS_WAIT_FOR_ROOM;
         options[count].wait_seconds = 0;
         options[count++].runner = TS_CLAIMS;
@@ -581,13 +145,14 @@ static void add(struct random *random, bool inside)
         return;
     }
     ts_task_options options;
-    struct task *task = make_up(random, name, is_wide, &options);
+    struct task *task = make_up_more(random, name, &options);
     if (!task) {
         pthread_rwlock_unlock(&adding);
         unlock_name(name);
         return;
     }
     struct promise_task *promise = &task->promise;
+    task->wide = is_wide;
     bool stop_it = !inside && one_in(random, 100), await_it = !inside && one_in(random, 50);
     if (stop_it)
         task->work = AWAITS_STOP;
@@ -637,12 +202,8 @@ static void add(struct random *random, bool inside)
         stop(task);
     }
     /* Nobody here has to do anything for it to end. */
-    if (await_it) {
-        error = CALL(ts_wait, (scheduler, promise->id, 20, NULL),
-                     OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_TIMED_OUT) | OR(TS_ERROR_WOULD_DEADLOCK));
-        if (error == TS_ERROR_TIMED_OUT)
-            promise_broken(promise, "it does not end");
-    }
+    if (await_it)
+        await_end(task, OR(TS_ERROR_WOULD_DEADLOCK));
 }
 
 static void look(struct random *random)
@@ -723,13 +284,6 @@ static void sweep(struct random *random, bool inside)
         CALL(ts_allow_task_name, (scheduler, TS_LINEAR, name->text), OR(TS_OK) | OR(TS_ERROR_NOT_BANNED));
     }
     unlock_name(name);
-}
-
-static void raise_limit(atomic_int *of, int limit)
-{
-    int now = PROMISE_GET(*of);
-    while (now < limit && !atomic_compare_exchange_weak(of, &now, limit))
-        ;
 }
 
 static void configure(struct random *random)
@@ -890,19 +444,7 @@ static void play_round(int count, int threads, struct totals *totals)
     ts_lane_options wanted = TS_LANE_OPTIONS_INIT;
     char yaml[160];
     stores_all = one_in(&random, 2);
-    quota = count;
-    capacity = 3 * count + 64;
-    tasks = calloc((size_t)capacity, sizeof *tasks);
-    names = calloc(NAMES, sizeof *names);
-    if (!tasks || !names)
-        abort();
-    for (int i = 0; i < NAMES; i++) {
-        promise_name_init(&names[i]);
-        snprintf(names[i].text, sizeof names[i].text, "name %d", i);
-    }
-    PROMISE_SET(next_task, 0);
-    PROMISE_SET(accepted, 0);
-    PROMISE_SET(stop_threads, 0);
+    begin_round(count);
     PROMISE_SET(stop_helpers, 0);
     PROMISE_SET(claims_limit, 5);
     PROMISE_SET(promise_limit, 11);
@@ -922,35 +464,18 @@ static void play_round(int count, int threads, struct totals *totals)
     CALL(ts_lane_new, (scheduler, &wanted, &wide), OR(TS_OK));
 
     phase = "calls";
-    pthread_t callers[MOST_THREADS], helpers[TAKERS + 2];
-    for (int i = 0; i < threads; i++)
-        if (pthread_create(&callers[i], NULL, caller, (void *)(intptr_t)i))
-            abort();
+    pthread_t helpers[TAKERS + 2];
     for (int i = 0; i < TAKERS + 2; i++)
         if (pthread_create(&helpers[i], NULL, i < TAKERS ? taker : i == TAKERS ? pumper : reader,
                            (void *)(intptr_t)(threads + i)))
             abort();
-    int next_quiet = count / 4;
-    while (PROMISE_GET(accepted) < quota && PROMISE_GET(next_task) < capacity) {
-        nap(200);
-        if (PROMISE_GET(accepted) >= next_quiet) {
-            quiet_shutdown(&random);
-            next_quiet += count / 4;
-        }
-    }
-    PROMISE_SET(stop_threads, 1);
-    for (int i = 0; i < threads; i++)
-        pthread_join(callers[i], NULL);
+    let_call(caller, threads, quiet_shutdown, &random);
 
     phase = "the end of a round";
     PROMISE_SET(no_adds, 1);
-    int used = PROMISE_GET(next_task) < capacity ? PROMISE_GET(next_task) : capacity;
+    int used = tasks_used();
     if (one_in(&random, 2))
-        for (int i = 0; i < used; i++)
-            if (PROMISE_GET(tasks[i].published) &&
-                CALL(ts_wait, (scheduler, tasks[i].promise.id, 20, NULL),
-                     OR(TS_OK) | OR(TS_ERROR_NOT_FOUND) | OR(TS_ERROR_TIMED_OUT)) == TS_ERROR_TIMED_OUT)
-                promise_broken(&tasks[i].promise, "it does not end");
+        await_all(used);
     shut_down(one_in(&random, 2));
     PROMISE_SET(promise_quiet, 1);
     PROMISE_SET(stop_helpers, 1);
@@ -995,28 +520,17 @@ static void play_round(int count, int threads, struct totals *totals)
                 promise_not_found(task);
             }
         }
-        size_t left = 1;
-        CALL(ts_list_tasks, (scheduler, TS_LINEAR, NULL, 0, &left), OR(TS_OK));
-        if (left != 0)
-            promise_broken(NULL, "%zu tasks are listed after all were forgotten", left);
+        none_is_listed();
         ts_pump_free(pump);
         ts_scheduler_free(scheduler);
     }
     audit(used, totals, read_all);
-    for (int i = 0; i < NAMES; i++) {
-        if (PROMISE_GET(names[i].running))
-            promise_broken(NULL, "at the end: %s runs", names[i].text);
-        pthread_mutex_destroy(&names[i].adding);
-    }
     if (PROMISE_GET(threads_there))
         promise_broken(NULL, "at the end: %d threads have not stopped", PROMISE_GET(threads_there));
-    if (PROMISE_GET(promise_running) || PROMISE_GET(claims_out) || PROMISE_GET(wide_running))
-        promise_broken(NULL, "at the end: %d tasks run", PROMISE_GET(promise_running));
-    PROMISE_SET(promise_quiet, 0);
-    PROMISE_SET(no_adds, 0);
+    if (PROMISE_GET(claims_out) || PROMISE_GET(wide_running))
+        promise_broken(NULL, "at the end: %d claims are out", PROMISE_GET(claims_out));
+    end_round();
     totals->accepted += PROMISE_GET(accepted);
-    free(tasks);
-    free(names);
 }
 
 /* What is left of a hang. */
@@ -1045,14 +559,13 @@ int main(int argc, char **argv)
     if (threads > MOST_THREADS - TAKERS - 2)
         threads = MOST_THREADS - TAKERS - 2;
     stress_tell = tell;
+    task_begins = begins;
+    task_returns = returns;
     writers_first(&adding);
     struct timespec start, end;
     struct totals totals = { 0, 0, 0, { 0 } };
     clock_gettime(CLOCK_MONOTONIC, &start);
-    /* A round may accept a few more than its quota. */
-    long rounds = (count + ROUND_TASKS - 1) / ROUND_TASKS;
-    if (!(old_ids = calloc((size_t)(count + rounds * 256), sizeof *old_ids)))
-        abort();
+    make_room_for_ids(count, ROUND_TASKS);
     for (long left = count; totals.accepted < count; left = count - totals.accepted, round_number++)
         play_round(left < ROUND_TASKS ? (int)left : ROUND_TASKS, threads, &totals);
     promise_ids(old_ids, (size_t)old_count);

@@ -1,20 +1,26 @@
-//! The suite that needs what the world runs: libuv, SDL2, wrk, nginx. `make test-hosts` installs it and
-//! runs this; without `TS_HOSTS=1` the tests say that they are passed over.
+//! The suite that needs what the world runs: libuv, SDL2, wrk, nginx, PostgreSQL, libcurl, libxml2.
+//! `make test-hosts` installs it and runs this; without `TS_HOSTS=1` the tests say that they are passed
+//! over.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crawl;
 mod fetch;
 mod http;
 mod loops;
 mod module;
 mod nginx;
+mod postgres;
+mod queries;
+mod requests;
 mod server;
+mod web;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
-use support::{Link, build_c_with, need, output, skip};
+use support::{Link, build_as_it_says, build_c_with, need, output, skip};
 
 /// Whether this suite is wanted.
 fn wanted() -> bool {
@@ -59,4 +65,9 @@ fn build_host(name: &str, packages: &[&str]) -> Option<PathBuf> {
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
     let libraries: Vec<_> = libraries.iter().map(String::as_str).collect();
     build_c_with(&format!("examples/hosts/{name}.c"), &flags, &libraries, Link::Static)
+}
+
+/// `examples/NAME.c`, as [`host`], built as it says.
+fn example(name: &str) -> Option<PathBuf> {
+    wanted().then(|| build_as_it_says(&format!("examples/{name}.c"), "hosts"))?
 }

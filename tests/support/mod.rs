@@ -2,6 +2,9 @@
 //! together with the test, and running them under a guard against hanging.
 #![allow(dead_code)] // each test uses its part
 
+pub mod go;
+
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,6 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What every C program must compile under.
@@ -93,6 +97,58 @@ pub fn build_c_with(
     link: Link,
 ) -> Option<PathBuf> {
     build_with("cc", &[source], flags, libraries, link)
+}
+
+/// Builds an example by the command that its first comment says, with the library of this test and
+/// with [`STRICT`]. `None` when one of the packages is missing which it asks pkg-config for; `group`
+/// is that of scripts/setup which installs them. It is built once for all tests of a file.
+pub fn build_as_it_says(source: &str, group: &str) -> Option<PathBuf> {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !built.contains_key(source) {
+        built.insert(source.to_owned(), build_by_comment(source, group)?);
+    }
+    built.get(source).cloned()
+}
+
+fn build_by_comment(source: &str, group: &str) -> Option<PathBuf> {
+    let text = fs::read_to_string(root().join(source)).expect(source);
+    let compiler = if source.ends_with(".cpp") { "c++" } else { "cc" };
+    let begin = format!(" *     {compiler} ");
+    let (_, command) = text.split_once(&begin).expect("a command in the first comment");
+    let mut words = Vec::new();
+    for line in command.lines() {
+        let line = line.trim_start_matches(" *").trim();
+        words.extend(line.trim_end_matches('\\').split_whitespace());
+        if !line.ends_with('\\') {
+            break;
+        }
+    }
+    if !need(compiler) {
+        return None;
+    }
+    if let Some((_, packages)) = words.join(" ").split_once("$(pkg-config --cflags --libs ") {
+        let packages = packages.split_once(')').expect("its end").0;
+        let mut there = Command::new("pkg-config");
+        if !need("pkg-config") {
+            return None;
+        }
+        there.arg("--exists").args(packages.split(' '));
+        if !there.status().is_ok_and(|status| status.success()) {
+            skip(&format!("{packages} is not all installed (scripts/setup {group})"));
+            return None;
+        }
+    }
+    let at = words.iter().position(|&word| word == "-o").expect("-o") + 1;
+    let program = program_folder().join(format!("{}-by-{compiler}", words[at]));
+    let fresh = unique(&program);
+    let (fresh_text, library) = (fresh.display().to_string(), library(Link::Static));
+    words[at] = &fresh_text;
+    let command = format!("{compiler} {} {}", STRICT.join(" "), words.join(" "))
+        .replace("target/release/libtask_scheduling.a", &library.display().to_string());
+    output(Command::new("sh").current_dir(root()).args(["-c", &command]));
+    fs::rename(&fresh, &program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    Some(program)
 }
 
 /// The compilers that the C++ wrapper is tested with.
@@ -249,12 +305,18 @@ where
     start_command(command)
 }
 
-/// Starts a command.
+/// Starts a command, with nothing to read.
 pub fn start_command(mut command: Command) -> Running {
+    command.stdin(Stdio::null());
+    start_with_input(command)
+}
+
+/// Starts a command that reads what was set for it.
+pub fn start_with_input(mut command: Command) -> Running {
     let files = ["stdout", "stderr"].map(|name| unique(&program_folder().join(name)));
     let [stdout, stderr] =
         files.each_ref().map(|path| File::create(path).expect("a file for output"));
-    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    command.stdout(stdout).stderr(stderr);
     let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     Running { child, files, what: format!("{command:?}") }
 }

@@ -1,10 +1,10 @@
 """Runs the examples of the README of the Python package task_scheduling 1.1.10
 with that package, each in a process of its own, and prints what came of them.
-tests/cpp/seed.cpp does the same, and prints the same lines.
+examples/tour.c does the same, and prints the same lines and more.
 
 The sleeps are shorter. What is broken in this version is left out: a shutdown
-that is not forced does not wait for the running task, and one that is forced
-sometimes does not end."""
+that is not forced does not wait for a running asyncio task, and one that is
+forced sometimes does not end while tasks run."""
 import asyncio
 import contextlib
 import os
@@ -163,6 +163,10 @@ def example_shutdown():
     # With tasks that run, this version sometimes does not come back from it.
     shutdown(True)
     said("All scheduler has been shut down.")
+    task = add_task(True, "sleep", line_task_with_result, input_info)
+    until(lambda: io_liner_task.get_task_status(task)["status"] != "pending")
+    shutdown(False)
+    say("one that ran was waited for", io_liner_task.get_task_status(task)["status"])
 
 
 def example_interruptible_sleep():

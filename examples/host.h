@@ -1,6 +1,6 @@
 /*
- * What the programs in this folder share: the time, and leaving when a call
- * that cannot fail here has failed.
+ * What the programs in this folder and in hosts/ share: the time, and leaving
+ * when a call that cannot fail here has failed.
  */
 #ifndef HOST_H
 #define HOST_H
