@@ -48,11 +48,13 @@ fn times_that_are_none_are_refused() {
     let scheduler = Scheduler::new("").unwrap();
     let (tell, told) = channel();
     let task = move |token: &task_scheduling::Token| {
-        tell.send([f64::NAN, -1.0, FOREVER].map(|seconds| token.sleep(seconds))).unwrap();
+        let times = [f64::NAN, -1.0, FOREVER];
+        tell.send(times.map(|seconds| token.sleep(seconds))).unwrap();
+        tell.send(times.map(task_scheduling::token::sleep)).unwrap();
         Ok(())
     };
     let id = scheduler.submit(TaskOptions::default(), task).unwrap();
-    for slept in told.recv().unwrap() {
+    for slept in [told.recv().unwrap(), told.recv().unwrap()].into_iter().flatten() {
         refused(slept, "is not a time to sleep");
     }
     for seconds in [f64::NAN, -1.0] {

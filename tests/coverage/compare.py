@@ -42,7 +42,7 @@ def reached_lines(lcov):
 def begin_of_tests(lines):
     """The number of the line where the tests of a file begin."""
     for number, (line, following) in enumerate(zip(lines, lines[1:]), 1):
-        if line == "#[cfg(test)]" and following.startswith("mod ") and following.endswith("{"):
+        if re.match(r"#\[cfg\((all\()?test\b", line) and following.startswith("mod ") and following.endswith("{"):
             return number
     return len(lines) + 1
 
