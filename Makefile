@@ -11,7 +11,7 @@ LIBRARY := $(TARGET)/release/libtask_scheduling.a
 NATIVE := $(file <packaging/native-libraries)
 PREFIX ?= /usr/local
 
-.PHONY: build install uninstall dist demo test test-go test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults check-deep check-speed bench header abi docs reference clean help setup-build setup-test setup-hosts setup-bench
+.PHONY: build install uninstall dist demo test test-go test-hosts check-models check-sanitizers check-canaries check-fuzz check-faults check-deep check-speed coverage bench header abi docs reference clean help setup-build setup-test setup-hosts setup-bench setup-coverage
 
 # With the library as bindings/go links it.
 build: setup-build
@@ -69,8 +69,12 @@ check-canaries: setup-test
 	scripts/check-canaries
 
 # An hour or more, on an idle machine.
-check-deep: setup-test
+check-deep: setup-test setup-coverage
 	scripts/check-deep
+
+# Part of check-deep.
+coverage: setup-test setup-coverage
+	scripts/coverage
 
 check-fuzz: setup-test
 	scripts/check-fuzz
@@ -134,6 +138,7 @@ help:
 	@echo "make check-faults     random calls while system calls end early or come late; part of make test"
 	@echo "make check-models     the hand-offs between threads, in every order (part of make test)"
 	@echo "make check-speed      whether ours got slower beside its peers: half a minute, or longer when it doubts"
+	@echo "make coverage         lines of src that no test reaches: each has its reason in tests/coverage/unreached.txt"
 	@echo "make bench            what a task costs, beside peers, and as work grows: a quarter of an hour"
 	@echo "make header           writes include/task_scheduling.h anew, and its copy in bindings/go"
 	@echo "make abi              writes abi/task_scheduling.abi anew: with a release, and never else"
@@ -152,3 +157,6 @@ setup-hosts:
 
 setup-bench:
 	@scripts/setup build bench
+
+setup-coverage:
+	@scripts/setup build coverage

@@ -156,8 +156,8 @@ cases! {
 
 /// Stops the process for five seconds, one second after its task has begun.
 #[track_caller]
-fn pause(case: &str) {
-    let Some(command) = command("timeouts", case) else { return };
+fn pause(program: &str, case: &str) {
+    let Some(command) = command(program, case) else { return };
     let mut running = start_command(command);
     running.until("its task runs", |running| running.printed() == b"running\n");
     std::thread::sleep(Duration::from_secs(1));
@@ -169,17 +169,27 @@ fn pause(case: &str) {
 
 #[test]
 fn a_pause_over_a_deadline_times_nothing_out() {
-    pause("paused_in");
+    pause("timeouts", "paused_in");
+}
+
+#[test]
+fn a_pause_over_a_deadline_times_no_async_task_out() {
+    pause("async_time", "paused");
+}
+
+#[test]
+fn a_pause_over_a_deadline_times_no_claim_out() {
+    pause("claims_time", "paused");
 }
 
 #[test]
 fn a_pause_before_a_deadline_times_nothing_out() {
-    pause("paused_before");
+    pause("timeouts", "paused_before");
 }
 
 #[test]
 fn a_pause_makes_nothing_stuck() {
-    pause("paused_stopping");
+    pause("timeouts", "paused_stopping");
 }
 
 /// Runs a case with `TASK_SCHEDULING_CONFIG` naming a file of that content, or one that is missing.

@@ -11,7 +11,6 @@
 use super::Core;
 use super::inlet::Item;
 use super::lane::Lane;
-use super::outlet::WORKERS;
 use super::seat::{HostSeat, Seat};
 use super::slab::NIL;
 use super::take::Claim;
@@ -242,11 +241,6 @@ impl Core {
                 garbage.push(index);
             }
         }
-    }
-
-    /// Who runs a lane that has places, or none.
-    pub fn lane_outlet(&self, lane: u32) -> u32 {
-        if lane == NIL { WORKERS } else { self.lanes.at(lane).outlet() }
     }
 
     /// Notes which of its loop's fibers runs a task. By the loop.

@@ -262,6 +262,37 @@ static void meets_leaving(void)
     }
 }
 
+/* Works for a while, in short sleeps. */
+static ts_poll work_on(ts_token *token, void *user_data)
+{
+    int *left = user_data;
+    while (*left > 0) {
+        if (ts_async_sleep(token, 0.01) != TS_OK)
+            return TS_POLL_PENDING;
+        --*left;
+    }
+    return TS_POLL_READY;
+}
+
+/* The parent stops this process from 1 s to 6 s: the deadline is in the pause. */
+static void paused(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    static double forever = 1e6;
+    int steps = 200;
+    double begin = now();
+    ts_task_id id = submit_async(scheduler, "a", work_on, &steps, TS_TIMEOUT_PROCESSING, 3.5);
+    printf("running\n");
+    fflush(stdout);
+    EQUAL(end_of(scheduler, id).state, TS_COMPLETED);
+    CHECK(now() - begin > 3.5); /* Else it was not stopped. */
+    begin = now();
+    id = submit_async(scheduler, "a", sleep_on, &forever, TS_TIMEOUT_PROCESSING, 0.3);
+    EQUAL(end_of(scheduler, id).state, TS_TIMEOUT);
+    BETWEEN(now() - begin, 0.29, 5.0);
+    ts_scheduler_free(scheduler);
+}
+
 static const test_case cases[] = {
     { "timeouts", timeouts },
     { "timeout_in_a_poll", timeout_in_a_poll },
@@ -271,6 +302,7 @@ static const test_case cases[] = {
     { "no_wakeups", no_wakeups },
     { "hibernates", hibernates },
     { "meets_leaving", meets_leaving },
+    { "paused", paused },
 };
 
 int main(int argc, char **argv)

@@ -299,6 +299,7 @@ static void claims(void)
     CHECK(state_of(ours, kept.id) == TS_RUNNING && counted(&drops) == 0);
     BAD("seconds", ts_interruptible_sleep(kept.token, (double)NAN));
     BAD("data is NULL", ts_set_result(kept.token, NULL, 3, NULL));
+    BAD("more than there can be", ts_set_result(kept.token, &drops, SIZE_MAX, NULL));
     REFUSED(TS_ERROR_WRONG_KIND, "", ts_async_sleep(kept.token, 0));
     finish(ours, &kept);
     GIVES(TS_OK, ts_task_forget(ours, kept.id));
@@ -332,6 +333,23 @@ static void sizes_of_batches(void)
             GIVES(TS_OK, ts_task_forget(ours, ids[one]));
         }
     }
+    end();
+}
+
+/* What came before the odd one is in. */
+static void sizes_that_differ_in_a_batch(void)
+{
+    ts_task_options tasks[2];
+    ts_claim claimed[2];
+    ts_task_id ids[2];
+    size_t added = 77;
+    begin();
+    tasks[0] = tasks[1] = claim_options(NULL, NULL, NULL, 0);
+    tasks[1].size = 80;
+    BAD("tasks[1]", ts_claims_submit(ours, tasks, 2, claimed, ids, &added));
+    CHECK(added == 1 && claimed[0].token != NULL && claimed[1].token == NULL && is_zero(ids[1]));
+    finish(ours, &claimed[0]);
+    GIVES(TS_OK, ts_task_forget(ours, ids[0]));
     end();
 }
 
@@ -436,6 +454,7 @@ static const check_test tests[] = {
     TEST(completions),
     TEST(a_task_takes_without_waiting_only),
     TEST(sizes_of_batches),
+    TEST(sizes_that_differ_in_a_batch),
 };
 
 CHECK_ALL(tests)

@@ -441,6 +441,28 @@ static void asleep(void)
     ts_scheduler_free(scheduler);
 }
 
+/* The parent stops this process from 1 s to 6 s: the deadline is in the pause. What is left of it
+ * when the pause begins is left when it ends. */
+static void paused(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_claim claim = started(scheduler, "a", TS_TIMEOUT_PROCESSING, 3.5);
+    double begin = now();
+    int naps = 0;
+    printf("running\n");
+    fflush(stdout);
+    while (now() - begin < 7.0 && !ts_should_stop(claim.token)) {
+        nap(0.01);
+        naps++;
+    }
+    EQUAL(status_of(scheduler, claim.id).stopping, 0);
+    CHECK(now() - begin >= 7.0 && naps < 400); /* Else it was not stopped. */
+    FAILS(ts_interruptible_sleep(claim.token, 60.0), TS_STOPPED);
+    EQUAL(status_of(scheduler, claim.id).stopping, TS_TIMEOUT);
+    finish(scheduler, &claim);
+    ts_scheduler_free(scheduler);
+}
+
 static const test_case cases[] = {
     { "watched", watched },
     { "taken", taken },
@@ -456,6 +478,7 @@ static const test_case cases[] = {
     { "lane_lost", lane_lost },
     { "freed_by_a_timeout", freed_by_a_timeout },
     { "asleep", asleep },
+    { "paused", paused },
 };
 
 int main(int argc, char **argv)

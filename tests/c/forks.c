@@ -1,5 +1,5 @@
 /* What a forked child can do with the library. */
-#include "check.h"
+#include "async.h"
 
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -193,6 +193,28 @@ static void a_child_leaves_what_its_parent_made_alone(void)
     ts_scheduler_free(scheduler);
 }
 
+/* A task of the parent's that waits for its waker. */
+static held waiting;
+
+static void wake_the_parents_task(ts_scheduler *scheduler)
+{
+    (void)scheduler;
+    GIVES(TS_ERROR_FORKED, ts_waker_wake(waiting.waker));
+    ts_waker_free(waiting.waker);
+}
+
+static void a_child_leaves_its_parents_wakers_alone(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_task_id id = hold(scheduler, "name", &waiting);
+    await(&waiting.polls, 1);
+    CHECK(!failed_in_child(wake_the_parents_task, scheduler));
+    let_go(&waiting);
+    MUST(ts_wait(scheduler, id, TS_FOREVER, NULL));
+    free_held(&waiting, 1);
+    ts_scheduler_free(scheduler);
+}
+
 static void count_drop(void *counter)
 {
     count(counter);
@@ -208,6 +230,7 @@ static void a_log_without_a_function_drops_its_data(void)
 static const check_test tests[] = {
     TEST(a_child_leaves_its_parents_schedulers_alone),
     TEST(a_child_leaves_what_its_parent_made_alone),
+    TEST(a_child_leaves_its_parents_wakers_alone),
     TEST(a_log_without_a_function_drops_its_data),
 };
 

@@ -77,6 +77,8 @@ static void sentences(void)
     OK(ts_force_stop(scheduler, stopped));
     SAID(TS_LOG_WARNING, "Io linear task | %s | has been forcibly cancelled", format(stopped));
     SOON(5.0, said_at(0, "stuck") >= 0);
+    FAILS(ts_shutdown_within(scheduler, false, 0.0, NULL), TS_ERROR_TIMED_OUT);
+    SAID(TS_LOG_WARNING, "The scheduler has not been shut down: 2 tasks still run");
     door.open = true;
     end_of(scheduler, stopped);
     SAID(TS_LOG_WARNING, "Io linear task | %s | was cancelled", format(stopped));

@@ -194,7 +194,8 @@ fn build_with(
         .arg(&library)
         .args(libraries);
     match link {
-        Link::Static => command.args(NATIVE_LIBRARIES),
+        // TS_LINK is for scripts/coverage, whose library needs an option of the linker's more.
+        Link::Static => command.args(std::env::var("TS_LINK")).args(NATIVE_LIBRARIES),
         Link::Shared => command
             .arg("-lpthread")
             .arg(format!("-Wl,-rpath,{}", loader_folder(&library).display())),
