@@ -24,11 +24,11 @@ typedef struct {
     ts_task_id id;
     int *ran, *drops, done;
     ts_error error;
-} affair;
+} pump_affair;
 
 static void *add_some(void *argument)
 {
-    affair *its = argument;
+    pump_affair *its = argument;
     int at;
     for (at = 0; at < 100; at++)
         pumped(its->scheduler, its->pump, at % 3 ? "name" : NULL, run_at_home, its->ran, drop_at_home, 0);
@@ -37,7 +37,7 @@ static void *add_some(void *argument)
 
 static void tasks_run_on_the_thread_that_pumps_and_no_thread_is_made(void)
 {
-    affair its;
+    pump_affair its;
     int ran = 0;
     ts_task_id id;
     memset(&its, 0, sizeof its);
@@ -121,7 +121,7 @@ static void a_budget_is_overrun_by_one_task_at_most(void)
 
 static void *run_elsewhere(void *argument)
 {
-    affair *its = argument;
+    pump_affair *its = argument;
     size_t ran = 77;
     its->error = ts_pump_run(its->pump, 0, 0, &ran);
     CHECK(ran == 77);
@@ -131,7 +131,7 @@ static void *run_elsewhere(void *argument)
 
 static int32_t run_nested(ts_token *token, void *user_data)
 {
-    affair *its = user_data;
+    pump_affair *its = user_data;
     size_t ran = 77;
     (void)token;
     GIVES(TS_ERROR_WOULD_DEADLOCK, ts_pump_run(its->pump, 0, 0, &ran));
@@ -144,7 +144,7 @@ static int32_t run_nested(ts_token *token, void *user_data)
 
 static void it_belongs_to_the_thread_of_its_first_run(void)
 {
-    affair its;
+    pump_affair its;
     ts_task_options options = options_of("name", run_nothing, NULL, NULL, TS_WAIT_FOR_ROOM);
     int ran = 0;
     memset(&its, 0, sizeof its);
@@ -164,7 +164,7 @@ static void it_belongs_to_the_thread_of_its_first_run(void)
 
 static void another_thread_may_not_run_it(void)
 {
-    affair its;
+    pump_affair its;
     int ran = 0;
     memset(&its, 0, sizeof its);
     its.scheduler = scheduler_with(NULL);
@@ -183,7 +183,7 @@ static void another_thread_may_not_run_it(void)
 
 static int32_t run_other_pump(ts_token *token, void *user_data)
 {
-    affair *its = user_data;
+    pump_affair *its = user_data;
     ts_error error = ts_pump_run(its->pump, 0, 0, NULL);
     ts_token *own = token;
     CHECK(error == TS_OK || error == TS_ERROR_WOULD_DEADLOCK);
@@ -198,7 +198,7 @@ static int32_t run_other_pump(ts_token *token, void *user_data)
 /* A pump that is run inside another's task, or inside one of the workers'. */
 static void a_run_inside_another_task_leaves_that_as_it_was(void)
 {
-    affair its;
+    pump_affair its;
     int ran = 0, which;
     for (which = 0; which < 2; which++) {
         ts_pump *outer;
@@ -304,7 +304,7 @@ static void a_name_in_which_nothing_is_alive_goes_to_the_new_default(void)
 
 static int32_t run_free(ts_token *token, void *user_data)
 {
-    affair *its = user_data;
+    pump_affair *its = user_data;
     (void)token;
     ts_pump_free(its->pump);
     count(&its->done);
@@ -313,7 +313,7 @@ static int32_t run_free(ts_token *token, void *user_data)
 
 static void it_may_be_freed_in_one_of_its_own_tasks(void)
 {
-    affair its;
+    pump_affair its;
     ts_task_id id, behind, other;
     int drops = 0, ran = 0;
     size_t got = 77;
@@ -395,14 +395,14 @@ static void its_tasks_time_out(void)
 
 static void *shut_down(void *argument)
 {
-    affair *its = argument;
+    pump_affair *its = argument;
     GIVES(TS_OK, ts_shutdown(its->scheduler, true));
     return NULL;
 }
 
 static void it_survives_a_shutdown(void)
 {
-    affair its;
+    pump_affair its;
     ts_task_id pending, running;
     int ran = 0, round;
     memset(&its, 0, sizeof its);

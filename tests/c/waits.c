@@ -121,8 +121,8 @@ static void places_are_given_back_after_the_wait(void)
         /* One at a time, as before. */
         one.started = one.may_go = two.started = two.may_go = 0;
         add(scheduler, NULL, run_plug, &one, NULL);
-        last = add(scheduler, NULL, run_plug, &two, NULL);
         await(&one.started, 1);
+        last = add(scheduler, NULL, run_plug, &two, NULL);
         CHECK(counted(&two.started) == 0);
         pull(&one);
         await(&two.started, 1);
