@@ -714,7 +714,8 @@ ts_error ts_get_task_status(ts_scheduler *scheduler,
 /// without bound. out_status may be NULL; if it is not, its size must be set.
 ///
 /// While a linear task waits another one may run in its place: line_task_max
-/// counts those that do not wait. At most line_task_max places are lent.
+/// counts those that do not wait. At most line_task_max places are lent. A stop
+/// of the task that waits does not end the wait.
 ///
 /// After TS_OK the task's function has returned and its drop was called: what
 /// the task used may be freed.
