@@ -20,6 +20,10 @@ use support::{CPP_COMPILERS, Link, build_c, build_cpp, need, root, scratch, star
 const NOT_HERE: &[(&str, &str)] = &[
     ("make demo", ".ci/run runs it, on another folder"),
     ("make test", "it is what runs this test"),
+    ("make bench", "it measures for a quarter of an hour"),
+    ("make check-speed", ".ci/run runs it"),
+    ("benches/peers/compare", "it measures for minutes; tests/benches.rs runs it on small figures"),
+    ("benches/run", "it measures for minutes"),
 ];
 
 /// What fragments, which are no whole programs, take for granted.
