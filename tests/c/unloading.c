@@ -128,7 +128,9 @@ int main(int argc, char **argv)
             first = now();
     }
     last = now();
-    if (last.threads > first.threads || last.descriptors > first.descriptors ||
+    /* A worker that is still busy with an end may get a second one beside it; a leak would be of one a
+     * round. */
+    if (last.threads > first.threads + 3 || last.descriptors > first.descriptors ||
         last.heap > first.heap + 16384) {
         fprintf(stderr, "threads %zu, then %zu; descriptors %zu, then %zu; heap %zu, then %zu\n",
                 first.threads, last.threads, first.descriptors, last.descriptors, first.heap, last.heap);
