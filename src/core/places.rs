@@ -100,32 +100,32 @@ impl Core {
 
     /// A place of a lane was on its way to who is no more: it is free, whatever hangs there.
     pub(super) fn free_lost_place(&self, lane: u32) {
-        let its = self.lanes.at(lane);
-        let mut garbage = Vec::new();
-        {
-            let _door = self.inlets[its.inlet()].lock();
-            its.set_coming(its.coming() - 1);
-            self.free_place(its, &mut garbage);
-        }
-        self.bury_all(garbage, &mut self.visitor());
+        self.take_back_place(lane, |_| true);
     }
 
     /// A place of a lane seemed to be on its way to nobody, and was taken out of its outlet: it is free.
     /// False where a task has come since that look: it found no place free, so this one is still its.
     pub(super) fn drop_place(&self, lane: u32) -> bool {
+        self.take_back_place(lane, |its| {
+            its.alive() < its.coming() || its.running() > self.width_of(its)
+        })
+    }
+
+    /// Frees a place that is on its way, if it `may`, which is asked under the inlet's lock.
+    fn take_back_place(&self, lane: u32, may: impl FnOnce(&Lane) -> bool) -> bool {
         let its = self.lanes.at(lane);
         let mut garbage = Vec::new();
-        let dropped = {
+        let free = {
             let _door = self.inlets[its.inlet()].lock();
-            let dropped = its.alive() < its.coming() || its.running() > self.width_of(its);
-            if dropped {
+            let free = may(its);
+            if free {
                 its.set_coming(its.coming() - 1);
                 self.free_place(its, &mut garbage);
             }
-            dropped
+            free
         };
         self.bury_all(garbage, &mut self.visitor());
-        dropped
+        free
     }
 
     /// Under the inlet's lock; the garbage is to be buried after it.
