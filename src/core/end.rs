@@ -4,7 +4,7 @@
 //! 2. the function has returned;
 //! 3. a result that lost is dropped;
 //! 4. `drop(user_data)` runs;
-//! 5. the task enters history, and what that evicts is dropped;
+//! 5. the task enters history, or is noted for that, and what it evicts is dropped;
 //! 6. the final state is visible; the waiting room is told;
 //! 7. who asked to hear of the end is told ([`super::report`]);
 //! 8. its lane goes on (that is up to who runs the lane: [`Core::next_of`]).
@@ -12,6 +12,7 @@
 //! So who has waited for a task may free what it used, and sees what its end evicted gone.
 
 use super::Core;
+use super::history::Evicted;
 use super::outlet::WORKERS;
 use super::record::{Outcome, Record};
 use super::seat::Seat;
@@ -38,11 +39,11 @@ impl Core {
         let record = self.records.at(claim.index);
         let state = if code == 0 { State::Completed } else { State::Failed };
         if code == 0 && self.ends_plainly(claim.index, claim.word) {
-            for evicted in self.history.enter(&self.records, &self.lanes, claim.index).each() {
-                self.free_evicted(evicted, seat);
-            }
             // Written before the state is visible; what a stop that came first changes is below.
             record.set_ended(seat.now(), code);
+            if !seat.note_end(&self.history, claim.index) {
+                self.enter_history(claim.index, seat);
+            }
             self.annotate_end(record);
             if let Ok(word) = record.word.finish_at_once(state) {
                 self.say_ended(claim.index, word, seat);
@@ -67,9 +68,7 @@ impl Core {
     #[inline]
     pub(super) fn end_plain(&self, index: u32, seat: &mut impl Seat) -> Snapshot {
         let record = self.records.at(index);
-        for evicted in self.history.enter(&self.records, &self.lanes, index).each() {
-            self.free_evicted(evicted, seat);
-        }
+        self.enter_history(index, seat);
         record.set_ended(seat.now(), 0);
         self.annotate_end(record);
         let word = record.word.finish(State::Running, State::Completed);
@@ -110,9 +109,7 @@ impl Core {
                 self.ban_lane_of(record);
             }
         }
-        for evicted in self.history.enter(&self.records, &self.lanes, index).each() {
-            self.free_evicted(evicted, seat);
-        }
+        self.enter_history(index, seat);
         record.set_ended(seat.now(), if state == State::Failed { code } else { 0 });
         self.finish(index, word, state, seat)
     }
@@ -210,18 +207,30 @@ impl Core {
         let ending = Ending::enter(Holding { core: self.address(), index, lane: NIL });
         drop(self.take_result(index));
         drop(record.take_user_data());
-        for evicted in self.history.enter(&self.records, &self.lanes, index).each() {
-            self.free_evicted(evicted, &mut seat);
-        }
+        self.enter_history(index, &mut seat);
         drop(ending);
         record.set_ended(seat.now(), 0);
         self.finish_from(index, State::Pending, state, &mut seat);
     }
 
-    #[inline(always)]
-    pub(super) fn free_evicted(&self, index: u32, seat: &mut impl Seat) {
-        drop(self.records.at(index).take_extra());
-        seat.free(self, index);
+    /// A task enters history, and what that evicts is freed.
+    #[inline]
+    fn enter_history(&self, index: u32, seat: &mut impl Seat) {
+        let evicted = {
+            let mut order = seat.lock_history(self);
+            self.history.enter(&mut order, index, seat.worker(), self.places());
+            seat.begin_burst(&self.history, &mut order);
+            order.take_evicted()
+        };
+        self.free_evicted(evicted, seat);
+    }
+
+    #[inline]
+    pub(super) fn free_evicted(&self, mut evicted: Evicted, seat: &mut impl Seat) {
+        while let Some(index) = evicted.next(&self.records) {
+            drop(self.records.at(index).take_extra());
+            seat.free(self, index);
+        }
     }
 
     /// A cancelled task still hangs in its queue; when too many do, they are taken out.

@@ -2,124 +2,329 @@
 //!
 //! The last `maximum_task_info_storage` of them, in the order in which they ended; older ones are
 //! let go. While its lock is held no readable record can go away, which is what makes a status a
-//! picture of one moment. A task enters before its final state is visible, so that who sees the
-//! end also sees the eviction that it caused.
+//! picture of one moment. A task enters before its final state is visible, or is noted before that
+//! ([`super::backlog`]): so that who sees the end and takes the lock also sees the eviction that it
+//! caused.
+//!
+//! Two workers in bursts would fight for the lock and for each other's records. So a worker in a burst
+//! notes its ends; when it takes the lock for them ([`History::lock_for`]) it lets only its own records
+//! go, and leaves those of another one in a burst, as due, to that one. Whoever takes the lock otherwise
+//! ([`History::lock`]) first does for all of them what is left to do.
+//!
+//! What is evicted is freed without the lock, since that may call the host; until somebody does, it
+//! hangs in a chain, by the records' links. Nothing is noted while a record here has something to drop:
+//! that must not wait for a worker's next end.
 
+use super::backlog::Backlog;
 use super::lane::Lane;
 use super::record::Record;
 use super::slab::{NIL, Slab};
 use super::word;
 use crate::canary::Canary;
 use crate::kinds::State;
-use crate::sync::atomic::{AtomicUsize, Ordering::*};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::sync::{Mutex, MutexGuard};
 use crate::{ErrorCode, Result, memory};
 use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Of whoever never is in a burst.
+pub const NOBODY: u32 = (1 << 31) - 1;
 
 /// See the module.
 #[derive(Debug)]
 pub struct History {
-    order: Mutex<VecDeque<u32>>,
+    order: Mutex<Order>,
     limit: AtomicUsize,
+    /// Ends enter at once and are not noted. Written under the lock.
+    strict: AtomicBool,
 }
 
-/// What one task's end evicted: at most two, so that a lowered limit is reached soon.
-#[derive(Debug, Default)]
-pub struct Evicted {
-    found: [u32; 2],
+/// What the lock guards.
+#[derive(Debug)]
+pub struct Order {
+    /// Oldest first.
+    entered: VecDeque<Entry>,
+    /// By worker, of those in a burst: what they note.
+    bursts: Vec<Option<Arc<Backlog>>>,
+    /// How many are in one.
+    active: usize,
+    /// The first of those that were let go and are to be freed.
+    garbage: u32,
+    /// How many of those that entered have something to drop.
+    laden: usize,
 }
+
+/// A record, with what is to be known of it without a look at it: which worker ended it (bits 32–62),
+/// whether it has something to drop (bit 63).
+#[derive(Clone, Copy, Debug)]
+struct Entry(u64);
+
+impl Entry {
+    fn new(index: u32, worker: u32, laden: bool) -> Entry {
+        Entry(u64::from(index) | u64::from(worker) << 32 | u64::from(laden) << 63)
+    }
+
+    fn index(self) -> u32 {
+        self.0 as u32
+    }
+
+    fn worker(self) -> u32 {
+        (self.0 >> 32) as u32 & NOBODY
+    }
+
+    fn is_laden(self) -> bool {
+        self.0 >> 63 != 0
+    }
+}
+
+/// Where the records and lanes are that history speaks of.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    pub records: &'a Slab<Record>,
+    pub lanes: &'a Slab<Lane>,
+}
+
+/// Evicted records, which whoever holds this drops and frees.
+#[derive(Debug)]
+pub struct Evicted(u32);
 
 impl Evicted {
-    /// The evicted records, which the caller drops and, if they are garbage, frees.
+    /// The next one.
     #[inline]
-    pub fn each(self) -> impl Iterator<Item = u32> {
-        self.found.into_iter().filter(|index| *index != NIL)
+    pub fn next(&mut self, records: &Slab<Record>) -> Option<u32> {
+        let index = self.0;
+        if index == NIL {
+            return None;
+        }
+        self.0 = records.at(index).link.load(Relaxed);
+        Some(index)
     }
 }
 
 impl History {
     /// An empty one.
     pub fn new(limit: usize) -> Result<History> {
-        let history = History { order: Mutex::default(), limit: AtomicUsize::new(0) };
+        let order = Order {
+            entered: VecDeque::new(),
+            bursts: Vec::new(),
+            active: 0,
+            garbage: NIL,
+            laden: 0,
+        };
+        let history = History {
+            order: Mutex::new(order),
+            limit: AtomicUsize::new(0),
+            strict: AtomicBool::new(true),
+        };
         history.set_limit(limit)?;
         Ok(history)
     }
 
-    /// Holds every readable record where it is.
-    pub fn lock(&self) -> MutexGuard<'_, VecDeque<u32>> {
-        self.order.lock()
+    /// Holds every readable record where it is, with all that has ended and nothing that is due.
+    #[inline]
+    pub fn lock(&self, places: Places<'_>) -> MutexGuard<'_, Order> {
+        let mut order = self.order.lock();
+        self.catch_up(&mut order, places);
+        order
+    }
+
+    /// The same for a worker in a burst, as far as its own records go.
+    #[inline]
+    pub fn lock_for(&self, backlog: &Backlog, places: Places<'_>) -> MutexGuard<'_, Order> {
+        let mut order = self.order.lock();
+        while let Some(due) = backlog.take_due() {
+            order.let_go(due, places);
+        }
+        while let Some(index) = backlog.take() {
+            remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
+            order.entered.push_back(Entry::new(index, backlog.worker, false));
+            self.evict_some(&mut order, backlog.worker, places);
+        }
+        order
     }
 
     /// How many may stay. Takes the memory for all of them: a task needs none to enter.
     pub fn set_limit(&self, limit: usize) -> Result<()> {
         let mut order = self.order.lock();
-        let more = (limit + 1).saturating_sub(order.len());
-        order.try_reserve_exact(more).map_err(|_| ErrorCode::OutOfMemory)?;
+        let more = (limit + 1).saturating_sub(order.entered.len());
+        order.entered.try_reserve_exact(more).map_err(|_| ErrorCode::OutOfMemory)?;
         self.limit.store(limit, Relaxed);
+        self.note_strict(&order);
         Ok(())
     }
 
-    /// A task is about to end.
+    fn note_strict(&self, order: &Order) {
+        self.strict.store(order.laden > 0 || self.limit.load(Relaxed) == 0, Relaxed);
+    }
+
+    /// Whether ends are to enter at once. Whoever comes after an end that left something to drop
+    /// sees that it is so.
     #[inline]
-    pub fn enter(&self, records: &Slab<Record>, lanes: &Slab<Lane>, index: u32) -> Evicted {
-        let record = records.at(index);
+    pub fn is_strict(&self) -> bool {
+        self.strict.load(Relaxed)
+    }
+
+    /// What a new worker notes its ends in. Without memory it is one that is never in a burst.
+    pub fn new_backlog(&self) -> Arc<Backlog> {
         let mut order = self.order.lock();
+        if order.bursts.try_reserve(1).is_err() {
+            return Arc::new(Backlog::new(NOBODY));
+        }
+        order.bursts.push(None);
+        Arc::new(Backlog::new(order.bursts.len() as u32 - 1))
+    }
+
+    /// A worker has its next task at hand: from now on it may note its ends there. False where that is
+    /// not so.
+    pub fn begin_burst(&self, order: &mut Order, backlog: &Arc<Backlog>) -> bool {
+        if backlog.worker == NOBODY || self.is_strict() {
+            return false;
+        }
+        order.bursts[backlog.worker as usize] = Some(backlog.clone());
+        order.active += 1;
+        true
+    }
+
+    /// It has none; all that it noted was taken in, and nothing of it is due.
+    pub fn end_burst(&self, order: &mut Order, backlog: &Backlog) {
+        order.bursts[backlog.worker as usize] = None;
+        order.active -= 1;
+    }
+
+    /// A task is about to end, by that worker or somebody else. Under the lock.
+    #[inline]
+    pub fn enter(&self, order: &mut Order, index: u32, worker: u32, places: Places<'_>) {
+        let record = places.records.at(index);
         let word = record.word.load();
         // One that was cancelled while pending did so then: its lane may have run empty since.
         if word.state() != Some(State::Pending) {
-            remember_name(lanes, record.lane.load(Relaxed));
+            remember_name(places.lanes, record.lane.load(Relaxed));
         }
-        if word.has(word::KEEP | word::REPORTS) {
-            record.word.settle();
-            return Evicted::default();
+        match word.has(word::KEEP | word::REPORTS) {
+            true => _ = record.word.settle(),
+            false => self.put(order, index, worker, places),
         }
-        self.put(records, lanes, &mut order, index)
     }
 
-    /// Takes an ended task in. Under its lock.
+    /// Takes an ended task in. Under the lock.
     #[inline]
-    pub fn put(
-        &self,
-        records: &Slab<Record>,
-        lanes: &Slab<Lane>,
-        order: &mut VecDeque<u32>,
-        index: u32,
-    ) -> Evicted {
-        let mut evicted = Evicted::default();
-        order.push_back(index);
-        for found in &mut evicted.found {
-            if order.len() <= self.limit.load(Relaxed) {
+    pub fn put(&self, order: &mut Order, index: u32, worker: u32, places: Places<'_>) {
+        let laden = !places.records.at(index).is_plain();
+        order.entered.push_back(Entry::new(index, worker, laden));
+        if laden {
+            order.laden += 1;
+            self.note_strict(order);
+        }
+        self.evict_some(order, worker, places);
+    }
+
+    /// Does what is left to do for workers in a burst. Under the lock.
+    #[inline]
+    pub fn catch_up(&self, order: &mut Order, places: Places<'_>) {
+        if order.active > 0 {
+            self.catch_up_with_all(order, places);
+        }
+    }
+
+    #[inline(never)]
+    fn catch_up_with_all(&self, order: &mut Order, places: Places<'_>) {
+        for worker in 0..order.bursts.len() as u32 {
+            let Some(backlog) = order.bursts[worker as usize].clone() else { continue };
+            while let Some(due) = backlog.take_due() {
+                order.let_go(due, places);
+            }
+            while let Some(index) = backlog.take() {
+                let record = places.records.at(index);
+                remember_name(places.lanes, record.lane.load(Relaxed));
+                // It may have been noted long ago, and others have entered since.
+                let later =
+                    |entry: &&Entry| places.records.at(entry.index()).ended() > record.ended();
+                let at = order.entered.len() - order.entered.iter().rev().take_while(later).count();
+                order.entered.insert(at, Entry::new(index, worker, false));
+                self.evict_some(order, NOBODY, places);
+            }
+        }
+    }
+
+    /// At most two go, so that a lowered limit is reached soon.
+    #[inline]
+    fn evict_some(&self, order: &mut Order, worker: u32, places: Places<'_>) {
+        for _ in 0..2 {
+            if order.entered.len() <= self.limit.load(Relaxed) {
                 break;
             }
-            let oldest = order.pop_front().unwrap_or(NIL);
-            // Whoever else still holds the record lets go of the name when it frees the record.
-            if let_go(records, lanes, oldest) {
-                *found = oldest;
-            }
+            self.evict_oldest(order, worker, places);
         }
-        evicted
     }
 
-    /// Takes out the oldest one above `limit`, of those that can be freed; none when that is done.
-    pub fn evict(&self, records: &Slab<Record>, lanes: &Slab<Lane>) -> Option<u32> {
-        let mut order = self.order.lock();
-        while order.len() > self.limit.load(Relaxed) {
-            let oldest = order.pop_front()?;
-            if let_go(records, lanes, oldest) {
-                return Some(oldest);
-            }
+    #[inline]
+    fn evict_oldest(&self, order: &mut Order, worker: u32, places: Places<'_>) {
+        let Some(oldest) = order.entered.pop_front() else { return };
+        if oldest.is_laden() {
+            order.laden -= 1;
+            self.note_strict(order);
         }
-        memory::shrink(&mut order, self.limit.load(Relaxed) + 1);
-        None
+        let its = oldest.worker();
+        if worker != NOBODY
+            && its != worker
+            && let Some(Some(backlog)) = order.bursts.get(its as usize)
+            && backlog.note_due(oldest.index())
+        {
+            return;
+        }
+        order.let_go(oldest.index(), places);
+    }
+
+    /// Takes one out again, wherever it stands. Under the lock.
+    pub fn take_out(&self, order: &mut Order, index: u32) {
+        if let Some(at) = order.entered.iter().position(|entry| entry.index() == index)
+            && let Some(entry) = order.entered.remove(at)
+            && entry.is_laden()
+        {
+            order.laden -= 1;
+            self.note_strict(order);
+        }
+    }
+
+    /// Takes out some of the oldest above the limit; false when all were. Under the lock.
+    pub fn evict(&self, order: &mut Order, places: Places<'_>) -> bool {
+        const SOME: usize = 32;
+        for _ in 0..SOME {
+            self.evict_some(order, NOBODY, places);
+        }
+        let limit = self.limit.load(Relaxed);
+        let more = order.entered.len() > limit;
+        if !more {
+            memory::shrink(&mut order.entered, limit + 1);
+        }
+        more
+    }
+}
+
+impl Order {
+    /// One that is no longer here is no longer readable.
+    fn let_go(&mut self, index: u32, places: Places<'_>) {
+        // Whoever else still holds the record lets go of the name when it frees the record.
+        if let_go(places, index) {
+            places.records.at(index).link.store(self.garbage, Relaxed);
+            self.garbage = index;
+        }
+    }
+
+    /// What was evicted and nobody has freed yet.
+    #[inline]
+    pub fn take_evicted(&mut self) -> Evicted {
+        Evicted(std::mem::replace(&mut self.garbage, NIL))
     }
 }
 
 /// Makes a record unreadable; true when the caller is to free it. Under history's lock.
-pub fn let_go(records: &Slab<Record>, lanes: &Slab<Lane>, index: u32) -> bool {
-    let record = records.at(index);
+pub fn let_go(places: Places<'_>, index: u32) -> bool {
+    let record = places.records.at(index);
     let garbage = record.word.let_go().is_garbage();
     if garbage {
-        forget_name(lanes, record.lane.load(Relaxed));
+        forget_name(places.lanes, record.lane.load(Relaxed));
     }
     garbage
 }

@@ -5,6 +5,7 @@
 //! [`history`] keeps it readable for a while; then its record is free.
 
 pub mod add;
+pub mod backlog;
 pub mod bound;
 pub mod claims;
 pub mod end;
@@ -39,14 +40,15 @@ use crate::count::Count;
 use crate::host;
 use crate::id::{self, Parts, TaskId};
 use crate::platform::{self, annotate};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::sync::{Mutex, MutexGuard};
 use crate::{ErrorCode, Result, memory};
+use backlog::Backlog;
 use bound::Bound;
 use crossbeam_utils::CachePadded;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use history::History;
+use history::{History, Order, Places};
 use inlet::{Entry, INLETS, Inlet};
 use lane::Lane;
 use obstacles::Holders;
@@ -146,6 +148,11 @@ impl Core {
         counts
     }
 
+    /// What a new worker notes its ends in.
+    pub fn new_backlog(&self) -> Arc<Backlog> {
+        self.history.new_backlog()
+    }
+
     /// What was counted there is kept elsewhere from now on.
     pub fn retire_counts(&self, counts: &Arc<CachePadded<Counts>>) {
         let mut seats = self.seats.lock();
@@ -170,7 +177,8 @@ impl Core {
         (left, ended)
     }
 
-    fn added(&self) -> u64 {
+    /// How many linear tasks were accepted so far.
+    pub fn added(&self) -> u64 {
         self.inlets.iter().map(|inlet| inlet.added.load(Acquire) as u64).sum()
     }
 
@@ -239,7 +247,7 @@ impl Core {
     fn bury(&self, index: u32, seat: &mut impl Seat) {
         let record = self.records.at(index);
         {
-            let _history = self.history.lock();
+            let _history = self.lock_history();
             history::forget_name(&self.lanes, record.lane.load(Relaxed));
         }
         drop(record.take_extra());
@@ -255,10 +263,26 @@ impl Core {
     pub fn trim_history(&self) {
         let mut seat = self.visitor();
         let _dropping = self.dropping();
-        while let Some(index) = self.history.evict(&self.records, &self.lanes) {
-            drop(self.records.at(index).take_extra());
-            seat.free(self, index);
+        let mut more = true;
+        while more {
+            let mut order = self.lock_history();
+            more = self.history.evict(&mut order, self.places());
+            let evicted = order.take_evicted();
+            drop(order);
+            self.free_evicted(evicted, &mut seat);
         }
+    }
+
+    /// Holds every readable record where it is, with all that has ended.
+    #[inline]
+    fn lock_history(&self) -> MutexGuard<'_, Order> {
+        self.history.lock(self.places())
+    }
+
+    /// What history speaks of.
+    #[inline]
+    fn places(&self) -> Places<'_> {
+        Places { records: &self.records, lanes: &self.lanes }
     }
 
     /// While it lives, a shutdown waits for what this thread drops.
@@ -269,6 +293,7 @@ impl Core {
 
     /// Gives memory of a burst back: idle lanes, free records, room in queues. Nothing is lost.
     pub fn trim(&self) {
+        self.trim_history();
         for at in 0..INLETS {
             let mut door = self.inlets[at].lock();
             self.sweep(&mut door);

@@ -87,12 +87,16 @@ impl Core {
 
     /// Frees the lanes that hold nothing and that nobody remembers.
     pub(super) fn sweep(&self, door: &mut Door) {
-        let _history = self.history.lock();
+        let mut history = self.lock_history();
         let lanes = &self.lanes;
         door.names.retain(|entry| {
             let lane = lanes.at(entry.lane);
-            let idle =
-                lane.is_at_rest() && lane.handles() == 0 && lane.remembered().load(Relaxed) == 0;
+            let mut idle = lane.is_at_rest() && lane.handles() == 0;
+            if idle {
+                // An end that its worker noted before it left the lane.
+                self.history.catch_up(&mut history, self.places());
+                idle = lane.remembered().load(Relaxed) == 0;
+            }
             if idle {
                 annotate::acquire(lane);
                 annotate::release(&self.inlets[lane.inlet()]);

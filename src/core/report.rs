@@ -6,6 +6,7 @@
 //! task that was submitted with it, so that none is lost, and none needs memory when it ends.
 
 use super::Core;
+use super::history::NOBODY;
 use super::seat::Seat;
 use super::word::{self, Snapshot};
 use crate::canary::Canary;
@@ -87,7 +88,7 @@ impl Core {
     pub(super) fn report(&self, index: u32, word: Snapshot, seat: &mut impl Seat) {
         let record = self.records.at(index);
         let (report, code) = {
-            let _history = self.history.lock();
+            let _history = self.lock_history();
             (record.see_extra(|extra| extra.report.take()).flatten(), record.code())
         };
         let Some(report) = report else { return };
@@ -153,17 +154,14 @@ impl Core {
     fn end_was_heard(&self, index: u32, seat: &mut impl Seat) {
         let record = self.records.at(index);
         let (garbage, evicted) = {
-            let mut order = self.history.lock();
+            let mut order = self.lock_history();
             let word = record.word.reported();
-            let history = &self.history;
-            let enters = word.is_readable() && !word.has(word::KEEP);
-            let evicted =
-                enters.then(|| history.put(&self.records, &self.lanes, &mut order, index));
-            (word.is_garbage(), evicted)
+            if word.is_readable() && !word.has(word::KEEP) {
+                self.history.put(&mut order, index, NOBODY, self.places());
+            }
+            (word.is_garbage(), order.take_evicted())
         };
-        for evicted in evicted.into_iter().flat_map(|evicted| evicted.each()) {
-            self.free_evicted(evicted, seat);
-        }
+        self.free_evicted(evicted, seat);
         if garbage {
             self.bury(index, seat);
         }

@@ -5,11 +5,17 @@
 //! and err on the safe side when something does: what is taken off is read before what was added.
 
 use super::Core;
+use super::backlog::Backlog;
+use super::history::{History, NOBODY, Order};
 use super::inlet::{Door, Inlet};
 use super::slab::Handful;
+use crate::sync::MutexGuard;
 use crate::sync::atomic::{AtomicU64, Ordering::*, fence};
 use crossbeam_utils::CachePadded;
 use std::sync::Arc;
+
+/// What a worker noted longer ago (nanoseconds) may not be the last that ended.
+const FRESH: u64 = 20_000_000;
 
 /// How many tasks left the queue and how many ended, as far as one seat knows.
 #[derive(Debug, Default)]
@@ -28,6 +34,22 @@ pub trait Seat {
     fn ended(&mut self);
     /// Takes a record back.
     fn free(&mut self, core: &Core, index: u32);
+    /// Notes an end that leaves nothing to drop, where that may be; else the task is to enter history.
+    fn note_end(&mut self, _: &History, _: u32) -> bool {
+        false
+    }
+    /// Takes history's lock, for a task that is to enter.
+    #[inline]
+    fn lock_history<'a>(&self, core: &'a Core) -> MutexGuard<'a, Order> {
+        core.lock_history()
+    }
+    /// By what history knows who ends tasks here.
+    #[inline]
+    fn worker(&self) -> u32 {
+        NOBODY
+    }
+    /// A task has entered history: perhaps the next ones can be noted.
+    fn begin_burst(&mut self, _: &History, _: &mut Order) {}
     /// The time, as fresh as the seat needs it.
     fn now(&mut self) -> u64 {
         crate::clock::coarse()
@@ -40,17 +62,68 @@ pub struct WorkerSeat {
     counts: Arc<CachePadded<Counts>>,
     freed: Handful,
     last: u64,
+    /// Its next task is at hand.
+    more: bool,
+    /// Where it notes ends, and whether it may.
+    backlog: Option<Arc<Backlog>>,
+    in_burst: bool,
 }
 
 impl WorkerSeat {
     /// A seat that counts there.
     pub fn new(counts: Arc<CachePadded<Counts>>) -> WorkerSeat {
-        WorkerSeat { counts, freed: Handful::default(), last: 0 }
+        WorkerSeat {
+            counts,
+            freed: Handful::default(),
+            last: 0,
+            more: false,
+            backlog: None,
+            in_burst: false,
+        }
+    }
+
+    /// Of one who may run many tasks in a row, with what it notes ends in.
+    pub fn with_backlog(counts: Arc<CachePadded<Counts>>, backlog: Arc<Backlog>) -> WorkerSeat {
+        WorkerSeat { backlog: Some(backlog), ..WorkerSeat::new(counts) }
     }
 
     /// Hands back the records gathered so far: before the worker parks or leaves.
     pub fn hand_back(&mut self, core: &Core) {
         core.records.put_back(std::mem::take(&mut self.freed));
+    }
+
+    /// Whether there will be a next task at hand when the one ends that is about to run. After it said
+    /// yes, the worker runs one or calls [`WorkerSeat::end_burst`].
+    #[inline]
+    pub fn expect_more(&mut self, more: bool) {
+        self.more = more;
+    }
+
+    /// No task is at hand: what was noted enters history.
+    #[inline]
+    pub fn end_burst(&mut self, core: &Core) {
+        if self.in_burst {
+            self.leave_burst(core);
+        }
+    }
+
+    #[inline(never)]
+    fn leave_burst(&mut self, core: &Core) {
+        let evicted = {
+            let mut order = self.lock_history(core);
+            if let Some(backlog) = &self.backlog {
+                core.history.end_burst(&mut order, backlog);
+            }
+            self.in_burst = false;
+            order.take_evicted()
+        };
+        core.free_evicted(evicted, self);
+    }
+
+    /// Whether what it noted first was not long ago: others may have passed it since.
+    fn is_fresh(&self, core: &Core, backlog: &Backlog) -> bool {
+        let ended = backlog.first().map_or(self.last, |index| core.records.at(index).ended());
+        self.last.saturating_sub(ended) < FRESH
     }
 
     /// Reads the clock, after a time without tasks.
@@ -72,6 +145,39 @@ impl WorkerSeat {
 }
 
 impl Seat for WorkerSeat {
+    #[inline]
+    fn note_end(&mut self, history: &History, index: u32) -> bool {
+        self.in_burst
+            && self.more
+            && !history.is_strict()
+            && self.backlog.as_ref().is_some_and(|backlog| backlog.note(index))
+    }
+
+    #[inline]
+    fn lock_history<'a>(&self, core: &'a Core) -> MutexGuard<'a, Order> {
+        match &self.backlog {
+            Some(backlog) if self.in_burst && self.is_fresh(core, backlog) => {
+                core.history.lock_for(backlog, core.places())
+            }
+            _ => core.lock_history(),
+        }
+    }
+
+    #[inline]
+    fn worker(&self) -> u32 {
+        self.backlog.as_ref().map_or(NOBODY, |backlog| backlog.worker)
+    }
+
+    #[inline]
+    fn begin_burst(&mut self, history: &History, order: &mut Order) {
+        if self.more
+            && !self.in_burst
+            && let Some(backlog) = &self.backlog
+        {
+            self.in_burst = history.begin_burst(order, backlog);
+        }
+    }
+
     #[inline]
     fn now(&mut self) -> u64 {
         self.refresh();

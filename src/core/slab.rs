@@ -259,6 +259,9 @@ impl<T: Place> Slab<T> {
             // SAFETY: `Place` is good as zero bytes.
             let places = unsafe { map::<T>(BLOCK as usize)? }.as_ptr();
             platform::show_leak_checker(places.cast(), BLOCK as usize * size_of::<T>());
+            if start > 0 {
+                huge(places.cast(), BLOCK as usize * size_of::<T>());
+            }
             block.store(places, Release);
         }
         if start.is_multiple_of(CHUNK) {
@@ -309,9 +312,25 @@ impl<T: Place> Slab<T> {
             places.iter().rev().for_each(|index| handful.push(*index));
             supply.take_back(handful);
         }
+        self.strip_behind(supply.fresh);
         supply.bare.append(&mut bare);
         // Low chunks are taken first, so that a small working set stays together.
         supply.bare.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    /// Gives back what large pages brought beside what was asked for, behind the last chunk. Under the
+    /// supply's lock, so that nobody is about to use it.
+    fn strip_behind(&self, fresh: u32) {
+        let start = fresh.next_multiple_of(CHUNK);
+        let left = start.next_multiple_of(BLOCK) - start;
+        if fresh > BLOCK && left > 0 {
+            // SAFETY: within the last block that was mapped; nothing was ever written there.
+            unsafe {
+                let address = self.block(start).load(Relaxed).add((start % BLOCK) as usize);
+                let size = left as usize * size_of::<T>();
+                libc::madvise(address.cast(), size, libc::MADV_DONTNEED);
+            }
+        }
     }
 
     /// Gives back the memory of the chunk that these free places are in, if they are all of it: its
@@ -335,6 +354,18 @@ impl<T: Place> Slab<T> {
         }
         Some((chunk, top))
     }
+}
+
+/// Asks for large pages, where the system knows any: a queue that long is walked from page to page. The
+/// first block does without, so that a small program stays small.
+fn huge(start: *mut libc::c_void, size: usize) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: a mapping of ours; this changes what backs it, not what is in it.
+    unsafe {
+        libc::madvise(start, size, libc::MADV_HUGEPAGE);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, size);
 }
 
 /// Fresh memory for `count` values, all zero.

@@ -94,7 +94,7 @@ impl Core {
         let cancelled = {
             // Counted before the lane can be found at rest, and its count be started anew.
             let door = counted.then(|| self.inlets[self.lanes.at(lane).inlet()].lock());
-            let _history = self.history.lock();
+            let _history = self.lock_history();
             // A claim that is cancelled is finished by another thread.
             annotate::release(record);
             let cancelled = record.word.cancel_pending(seen, cause);
@@ -129,7 +129,7 @@ impl Core {
     /// Under the inlet's lock.
     fn remember(&self, lane: Option<u32>) {
         if let Some(lane) = lane {
-            let _history = self.history.lock();
+            let _history = self.lock_history();
             remember_name(&self.lanes, lane);
         }
     }
@@ -137,7 +137,7 @@ impl Core {
     /// Cancels the pending tasks of a lane that was remembered for this.
     fn cancel_lane(self: &Arc<Self>, lane: u32) -> usize {
         let cancelled = self.cancel_pending_of(lane);
-        let _history = self.history.lock();
+        let _history = self.lock_history();
         forget_name(&self.lanes, lane);
         cancelled
     }
@@ -429,7 +429,7 @@ impl Core {
     pub fn remains(&self) -> (Vec<TaskStatus>, usize) {
         let (mut tasks, mut claims) = (Vec::new(), 0);
         for (index, record) in self.each_record() {
-            let _history = self.history.lock();
+            let _history = self.lock_history();
             let word = record.word.load();
             if word.state().is_none_or(State::is_final) {
                 continue;
@@ -456,7 +456,7 @@ impl Core {
         let dropping = self.dropping();
         for (_, record) in self.each_record() {
             let result = {
-                let _history = self.history.lock();
+                let _history = self.lock_history();
                 let word = record.word.load();
                 annotate::acquire(record);
                 match word.is_final() && word.is_readable() {

@@ -202,6 +202,12 @@ impl Core {
         }
     }
 
+    /// Whether the owner of a lane has taken another task of it. Of [`NIL`], no.
+    #[inline]
+    pub fn has_taken(&self, lane: u32) -> bool {
+        lane != NIL && self.lanes.at(lane).taken().load(Relaxed) != NIL
+    }
+
     /// A lane whose task is stuck, and asked for that, goes on without it.
     pub(super) fn go_on(self: &Arc<Self>, lane: u32) {
         match self.lanes.at(lane).has_places() {

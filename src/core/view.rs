@@ -78,7 +78,7 @@ impl Core {
     /// Everything about a task at one moment.
     pub fn status(&self, id: TaskId) -> Result<TaskStatus> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
-        let _history = self.history.lock();
+        let _history = self.lock_history();
         let word = record.word.load();
         if !word.is_held(generation) {
             return Err(no_such(id));
@@ -199,7 +199,7 @@ impl Core {
     /// Waits for the end, and tells everything about the task.
     pub fn wait_status(self: &Arc<Self>, id: TaskId, deadline: Option<u64>) -> Result<TaskStatus> {
         self.wait_then(id, deadline, |index, record, word| {
-            let _history = self.history.lock();
+            let _history = self.lock_history();
             self.picture(index, record, word)
         })
     }
@@ -207,7 +207,7 @@ impl Core {
     /// Moves the result out.
     pub fn result(&self, id: TaskId) -> Result<Value> {
         let (_, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
-        let _history = self.history.lock();
+        let _history = self.lock_history();
         let word = record.word.load();
         if !word.is_held(generation) {
             return Err(no_such(id));
@@ -229,7 +229,7 @@ impl Core {
     pub fn forget(&self, id: TaskId) -> Result<()> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
         let _dropping = self.dropping();
-        let mut order = self.history.lock();
+        let mut order = self.lock_history();
         let word = record.word.load();
         if !word.is_held(generation) {
             return Err(no_such(id));
@@ -242,9 +242,9 @@ impl Core {
             if !word.is_final() {
                 return Ok(());
             }
-            order.retain(|other| *other != index);
+            self.history.take_out(&mut order, index);
         }
-        let garbage = super::history::let_go(&self.records, &self.lanes, index);
+        let garbage = super::history::let_go(self.places(), index);
         drop(order);
         if garbage {
             drop(record.take_extra());
@@ -258,7 +258,7 @@ impl Core {
     pub fn list(&self, kind: Kind) -> Result<Vec<TaskStatus>> {
         let mut found = Vec::new();
         for (index, record) in self.each_record() {
-            let _history = self.history.lock();
+            let _history = self.lock_history();
             let word = record.word.load();
             let its = word.kind();
             if word.is_readable() && word.state().is_some() && its == kind {

@@ -245,11 +245,11 @@ impl Idle {
         ((self.summary.load(Relaxed) & AWAKE) >> 16) as usize
     }
 
-    /// Whether `is` it true for one of the workers below `count` that are neither parked nor sentry.
-    pub fn any_active(&self, is: impl Fn(usize) -> bool, count: usize) -> bool {
+    /// Calls with each of the first `count` workers that is neither parked nor the sentry.
+    pub fn each_active(&self, count: usize, each: impl FnMut(usize)) {
         let state = self.state.lock();
-        let rests = |worker: usize| state.sentry == Some(worker) || state.parked.contains(&worker);
-        (0..count).any(|worker| !rests(worker) && is(worker))
+        let rests = |worker: &usize| state.sentry == Some(*worker) || state.parked.contains(worker);
+        (0..count).filter(|worker| !rests(worker)).for_each(each);
     }
 
     /// Whether another one beside this active worker seems to be awake.

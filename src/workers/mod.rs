@@ -17,6 +17,7 @@ pub mod worker;
 use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::add::To;
+use crate::core::backlog::Backlog;
 use crate::core::seat::Counts;
 use crate::core::view::RunningTask;
 use crate::kinds::Kind;
@@ -44,6 +45,8 @@ pub struct Slot {
     pub parker: Parker,
     /// What it counts in.
     pub counts: Arc<CachePadded<Counts>>,
+    /// What it notes ends in.
+    pub backlog: Arc<Backlog>,
     /// The task that it runs, if that has a deadline.
     pub timed: CachePadded<Timed>,
     /// The task that it runs, if that asked for its blocking calls to be broken.
@@ -334,6 +337,7 @@ impl Shared {
             batch: CachePadded::new(Batch::new()),
             parker: Parker::new(),
             counts: self.core.new_counts(),
+            backlog: self.core.new_backlog(),
             timed: CachePadded::new(Timed::new()),
             breaker: new_breaker(),
             thread: AtomicI32::new(0),

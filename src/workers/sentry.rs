@@ -2,10 +2,11 @@
 //!
 //! Something that is left to others is a reason to wake one when no worker has begun anything since
 //! the last look: what the active ones run blocks. A thread that only waits for a processor looks the
-//! same, and another thread would make that worse; so after brisk tasks the sentry asks the system,
-//! and believes for some looks that a thread which wants to run is about to get on.
+//! same, and another thread would make that worse; so after brisk tasks the sentry asks the system.
+//! Who wants to run, and has not used a processor since the look before, will get on when it has one.
 
 use super::Shared;
+use crate::clock;
 use crate::platform::doing;
 use crate::sync::atomic::Ordering::*;
 
@@ -14,8 +15,10 @@ const STEADY: u64 = 8;
 /// After so many looks at which a worker had not got on, it does not use a processor: longer than
 /// the system lets one thread run while others wait.
 const BLOCKED: u32 = 100;
-/// So many looks a brisk worker that wants to run and does not get on is given.
-const PATIENCE: u32 = 10;
+/// So long (nanoseconds) brisk workers that have no processor are waited for.
+const PATIENCE: u64 = 50_000_000;
+/// Who has used less of a time than one part in so many had no processor.
+const PART: u64 = 4;
 
 /// What a look comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +36,9 @@ pub enum Verdict {
 pub struct Sentry {
     /// How many tasks each worker has taken on so far, and at how many looks it had not got on.
     seen: Vec<(u64, u32)>,
-    /// At how many looks nobody had got on, though somebody wanted to.
-    starved: u32,
+    /// When it was first seen that nobody had got on, though somebody wanted to (nanoseconds), and what
+    /// processor time the active ones had used by then.
+    starved: Option<(u64, u64)>,
 }
 
 impl Sentry {
@@ -42,17 +46,17 @@ impl Sentry {
     pub fn look(&mut self, shared: &Shared, left: bool) -> Verdict {
         let (done, busy) = self.count(shared);
         if done > 0 {
-            self.starved = 0;
+            self.starved = None;
         }
         if !left {
             return if done < STEADY { Verdict::NotNeeded } else { Verdict::Perhaps };
         }
         let brisk = shared.idle.is_brisk();
         if done == 0 {
-            if brisk && self.starved < PATIENCE && wants_to_run(shared) {
-                self.starved += 1;
+            if brisk && self.is_starved(shared) {
                 return Verdict::Perhaps;
             }
+            self.starved = None;
             shared.idle.set_brisk(false);
             return Verdict::Needed { blocked: true };
         }
@@ -61,6 +65,18 @@ impl Sentry {
             true => Verdict::Needed { blocked: false },
             false => Verdict::Perhaps,
         }
+    }
+
+    /// Whether the active workers do not get on because they have no processor.
+    #[cold]
+    fn is_starved(&mut self, shared: &Shared) -> bool {
+        let Some(used) = time_of_willing(shared) else { return false };
+        let now = clock::precise();
+        let Some((since, before)) = self.starved else {
+            self.starved = Some((now, used));
+            return true;
+        };
+        now - since < PATIENCE && used.saturating_sub(before) * PART < now - since
     }
 
     /// How many tasks were begun since the last look, and how many workers have got on lately.
@@ -86,14 +102,21 @@ impl Sentry {
     }
 }
 
-/// Whether some active worker runs, or would if it had a processor.
-#[cold]
-fn wants_to_run(shared: &Shared) -> bool {
-    let slots = shared.slots.lock();
-    shared.idle.any_active(
-        |worker| {
-            slots.get(worker).is_some_and(|slot| doing::wants_to_run(slot.thread.load(Relaxed)))
-        },
-        slots.len(),
-    )
+/// The processor time that the active workers have used, if one of them runs or would if it had a
+/// processor.
+fn time_of_willing(shared: &Shared) -> Option<u64> {
+    // More than there are processors for, whoever they are.
+    let (mut threads, mut count) = ([0; 64], 0);
+    {
+        let slots = shared.slots.lock();
+        shared.idle.each_active(slots.len(), |worker| {
+            if let Some(place) = threads.get_mut(count) {
+                *place = slots[worker].thread.load(Relaxed);
+                count += 1;
+            }
+        });
+    }
+    let threads = &threads[..count];
+    let used = threads.iter().filter_map(|thread| doing::processor_time(*thread)).sum();
+    threads.iter().any(|thread| doing::wants_to_run(*thread)).then_some(used)
 }

@@ -25,6 +25,8 @@ const SMALL: usize = 8;
 const GATHER: u32 = 40;
 /// So many tasks of one lane are run before others that are ready have their turn.
 const TURN: u32 = 64;
+/// Longer (nanoseconds) than an adder mostly has to wait for a processor.
+const LATELY: u64 = 2_000_000;
 
 struct Worker {
     shared: Arc<Shared>,
@@ -41,6 +43,8 @@ struct Worker {
     pace: Pace,
     /// How many tasks the others had started when it last looked at that.
     others: u64,
+    /// How many tasks have been added, and when that was seen first (nanoseconds).
+    added: (u64, u64),
     /// What its thread was when it started, and is to be for each task.
     floats: Floats,
     mask: Mask,
@@ -56,13 +60,26 @@ enum Next {
 
 /// Runs until the worker leaves.
 pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
-    let seat = WorkerSeat::new(slot.counts.clone());
+    let seat = WorkerSeat::with_backlog(slot.counts.clone(), slot.backlog.clone());
     let (floats, mask) = (Floats::of_this_thread(), Mask::of_this_thread());
-    let (peers, inlet, small, pace, others) = (Vec::new(), number, false, Pace::default(), 0);
+    let (peers, inlet, small, pace) = (Vec::new(), number, false, Pace::default());
+    let (others, added) = (0, (0, 0));
     waits::set_lender(Some(shared.clone()));
     slot.thread.store(signals::thread_id(), Relaxed);
-    let mut worker =
-        Worker { shared, number, slot, seat, peers, inlet, small, pace, others, floats, mask };
+    let mut worker = Worker {
+        shared,
+        number,
+        slot,
+        seat,
+        peers,
+        inlet,
+        small,
+        pace,
+        others,
+        added,
+        floats,
+        mask,
+    };
     if part == Part::Watch {
         worker.shared.idle.name_sentry(number);
     }
@@ -80,6 +97,7 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
         };
     }
     waits::set_lender(None);
+    worker.seat.end_burst(&worker.shared.core);
     worker.seat.hand_back(&worker.shared.core);
 }
 
@@ -103,6 +121,7 @@ impl Worker {
                 let _ = self.shared.carry_out(wake);
                 return Next::Work;
             }
+            self.seat.end_burst(&self.shared.core);
             if spin == 0
                 || clock::precise() >= *until.get_or_insert_with(|| clock::precise() + spin)
             {
@@ -165,6 +184,7 @@ impl Worker {
                 self.run_item(Item::from_bits(bits));
             }
             if let Some(brisk) = self.pace.look(self.seat.started()) {
+                let brisk = brisk && self.adds_go_on();
                 self.shared.idle.set_brisk(brisk);
                 if brisk
                     && self.shared.idle.has_company()
@@ -204,7 +224,7 @@ impl Worker {
                     }
                     turn += 1;
                     let others = || self.slot.batch.len() > 0 || self.shared.core.seems_ready();
-                    let crowd = turn >= TURN && others();
+                    let crowd = turn % TURN == 0 && others();
                     if crowd || self.shared.surplus.load(Relaxed) && self.shared.idle.has_surplus()
                     {
                         self.shared.core.requeue(lane);
@@ -223,6 +243,7 @@ impl Worker {
         let (timed, breaker) = (&*self.slot.timed, &self.slot.breaker);
         let bench = Bench { core, settings, timed, breaker, floats: &self.floats };
         let now = self.seat.last_time();
+        self.seat.expect_more(self.slot.batch.len() > 0 || core.has_taken(lane));
         let last = bench.run(claim, lane, now, &mut self.seat, |timed, task, limit| {
             self.shared.watch(timed, task, limit);
         });
@@ -272,11 +293,21 @@ impl Worker {
 
     /// Leaves nothing undone or changed behind, before it sleeps.
     fn settle(&mut self) {
+        self.seat.end_burst(&self.shared.core);
         self.seat.hand_back(&self.shared.core);
         // Once for a number of tasks, since it is a system call.
         self.mask.restore();
         self.floats.settle_all();
         self.shared.retry_watchdog();
+    }
+
+    /// Whether anything was added lately. If not, whoever adds leaves its processor to another worker.
+    fn adds_go_on(&mut self) -> bool {
+        let (added, now) = (self.shared.core.added(), clock::precise());
+        if self.added.0 != added {
+            self.added = (added, now);
+        }
+        now - self.added.1 < LATELY
     }
 
     /// After tasks that were brisk: leaves the work to another worker, if one gets on.

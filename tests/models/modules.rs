@@ -25,6 +25,7 @@ mod sync;
 
 #[path = "../../src/core"]
 mod core {
+    pub mod backlog;
     pub mod gate;
     pub mod knots;
     pub mod limit;
@@ -58,6 +59,8 @@ use error::{Error, ErrorCode, Result};
 mod batches;
 #[path = "breaking.rs"]
 mod breaking;
+#[path = "ends.rs"]
+mod ends;
 #[path = "hosts.rs"]
 mod hosts;
 #[path = "lanes.rs"]
