@@ -238,6 +238,11 @@ fn claims_waits() {
 }
 
 #[test]
+fn bursts() {
+    theme("bursts");
+}
+
+#[test]
 fn ready() {
     theme("ready");
 }

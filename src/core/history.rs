@@ -38,6 +38,8 @@ pub struct History {
     limit: AtomicUsize,
     /// Ends enter at once and are not noted. Written under the lock.
     strict: AtomicBool,
+    /// How many workers are in a burst. Written under the lock.
+    active: AtomicUsize,
 }
 
 /// What the lock guards.
@@ -47,8 +49,6 @@ pub struct Order {
     entered: VecDeque<Entry>,
     /// By worker, of those in a burst: what they note.
     bursts: Vec<Option<Arc<Backlog>>>,
-    /// How many are in one.
-    active: usize,
     /// The first of those that were let go and are to be freed.
     garbage: u32,
     /// How many of those that entered have something to drop.
@@ -105,17 +105,12 @@ impl Evicted {
 impl History {
     /// An empty one.
     pub fn new(limit: usize) -> Result<History> {
-        let order = Order {
-            entered: VecDeque::new(),
-            bursts: Vec::new(),
-            active: 0,
-            garbage: NIL,
-            laden: 0,
-        };
+        let order = Order { entered: VecDeque::new(), bursts: Vec::new(), garbage: NIL, laden: 0 };
         let history = History {
             order: Mutex::new(order),
             limit: AtomicUsize::new(0),
             strict: AtomicBool::new(true),
+            active: AtomicUsize::new(0),
         };
         history.set_limit(limit)?;
         Ok(history)
@@ -165,6 +160,13 @@ impl History {
         self.strict.load(Relaxed)
     }
 
+    /// Whether some worker may owe something. Whoever sees the end of a task that was noted sees that it
+    /// is so, until that was taken in.
+    #[inline]
+    pub fn has_bursts(&self) -> bool {
+        self.active.load(Relaxed) > 0
+    }
+
     /// What a new worker notes its ends in. Without memory it is one that is never in a burst.
     pub fn new_backlog(&self) -> Arc<Backlog> {
         let mut order = self.order.lock();
@@ -182,14 +184,14 @@ impl History {
             return false;
         }
         order.bursts[backlog.worker as usize] = Some(backlog.clone());
-        order.active += 1;
+        self.active.store(self.active.load(Relaxed) + 1, Relaxed);
         true
     }
 
     /// It has none; all that it noted was taken in, and nothing of it is due.
     pub fn end_burst(&self, order: &mut Order, backlog: &Backlog) {
         order.bursts[backlog.worker as usize] = None;
-        order.active -= 1;
+        self.active.store(self.active.load(Relaxed) - 1, Relaxed);
     }
 
     /// A task is about to end, by that worker or somebody else. Under the lock.
@@ -222,7 +224,7 @@ impl History {
     /// Does what is left to do for workers in a burst. Under the lock.
     #[inline]
     pub fn catch_up(&self, order: &mut Order, places: Places<'_>) {
-        if order.active > 0 {
+        if self.has_bursts() {
             self.catch_up_with_all(order, places);
         }
     }

@@ -58,7 +58,7 @@ pub struct Failure {
 }
 
 impl Core {
-    /// Where a task stands: some loads, no lock.
+    /// Where a task stands: some loads, and no lock unless it has ended in the middle of a burst.
     #[inline(always)]
     pub fn state(&self, id: TaskId) -> Result<State> {
         if let Some((_, generation, record)) = self.locate(id) {
@@ -68,11 +68,21 @@ impl Core {
             {
                 if state.is_final() {
                     annotate::acquire(record);
+                    if self.history.has_bursts() && !self.is_still_held(record, generation) {
+                        return Err(no_such(id));
+                    }
                 }
                 return Ok(state);
             }
         }
         Err(no_such(id))
+    }
+
+    /// Whether a record is readable, once what ended before has evicted what it had to.
+    #[cold]
+    fn is_still_held(&self, record: &Record, generation: u64) -> bool {
+        let _history = self.lock_history();
+        record.word.load().is_held(generation)
     }
 
     /// Everything about a task at one moment.

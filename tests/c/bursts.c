@@ -1,0 +1,84 @@
+/* Many short tasks in a row: what has ended is known as if each had ended
+ * alone. */
+#include "check.h"
+
+enum { known = 5, burst = 20 };
+
+/* A worker that has begun its next task owes nothing to who looks. */
+static void what_ended_is_known_while_the_next_task_runs(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 5\nline_task_max: 1";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    plug first = { 0, 0 }, next = { 0, 0 };
+    ts_task_id ids[burst];
+    int at, ran = 0;
+    add(scheduler, "name", run_plug, &first, NULL);
+    await(&first.started, 1);
+    for (at = 0; at < burst; at++)
+        ids[at] = add(scheduler, "name", run_count, &ran, NULL);
+    add(scheduler, "name", run_plug, &next, NULL);
+    pull(&first);
+    await(&next.started, 1);
+    for (at = 0; at < burst; at++) {
+        ts_state state = (ts_state)0;
+        ts_error error = ts_get_task_state(scheduler, ids[at], &state);
+        CHECK(error == (at < burst - known ? TS_ERROR_NOT_FOUND : TS_OK));
+        CHECK(state == (at < burst - known ? (ts_state)0 : TS_COMPLETED));
+    }
+    CHECK(how_many(scheduler, TS_COMPLETED) == known);
+    pull(&next);
+    ts_scheduler_free(scheduler);
+}
+
+/* Its turn comes when the burst has gone by: the oldest of those that are
+ * known, or no longer known at all. */
+static void an_end_from_before_a_long_task_is_not_the_newest(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 5\nline_task_max: 2";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    plug first = { 0, 0 }, next = { 0, 0 };
+    ts_task_id old[3], id;
+    int at, ran = 0;
+    add(scheduler, "long", run_plug, &first, NULL);
+    await(&first.started, 1);
+    for (at = 0; at < 3; at++)
+        old[at] = add(scheduler, "long", run_count, &ran, NULL);
+    add(scheduler, "long", run_plug, &next, NULL);
+    pull(&first);
+    await(&next.started, 1);
+    for (at = 0; at < burst; at++) {
+        id = add(scheduler, NULL, run_count, &ran, NULL);
+        CHECK(ended(scheduler, id) == TS_COMPLETED);
+    }
+    for (at = 0; at < 3; at++)
+        CHECK(state_of(scheduler, old[at]) == (ts_state)0);
+    CHECK(state_of(scheduler, id) == TS_COMPLETED);
+    pull(&next);
+    ts_scheduler_free(scheduler);
+}
+
+static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
+{
+    enum { many = 40000, names = 7 };
+    static const char *const settings =
+        "maximum_task_info_storage: 40\nline_task_max: 2\nmaximum_queue_line: 0";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    int at, ran = 0;
+    for (at = 0; at < many; at++) {
+        char name[8];
+        snprintf(name, sizeof name, "%d", at % names);
+        add(scheduler, at % 2 == 0 ? name : NULL, run_count, &ran, NULL);
+    }
+    await(&ran, many);
+    ts_shutdown(scheduler, false);
+    CHECK(how_many(scheduler, TS_COMPLETED) == 40);
+    ts_scheduler_free(scheduler);
+}
+
+static const check_test tests[] = {
+    TEST(what_ended_is_known_while_the_next_task_runs),
+    TEST(an_end_from_before_a_long_task_is_not_the_newest),
+    TEST(a_burst_of_two_workers_leaves_as_many_known_as_may_be),
+};
+
+CHECK_ALL(tests)
