@@ -2,6 +2,8 @@
  * alone. */
 #include "check.h"
 
+#include <time.h>
+
 enum { known = 5, burst = 20 };
 
 /* A worker that has begun its next task owes nothing to who looks. */
@@ -30,29 +32,33 @@ static void what_ended_is_known_while_the_next_task_runs(void)
     ts_scheduler_free(scheduler);
 }
 
-/* Its turn comes when the burst has gone by: the oldest of those that are
- * known, or no longer known at all. */
+/* What one worker noted before a long task is older than the burst of another. */
 static void an_end_from_before_a_long_task_is_not_the_newest(void)
 {
     static const char *const settings = "maximum_task_info_storage: 5\nline_task_max: 2";
     ts_scheduler *scheduler = scheduler_with(settings);
-    plug first = { 0, 0 }, next = { 0, 0 };
-    ts_task_id old[3], id;
+    const struct timespec pause = { 0, 50000000 };
+    plug first = { 0, 0 }, other = { 0, 0 }, next = { 0, 0 };
+    ts_task_id old[3], last;
     int at, ran = 0;
     add(scheduler, "long", run_plug, &first, NULL);
+    add(scheduler, "others", run_plug, &other, NULL);
     await(&first.started, 1);
+    await(&other.started, 1);
     for (at = 0; at < 3; at++)
-        old[at] = add(scheduler, "long", run_count, &ran, NULL);
+        old[at] = add(scheduler, "long", run_nothing, NULL, NULL);
     add(scheduler, "long", run_plug, &next, NULL);
+    for (at = 0; at < burst; at++)
+        last = add(scheduler, "others", run_count, &ran, NULL);
     pull(&first);
     await(&next.started, 1);
-    for (at = 0; at < burst; at++) {
-        id = add(scheduler, NULL, run_count, &ran, NULL);
-        CHECK(ended(scheduler, id) == TS_COMPLETED);
-    }
+    /* So long that the clock by which ends are told apart has moved on. */
+    nanosleep(&pause, NULL);
+    pull(&other);
+    await(&ran, burst);
     for (at = 0; at < 3; at++)
         CHECK(state_of(scheduler, old[at]) == (ts_state)0);
-    CHECK(state_of(scheduler, id) == TS_COMPLETED);
+    CHECK(ended(scheduler, last) == TS_COMPLETED);
     pull(&next);
     ts_scheduler_free(scheduler);
 }
