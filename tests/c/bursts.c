@@ -4,7 +4,8 @@
 
 #include <time.h>
 
-enum { known = 5, burst = 20 };
+static const int known = 5;
+enum { burst = 20 };
 
 /* A worker that has begun its next task owes nothing to who looks. */
 static void what_ended_is_known_while_the_next_task_runs(void)
@@ -38,18 +39,23 @@ static void an_end_from_before_a_long_task_is_not_the_newest(void)
     static const char *const settings = "maximum_task_info_storage: 5\nline_task_max: 2";
     ts_scheduler *scheduler = scheduler_with(settings);
     const struct timespec pause = { 0, 50000000 };
-    plug first = { 0, 0 }, other = { 0, 0 }, next = { 0, 0 };
+    plug start = { 0, 0 }, first = { 0, 0 }, other = { 0, 0 }, next = { 0, 0 };
     ts_task_id old[3], last;
     int at, ran = 0;
     add(scheduler, "long", run_plug, &first, NULL);
-    add(scheduler, "others", run_plug, &other, NULL);
+    add(scheduler, "others", run_plug, &start, NULL);
     await(&first.started, 1);
-    await(&other.started, 1);
+    await(&start.started, 1);
+    for (at = 0; at < 3; at++)
+        add(scheduler, "others", run_nothing, NULL, NULL);
+    add(scheduler, "others", run_plug, &other, NULL);
     for (at = 0; at < 3; at++)
         old[at] = add(scheduler, "long", run_nothing, NULL, NULL);
     add(scheduler, "long", run_plug, &next, NULL);
     for (at = 0; at < burst; at++)
         last = add(scheduler, "others", run_count, &ran, NULL);
+    pull(&start);
+    await(&other.started, 1);
     pull(&first);
     await(&next.started, 1);
     /* So long that the clock by which ends are told apart has moved on. */
@@ -65,7 +71,7 @@ static void an_end_from_before_a_long_task_is_not_the_newest(void)
 
 static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
 {
-    enum { many = 40000, names = 7 };
+    const int many = 40000, names = 7;
     static const char *const settings =
         "maximum_task_info_storage: 40\nline_task_max: 2\nmaximum_queue_line: 0";
     ts_scheduler *scheduler = scheduler_with(settings);
