@@ -4,8 +4,8 @@
 
 #include <time.h>
 
-static const int known = 5;
-enum { burst = 20 };
+#define KNOWN 5
+#define BURST 20
 
 /* A worker that has begun its next task owes nothing to who looks. */
 static void what_ended_is_known_while_the_next_task_runs(void)
@@ -13,22 +13,22 @@ static void what_ended_is_known_while_the_next_task_runs(void)
     static const char *const settings = "maximum_task_info_storage: 5\nline_task_max: 1";
     ts_scheduler *scheduler = scheduler_with(settings);
     plug first = { 0, 0 }, next = { 0, 0 };
-    ts_task_id ids[burst];
+    ts_task_id ids[BURST];
     int at, ran = 0;
     add(scheduler, "name", run_plug, &first, NULL);
     await(&first.started, 1);
-    for (at = 0; at < burst; at++)
+    for (at = 0; at < BURST; at++)
         ids[at] = add(scheduler, "name", run_count, &ran, NULL);
     add(scheduler, "name", run_plug, &next, NULL);
     pull(&first);
     await(&next.started, 1);
-    for (at = 0; at < burst; at++) {
+    for (at = 0; at < BURST; at++) {
         ts_state state = (ts_state)0;
         ts_error error = ts_get_task_state(scheduler, ids[at], &state);
-        CHECK(error == (at < burst - known ? TS_ERROR_NOT_FOUND : TS_OK));
-        CHECK(state == (at < burst - known ? (ts_state)0 : TS_COMPLETED));
+        CHECK(error == (at < BURST - KNOWN ? TS_ERROR_NOT_FOUND : TS_OK));
+        CHECK(state == (at < BURST - KNOWN ? (ts_state)0 : TS_COMPLETED));
     }
-    CHECK(how_many(scheduler, TS_COMPLETED) == known);
+    CHECK(how_many(scheduler, TS_COMPLETED) == KNOWN);
     pull(&next);
     ts_scheduler_free(scheduler);
 }
@@ -52,7 +52,7 @@ static void an_end_from_before_a_long_task_is_not_the_newest(void)
     for (at = 0; at < 3; at++)
         old[at] = add(scheduler, "long", run_nothing, NULL, NULL);
     add(scheduler, "long", run_plug, &next, NULL);
-    for (at = 0; at < burst; at++)
+    for (at = 0; at < BURST; at++)
         last = add(scheduler, "others", run_count, &ran, NULL);
     pull(&start);
     await(&other.started, 1);
@@ -61,7 +61,7 @@ static void an_end_from_before_a_long_task_is_not_the_newest(void)
     /* So long that the clock by which ends are told apart has moved on. */
     nanosleep(&pause, NULL);
     pull(&other);
-    await(&ran, burst);
+    await(&ran, BURST);
     for (at = 0; at < 3; at++)
         CHECK(state_of(scheduler, old[at]) == (ts_state)0);
     CHECK(ended(scheduler, last) == TS_COMPLETED);
