@@ -4,14 +4,17 @@
 //! leave. An inlet is given a budget of adds that it may let in without a new sum; near the limit
 //! every add is counted one by one.
 //!
-//! The hand-off of room: who leaves counts (SeqCst) and then looks for waiters (SeqCst); who waits
-//! says so (SeqCst) and then tries its add. One of the two sees the other. Room in a lane of its own
+//! The hand-off of room: who leaves counts and then looks for waiters; who waits says so and then tries
+//! its add. Between the two steps lies a barrier on either side: of workers a light one, of who waits a
+//! heavy one ([`barrier`]); others count by read-modify-writes in the one order of SeqCst. So one of the
+//! two sees the other. Room in a lane of its own
 //! is made and looked at under the inlet's lock instead, which orders the two as well. A waiter
 //! sleeps only while no room was made since before its last try.
 
 use super::Core;
 use super::inlet::INLETS;
 use crate::clock;
+use crate::platform::barrier;
 use crate::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::sync::{Condvar, Mutex};
 use crate::{ErrorCode, Result};
@@ -32,6 +35,7 @@ pub struct Bound {
 impl Bound {
     /// A bound of so many; 0 for none.
     pub fn new(limit: usize) -> Bound {
+        barrier::ask();
         Bound {
             limit: AtomicUsize::new(limit),
             counting: Mutex::new(()),
@@ -121,6 +125,7 @@ impl Core {
         mut add: impl FnMut() -> Result<R>,
     ) -> Result<R> {
         self.bound.waiters.fetch_add(1, SeqCst);
+        barrier::heavy();
         let out = loop {
             let before = *self.bound.room.lock();
             let full = match add() {

@@ -9,6 +9,7 @@ use super::backlog::Backlog;
 use super::history::{History, NOBODY, Order};
 use super::inlet::{Door, Inlet};
 use super::slab::Handful;
+use crate::platform::barrier;
 use crate::sync::MutexGuard;
 use crate::sync::atomic::{AtomicU64, Ordering::*, fence};
 use crossbeam_utils::CachePadded;
@@ -186,11 +187,10 @@ impl Seat for WorkerSeat {
 
     #[inline]
     fn left(&mut self, bounded: bool) {
+        self.counts.left.store(self.counts.left.load(Relaxed) + 1, Release);
         if bounded {
             // Ordered against the look at who waits for room: see `Bound`.
-            self.counts.left.fetch_add(1, SeqCst);
-        } else {
-            self.counts.left.store(self.counts.left.load(Relaxed) + 1, Release);
+            barrier::light();
         }
     }
 

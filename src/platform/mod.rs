@@ -1,6 +1,7 @@
 //! What the operating system has to be asked for by hand.
 
 pub mod annotate;
+pub mod barrier;
 pub mod doing;
 pub mod floats;
 pub mod forks;
