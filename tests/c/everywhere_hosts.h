@@ -176,6 +176,14 @@ static inline ts_error claim_finish(stage *on)
     return ts_claim_finish(on->scheduler, &on->claim, 0, NULL, NULL, NULL);
 }
 
+static inline ts_error claim_end(stage *on)
+{
+    ts_state state = TS_PENDING;
+    ts_error error = ts_claim_end(on->scheduler, &on->claim, 0, NULL, NULL, &state, NULL);
+    CHECK(error != TS_OK || state == TS_COMPLETED);
+    return error;
+}
+
 static inline ts_error lane_claim_task(stage *on)
 {
     ts_claim made;
