@@ -27,6 +27,7 @@ package ts
 #cgo nocallback tsgo_take
 #cgo nocallback tsgo_stop
 #cgo nocallback tsgo_stopping
+#cgo nocallback tsgo_now
 #cgo nocallback tsgo_lane_new
 #cgo nocallback tsgo_name
 #cgo nocallback tsgo_status
@@ -76,11 +77,12 @@ type claim struct {
 	token   uintptr
 	key     uintptr
 	id      ID
-	stopped bool // only to be ended
+	since   int64 // it was handed out then or a little later, by the library's clock
+	stopped bool  // only to be ended
 }
 
 func claimOf(c *C.tsgo_claim) claim {
-	return claim{uintptr(c.token), uintptr(c.key), idOf(c.id), c.stopped != 0}
+	return claim{uintptr(c.token), uintptr(c.key), idOf(c.id), int64(c.since), c.stopped != 0}
 }
 
 func idOf(id C.ts_task_id) ID { return *(*ID)(unsafe.Pointer(&id)) }
@@ -148,8 +150,8 @@ func (n *native) add(to lane, flags uint32, timeout time.Duration, key uintptr) 
 }
 
 // end gives a claim back: as told to stop, if it was; else failed with these words, if there are any.
-// The state is only told of tasks that want it.
-func (n *native) end(c *claim, words string, stopped, wantsState bool) (claim, State) {
+// It gives the next one, and the state in which the task ended.
+func (n *native) end(c *claim, words string, stopped bool) (claim, State) {
 	defer n.keep()
 	var code C.int32_t
 	var text *C.char
@@ -158,7 +160,7 @@ func (n *native) end(c *claim, words string, stopped, wantsState bool) (claim, S
 		code = 1
 		text, length = bytesOf(words)
 	}
-	ended := C.tsgo_end(n.its, C.uintptr_t(c.token), idFor(c.id), code, text, length, truth(stopped), truth(wantsState))
+	ended := C.tsgo_end(n.its, C.uintptr_t(c.token), idFor(c.id), code, text, length, truth(stopped))
 	return claimOf(&ended.next), State(ended.state)
 }
 
@@ -182,6 +184,9 @@ func (n *native) stopping(id ID) State {
 	defer n.keep()
 	return State(C.tsgo_stopping(n.its, idFor(id)))
 }
+
+// clock is the library's: nanoseconds.
+func clock() int64 { return int64(C.tsgo_now()) }
 
 func (n *native) newLane(name string, width, capacity int) (lane, error) {
 	defer n.keep()

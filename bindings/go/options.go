@@ -99,7 +99,6 @@ const (
 	flagBan         = 2
 	flagKeep        = 4
 	flagRelease     = 32
-	flagWantsState  = 1 << 31
 	longestDuration = 1e9 * time.Second
 )
 
@@ -107,7 +106,7 @@ const (
 func Timeout(d time.Duration) TaskOption {
 	return taskOption(func(t *taskOptions) {
 		t.timed, t.timeout = true, d
-		t.flags |= flagTimeout | flagWantsState
+		t.flags |= flagTimeout
 	})
 }
 

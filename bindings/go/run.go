@@ -24,8 +24,8 @@ type task struct {
 	state   State
 	err     error
 	done    atomic.Pointer[chan struct{}]
-	waits   *waiting // under the scheduler's waits
-	timed   links    // under the scheduler's timeouts
+	waits   *waiting     // under the scheduler's waits
+	due     atomic.Int64 // when it times out, by the library's clock; 0 until it starts, or if it cannot
 }
 
 // body is the function of a task, and where its result goes.
@@ -167,17 +167,7 @@ func (s *Scheduler) endOne(t *task, err error) claim {
 		s.timeouts.end(t)
 	}
 	// The word decided: a task that was told is told to stop in the library too, before it ends there.
-	its, state := s.native.end(&t.claim, words, wasTold && !t.claim.stopped, t.options.timed)
-	if state == 0 {
-		switch {
-		case wasTold || t.claim.stopped:
-			state = Cancelled
-		case err != nil:
-			state = Failed
-		default:
-			state = Completed
-		}
-	}
+	its, state := s.native.end(&t.claim, words, wasTold && !t.claim.stopped)
 	t.settle(state, err)
 	s.tasks.drop(t.key)
 	s.say()

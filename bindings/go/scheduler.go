@@ -47,6 +47,7 @@ func New(options ...Option) (*Scheduler, error) {
 	}
 	s := &Scheduler{native: native, logger: its.logger, inside: insideTask()}
 	s.waits.s = s
+	s.timeouts.init()
 	for _, path := range its.files {
 		if err := native.load(path); err != nil {
 			return nil, err
