@@ -172,36 +172,41 @@ static int64_t last_tick(void)
 
 /* A claim out of an add or an end is to be run: a stop that comes later finds
  * the task in Go. */
-static tsgo_claim received(const ts_claim *claim, int64_t since)
+static void receive(const ts_claim *claim, int64_t since, tsgo_claim *out)
 {
-    tsgo_claim its = { 0 };
-    if (claim->token == NULL)
-        return its;
-    its.token = (uintptr_t)claim->token;
-    its.key = (uintptr_t)claim->user_data;
-    its.id = claim->id;
-    its.since = since;
-    return its;
+    out->token = (uintptr_t)claim->token;
+    out->key = (uintptr_t)claim->user_data;
+    out->id = claim->id;
+    out->since = since;
+    out->stopped = 0;
 }
 
-tsgo_added tsgo_add(tsgo_scheduler *its, ts_lane *lane, uintptr_t key)
+/* What came of an add, of which the library has said this. */
+static void was_added(tsgo_added *added, ts_error error, const ts_claim *claim, int64_t since,
+                      tsgo_claim *out_claim)
+{
+    added->error = (int32_t)error;
+    added->is_out = error == TS_OK && claim->token != NULL;
+    if (added->is_out)
+        receive(claim, since, out_claim);
+    if (error != TS_OK)
+        added->message = message(error);
+    leave();
+}
+
+tsgo_added tsgo_add(tsgo_scheduler *its, ts_lane *lane, uintptr_t key, tsgo_claim *out_claim)
 {
     tsgo_added added = { 0 };
     ts_claim claim;
     ts_error error;
     enter(its);
     error = ts_lane_claim_task(lane, false, NULL, (void *)key, NULL, &claim, &added.id);
-    added.error = (int32_t)error;
-    if (error == TS_OK)
-        added.claim = received(&claim, 0);
-    else
-        added.message = message(error);
-    leave();
+    was_added(&added, error, &claim, 0, out_claim);
     return added;
 }
 
 tsgo_added tsgo_add_with(tsgo_scheduler *its, ts_lane *lane, uint32_t flags, double timeout,
-                         uintptr_t key)
+                         uintptr_t key, tsgo_claim *out_claim)
 {
     tsgo_added added = { 0 };
     ts_scheduler *scheduler = enter(its);
@@ -215,39 +220,31 @@ tsgo_added tsgo_add_with(tsgo_scheduler *its, ts_lane *lane, uint32_t flags, dou
     options.flags = flags;
     options.timeout_seconds = timeout;
     error = ts_claim_submit(scheduler, &options, &claim, &added.id);
-    added.error = (int32_t)error;
-    if (error == TS_OK)
-        added.claim = received(&claim, since);
-    else
-        added.message = message(error);
-    leave();
+    was_added(&added, error, &claim, since, out_claim);
     return added;
 }
 
-tsgo_ended tsgo_end(tsgo_scheduler *its, uintptr_t token, ts_task_id id, int32_t code,
-                    const char *text, size_t length, int32_t is_stopped)
+int32_t tsgo_end(tsgo_scheduler *its, const tsgo_claim *claim, int32_t code, const char *text,
+                 size_t length, int32_t is_stopped, tsgo_claim *out_next)
 {
-    tsgo_ended ended = { 0 };
     ts_scheduler *scheduler = enter(its);
-    ts_claim claim = { 0 }, next = { 0 };
+    ts_claim ended = { 0 }, next = { 0 };
     ts_state state = (ts_state)0;
     int64_t since = last_tick();
     char words[256];
-    claim.token = (ts_token *)token;
-    claim.id = id;
+    ended.token = (ts_token *)claim->token;
+    ended.id = claim->id;
     if (text != NULL) {
         length = length < sizeof words - 1 ? length : sizeof words - 1;
         memcpy(words, text, length);
         words[length] = 0;
     }
     if (is_stopped)
-        ts_force_stop(scheduler, id);
-    ended.error = (int32_t)ts_claim_end(scheduler, &claim, code, NULL, text != NULL ? words : NULL,
-                                        &state, &next);
-    ended.state = (int32_t)state;
-    ended.next = received(&next, since);
+        ts_force_stop(scheduler, ended.id);
+    ts_claim_end(scheduler, &ended, code, NULL, text != NULL ? words : NULL, &state, &next);
+    receive(&next, since, out_next);
     leave();
-    return ended;
+    return (int32_t)state;
 }
 
 size_t tsgo_take(tsgo_scheduler *its, tsgo_claim *out, size_t capacity)
@@ -261,7 +258,7 @@ size_t tsgo_take(tsgo_scheduler *its, tsgo_claim *out, size_t capacity)
     if (ts_claims_take(scheduler, claims, capacity, 0, &count) != TS_OK)
         count = 0;
     for (at = 0; at < count; at++) {
-        out[at] = received(&claims[at], since);
+        receive(&claims[at], since, &out[at]);
         out[at].stopped = ts_claim_start(scheduler, &claims[at]) != TS_OK;
     }
     leave();

@@ -21,18 +21,11 @@ typedef struct {
 
 /* What came of an add. */
 typedef struct {
-    tsgo_claim claim;
     ts_task_id id;
     char *message;
     int32_t error;
+    int32_t is_out;  /* it may start: its claim was written */
 } tsgo_added;
-
-/* What came of an end. */
-typedef struct {
-    tsgo_claim next;
-    int32_t state;  /* the final state */
-    int32_t error;
-} tsgo_ended;
 
 /* What came of any other call. */
 typedef struct {
@@ -46,12 +39,16 @@ void tsgo_free(tsgo_scheduler *its);
 tsgo_outcome tsgo_fd(tsgo_scheduler *its, int *out_fd);
 int32_t tsgo_readable(int fd);
 
-tsgo_added tsgo_add(tsgo_scheduler *its, ts_lane *lane, uintptr_t key);
+/* The claim of a task that is queued is not written: it may come to somebody
+ * else meanwhile. */
+tsgo_added tsgo_add(tsgo_scheduler *its, ts_lane *lane, uintptr_t key,
+                    tsgo_claim *out_claim);
 tsgo_added tsgo_add_with(tsgo_scheduler *its, ts_lane *lane, uint32_t flags,
-                         double timeout, uintptr_t key);
-tsgo_ended tsgo_end(tsgo_scheduler *its, uintptr_t token, ts_task_id id,
-                    int32_t code, const char *text, size_t length,
-                    int32_t is_stopped);
+                         double timeout, uintptr_t key, tsgo_claim *out_claim);
+/* The final state. Without a next one out_next has no token. */
+int32_t tsgo_end(tsgo_scheduler *its, const tsgo_claim *claim, int32_t code,
+                 const char *text, size_t length, int32_t is_stopped,
+                 tsgo_claim *out_next);
 size_t tsgo_take(tsgo_scheduler *its, tsgo_claim *out, size_t capacity);
 int32_t tsgo_stop(tsgo_scheduler *its, ts_task_id id);
 /* The state in which a running task that was told to stop will end, or 0. */

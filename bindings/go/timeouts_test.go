@@ -76,19 +76,22 @@ func TestATimeOutIsHeardOfThatComesBeforeItsTaskIsKnownToRun(t *testing.T) {
 	task := &its.task
 	task.init(s, s.Queue("q"), context.Background(), &taskOptions{flagTimeout, time.Millisecond, true, false}, its)
 	task.key = s.tasks.put(task)
-	id, claim, err := s.native.add(task.q.lane, task.options.flags, task.options.timeout, task.key)
+	id, starts, err := s.native.add(task.q.lane, task.options.flags, task.options.timeout, task.key, &task.claim)
 	must(t, err)
+	if !starts {
+		t.Fatal("it may start at once")
+	}
 	task.id = id
 	eventually(t, "a time-out", func() bool {
 		s.take()
 		return s.native.stopping(id) == TimedOut
 	})
 	s.take()
-	task.out(&claim, isAdded|isOut)
+	task.out(isAdded | isOut)
 	if err := task.ctx.Err(); err != context.DeadlineExceeded {
 		t.Fatal(err)
 	}
-	s.dispatchClaim(task, false)
+	s.dispatch(task)
 	<-task.doneChannel()
 	if task.state != TimedOut || task.err != ErrTimeout {
 		t.Fatal(task.state, task.err)
