@@ -84,8 +84,9 @@ func (p *parts) close() {
 // Deadline is the earlier one of the caller's and of the task's time-out.
 func (c *taskContext) Deadline() (deadline time.Time, ok bool) {
 	deadline, ok = c.parent.Deadline()
-	if due := c.owner.due.Load(); due != 0 {
-		if own := c.owner.s.timeouts.moment(due); !ok || own.Before(deadline) {
+	if its := &c.owner.options; its.timed {
+		own := c.owner.s.timeouts.moment(c.owner.claim.since).Add(its.timeout)
+		if !ok || own.Before(deadline) {
 			return own, true
 		}
 	}

@@ -25,7 +25,7 @@ type task struct {
 	err     error
 	done    atomic.Pointer[chan struct{}]
 	waits   *waiting     // under the scheduler's waits
-	due     atomic.Int64 // when it times out, by the library's clock; 0 until it starts, or if it cannot
+	due     atomic.Int64 // see timeouts; 0 until it starts, or if it cannot time out
 }
 
 // body is the function of a task, and where its result goes.

@@ -22,6 +22,8 @@ type timeouts struct {
 	next atomic.Int64
 	// When somebody looked last.
 	looked atomic.Int64
+	// watch_dog_time, and the lesser of it and of what that was before.
+	general, least atomic.Int64
 }
 
 func (t *timeouts) init() {
@@ -41,17 +43,52 @@ func (t *timeouts) moment(at int64) time.Time { return t.began.Add(time.Duration
 // The library may have told it already, and whoever looked then have seen no bit. He had said before
 // that he looks, and that is read here after the bit was set: so one of the two sees the other.
 func (t *timeouts) start(its *task) {
-	limit := its.options.timeout
-	if limit == 0 {
-		limit = time.Duration(its.s.watchDog.Load())
+	if its.options.general {
+		its.options.timeout = time.Duration(t.general.Load())
 	}
-	due := its.claim.since + int64(limit)
+	due := t.dueOf(its)
 	its.due.Store(due)
 	its.s.tasks.setTimed(its.key)
+	if its.options.general {
+		due = t.dueOf(its)
+		its.due.Store(due)
+	}
 	t.lower(due)
 	if due <= t.looked.Load() {
 		t.ask(its)
 	}
+}
+
+// dueOf is when a running task is due at the earliest.
+func (t *timeouts) dueOf(its *task) int64 {
+	if its.options.general {
+		return its.claim.since + t.least.Load()
+	}
+	return its.claim.since + int64(its.options.timeout)
+}
+
+// setGeneral notes watch_dog_time, as it is in the library now. A task is given what that is when it is
+// handed out there, and starts here a little later: by then it may be less here, or more. So it counts by
+// the lesser of the last two; and who notes a lesser one sees the bit of a task, or that sees it after it
+// has set its bit.
+func (t *timeouts) setGeneral(s *Scheduler, limit time.Duration) {
+	t.Lock()
+	defer t.Unlock()
+	before := t.general.Swap(int64(limit))
+	if before == int64(limit) {
+		return
+	}
+	if before == 0 {
+		before = int64(limit) // the first
+	}
+	t.least.Store(min(before, int64(limit)))
+	s.tasks.eachTimed(func(its *task) {
+		if its.options.general && its.due.Load() != 0 {
+			due := t.dueOf(its)
+			its.due.Store(due)
+			t.lower(due)
+		}
+	})
 }
 
 func (t *timeouts) lower(due int64) {

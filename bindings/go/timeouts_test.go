@@ -72,19 +72,10 @@ func TestTheLibraryIsAskedOnlyOfTasksThatAreDue(t *testing.T) {
 // here that it runs.
 func TestATimeOutIsHeardOfThatComesBeforeItsTaskIsKnownToRun(t *testing.T) {
 	s := start(t)
-	its := &plainTask{do: nothing}
-	task := &its.task
-	task.init(s, s.Queue("q"), context.Background(), &taskOptions{flagTimeout, time.Millisecond, true, false}, its)
-	task.key = s.tasks.put(task)
-	id, starts, err := s.native.add(task.q.lane, task.options.flags, task.options.timeout, task.key, &task.claim)
-	must(t, err)
-	if !starts {
-		t.Fatal("it may start at once")
-	}
-	task.id = id
+	task := handedOut(t, s, Timeout(time.Millisecond))
 	eventually(t, "a time-out", func() bool {
 		s.take()
-		return s.native.stopping(id) == TimedOut
+		return s.native.stopping(task.id) == TimedOut
 	})
 	s.take()
 	task.out(isAdded | isOut)
@@ -95,6 +86,57 @@ func TestATimeOutIsHeardOfThatComesBeforeItsTaskIsKnownToRun(t *testing.T) {
 	<-task.doneChannel()
 	if task.state != TimedOut || task.err != ErrTimeout {
 		t.Fatal(task.state, task.err)
+	}
+}
+
+// handedOut is a task that the library has handed out, and of which nothing else is known.
+func handedOut(t *testing.T, s *Scheduler, option TaskOption) *task {
+	its := &plainTask{do: nothing}
+	task := &its.task
+	task.init(s, s.Queue("q"), context.Background(), &taskOptions{}, its)
+	option.applyTask(&task.options)
+	task.key = s.tasks.put(task)
+	id, starts, err := s.native.add(task.q.lane, task.options.flags, task.options.timeout, task.key, &task.claim)
+	must(t, err)
+	if !starts {
+		t.Fatal("it may start at once")
+	}
+	task.id = id
+	return task
+}
+
+// The library takes watch_dog_time when it hands a task out: before it is read here, or after.
+func TestATaskThatStartsWhileWatchDogTimeChangesIsTold(t *testing.T) {
+	changes := map[string]func(*Scheduler) *task{
+		"raised after it was handed out": func(s *Scheduler) *task {
+			must(t, s.Set("watch_dog_time", 20*time.Millisecond))
+			task := handedOut(t, s, Timeout(0))
+			must(t, s.Set("watch_dog_time", time.Hour))
+			task.out(isAdded | isOut)
+			return task
+		},
+		"lowered, and read here when it runs": func(s *Scheduler) *task {
+			must(t, s.native.set("watch_dog_time", "0.02"))
+			task := handedOut(t, s, Timeout(0))
+			task.out(isAdded | isOut)
+			s.look()
+			return task
+		},
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, WithSetting("watch_dog_time", time.Hour))
+			task := change(s)
+			eventually(t, "a time-out", func() bool {
+				s.take()
+				return task.ctx.Err() == context.DeadlineExceeded
+			})
+			s.dispatch(task)
+			<-task.doneChannel()
+			if task.state != TimedOut {
+				t.Fatal(task.state)
+			}
+		})
 	}
 }
 
