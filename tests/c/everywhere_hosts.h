@@ -179,8 +179,12 @@ static inline ts_error claim_finish(stage *on)
 static inline ts_error claim_end(stage *on)
 {
     ts_state state = TS_PENDING;
-    ts_error error = ts_claim_end(on->scheduler, &on->claim, 0, NULL, NULL, &state, NULL);
-    CHECK(error != TS_OK || state == TS_COMPLETED);
+    ts_claim made;
+    ts_task_id id;
+    ts_error error;
+    MUST(ts_lane_claim_task(on->claims_lane, false, NULL, NULL, NULL, &made, &id));
+    error = ts_claim_end(on->scheduler, &made, 0, NULL, NULL, &state, NULL);
+    CHECK(state == TS_COMPLETED);
     return error;
 }
 
