@@ -44,6 +44,10 @@ func TestOnlyRunningTasksThatCanTimeOutAreLookedAt(t *testing.T) {
 	}
 	pending.pull()
 	must(t, ended(t, pending.Task))
+	// Their slots are those of others now.
+	for range 300 {
+		<-plugIn(t, s.Queue("")).started
+	}
 	if count := timedOnes(s); count != 0 {
 		t.Fatal(count)
 	}
