@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* One line of a log. */
 typedef struct line {
@@ -151,106 +152,115 @@ int32_t tsgo_readable(int fd)
     return poll(&wanted, 1, 0) == 1;
 }
 
-/* Claims that come to Go are started at once: that tells the stopped ones. */
-static tsgo_claim received(ts_scheduler *scheduler, const ts_claim *claim)
+static int64_t read_clock(clockid_t clock)
 {
-    tsgo_claim its = { 0 };
-    if (claim->token == NULL)
-        return its;
-    its.token = (uintptr_t)claim->token;
-    its.key = (uintptr_t)claim->user_data;
-    its.id = claim->id;
-    its.stopped = ts_claim_start(scheduler, claim) != TS_OK;
-    return its;
+    struct timespec its;
+    clock_gettime(clock, &its);
+    return (int64_t)its.tv_sec * 1000000000 + its.tv_nsec;
 }
 
-tsgo_added tsgo_add(tsgo_scheduler *its, ts_lane *lane, uintptr_t key)
+int64_t tsgo_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+/* The kernel's last tick: some nanoseconds to read, and never in the future. */
+static int64_t last_tick(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+/* A claim out of an add or an end is to be run: a stop that comes later finds
+ * the task in Go. */
+static void receive(const ts_claim *claim, int64_t since, tsgo_claim *out)
+{
+    out->token = (uintptr_t)claim->token;
+    out->key = (uintptr_t)claim->user_data;
+    out->id = claim->id;
+    out->since = since;
+    out->stopped = 0;
+}
+
+/* What came of an add, of which the library has said this. */
+static void was_added(tsgo_added *added, ts_error error, const ts_claim *claim, int64_t since,
+                      tsgo_claim *out_claim)
+{
+    added->error = (int32_t)error;
+    added->is_out = error == TS_OK && claim->token != NULL;
+    if (added->is_out)
+        receive(claim, since, out_claim);
+    if (error != TS_OK)
+        added->message = message(error);
+    leave();
+}
+
+tsgo_added tsgo_add(tsgo_scheduler *its, ts_lane *lane, uintptr_t key, tsgo_claim *out_claim)
 {
     tsgo_added added = { 0 };
-    ts_scheduler *scheduler = enter(its);
     ts_claim claim;
-    ts_error error = ts_lane_claim_task(lane, false, NULL, (void *)key, NULL, &claim, &added.id);
-    added.error = (int32_t)error;
-    if (error == TS_OK)
-        added.claim = received(scheduler, &claim);
-    else
-        added.message = message(error);
-    leave();
+    ts_error error;
+    enter(its);
+    error = ts_lane_claim_task(lane, false, NULL, (void *)key, NULL, &claim, &added.id);
+    was_added(&added, error, &claim, 0, out_claim);
     return added;
 }
 
-/* The final state of the task that this thread ended last. */
-static __thread ts_state end_state;
-
-static void note_end(const ts_completion *end, void *user_data)
-{
-    (void)user_data;
-    end_state = end->state;
-}
-
 tsgo_added tsgo_add_with(tsgo_scheduler *its, ts_lane *lane, uint32_t flags, double timeout,
-                         uintptr_t key)
+                         uintptr_t key, tsgo_claim *out_claim)
 {
     tsgo_added added = { 0 };
     ts_scheduler *scheduler = enter(its);
     ts_task_options options = TS_TASK_OPTIONS_INIT;
+    int64_t since = flags & TS_TIMEOUT_PROCESSING ? last_tick() : 0;
     ts_claim claim;
     ts_error error;
     options.lane = lane;
     options.runner = lane == NULL ? TS_CLAIMS : (ts_runner)0;
     options.user_data = (void *)key;
-    options.flags = flags & ~TSGO_WANTS_STATE;
+    options.flags = flags;
     options.timeout_seconds = timeout;
-    if (flags & TSGO_WANTS_STATE)
-        options.on_end = note_end;
     error = ts_claim_submit(scheduler, &options, &claim, &added.id);
-    added.error = (int32_t)error;
-    if (error == TS_OK)
-        added.claim = received(scheduler, &claim);
-    else
-        added.message = message(error);
-    leave();
+    was_added(&added, error, &claim, since, out_claim);
     return added;
 }
 
-tsgo_ended tsgo_end(tsgo_scheduler *its, uintptr_t token, ts_task_id id, int32_t code,
-                    const char *text, size_t length, int32_t is_stopped, int32_t wants_state)
+int32_t tsgo_end(tsgo_scheduler *its, const tsgo_claim *claim, int32_t code, const char *text,
+                 size_t length, int32_t is_stopped, tsgo_claim *out_next)
 {
-    tsgo_ended ended = { 0 };
     ts_scheduler *scheduler = enter(its);
-    ts_claim claim = { 0 }, next = { 0 };
+    ts_claim ended = { 0 }, next = { 0 };
+    ts_state state = (ts_state)0;
+    int64_t since = last_tick();
     char words[256];
-    claim.token = (ts_token *)token;
-    claim.id = id;
+    ended.token = (ts_token *)claim->token;
+    ended.id = claim->id;
     if (text != NULL) {
         length = length < sizeof words - 1 ? length : sizeof words - 1;
         memcpy(words, text, length);
         words[length] = 0;
     }
     if (is_stopped)
-        ts_force_stop(scheduler, id);
-    if (wants_state)
-        end_state = (ts_state)0;
-    ended.error = (int32_t)ts_claim_finish(scheduler, &claim, code, NULL,
-                                           text != NULL ? words : NULL, &next);
-    if (wants_state)
-        ended.state = (int32_t)end_state;
-    ended.next = received(scheduler, &next);
+        ts_force_stop(scheduler, ended.id);
+    ts_claim_end(scheduler, &ended, code, NULL, text != NULL ? words : NULL, &state, &next);
+    receive(&next, since, out_next);
     leave();
-    return ended;
+    return (int32_t)state;
 }
 
 size_t tsgo_take(tsgo_scheduler *its, tsgo_claim *out, size_t capacity)
 {
     ts_claim claims[16];
     ts_scheduler *scheduler = enter(its);
+    int64_t since = last_tick();
     size_t count = 0, at;
     if (capacity > sizeof claims / sizeof *claims)
         capacity = sizeof claims / sizeof *claims;
     if (ts_claims_take(scheduler, claims, capacity, 0, &count) != TS_OK)
         count = 0;
-    for (at = 0; at < count; at++)
-        out[at] = received(scheduler, &claims[at]);
+    for (at = 0; at < count; at++) {
+        receive(&claims[at], since, &out[at]);
+        out[at].stopped = ts_claim_start(scheduler, &claims[at]) != TS_OK;
+    }
     leave();
     return count;
 }

@@ -15,23 +15,17 @@ typedef struct {
     uintptr_t token;  /* 0: none */
     uintptr_t key;    /* what Go gave with the task */
     ts_task_id id;
+    int64_t since;    /* it was handed out then or a little later; see tsgo_now */
     int32_t stopped;  /* a stop came first: only to be ended */
 } tsgo_claim;
 
 /* What came of an add. */
 typedef struct {
-    tsgo_claim claim;
     ts_task_id id;
     char *message;
     int32_t error;
+    int32_t is_out;  /* it may start: its claim was written */
 } tsgo_added;
-
-/* What came of an end. */
-typedef struct {
-    tsgo_claim next;
-    int32_t state;  /* the final state, of a task that asked for it; else 0 */
-    int32_t error;
-} tsgo_ended;
 
 /* What came of any other call. */
 typedef struct {
@@ -39,25 +33,28 @@ typedef struct {
     int32_t error;
 } tsgo_outcome;
 
-/* Flag beside those of the library: the end is to say the final state. */
-#define TSGO_WANTS_STATE 0x80000000u
-
 tsgo_outcome tsgo_new(const char *config, int32_t logs, tsgo_scheduler **out);
 void tsgo_free(tsgo_scheduler *its);
 /* A copy of the descriptor of its claims, which the caller closes. */
 tsgo_outcome tsgo_fd(tsgo_scheduler *its, int *out_fd);
 int32_t tsgo_readable(int fd);
 
-tsgo_added tsgo_add(tsgo_scheduler *its, ts_lane *lane, uintptr_t key);
+/* The claim of a task that is queued is not written: it may come to somebody
+ * else meanwhile. */
+tsgo_added tsgo_add(tsgo_scheduler *its, ts_lane *lane, uintptr_t key,
+                    tsgo_claim *out_claim);
 tsgo_added tsgo_add_with(tsgo_scheduler *its, ts_lane *lane, uint32_t flags,
-                         double timeout, uintptr_t key);
-tsgo_ended tsgo_end(tsgo_scheduler *its, uintptr_t token, ts_task_id id,
-                    int32_t code, const char *text, size_t length,
-                    int32_t is_stopped, int32_t wants_state);
+                         double timeout, uintptr_t key, tsgo_claim *out_claim);
+/* The final state. Without a next one out_next has no token. */
+int32_t tsgo_end(tsgo_scheduler *its, const tsgo_claim *claim, int32_t code,
+                 const char *text, size_t length, int32_t is_stopped,
+                 tsgo_claim *out_next);
 size_t tsgo_take(tsgo_scheduler *its, tsgo_claim *out, size_t capacity);
 int32_t tsgo_stop(tsgo_scheduler *its, ts_task_id id);
 /* The state in which a running task that was told to stop will end, or 0. */
 int32_t tsgo_stopping(tsgo_scheduler *its, ts_task_id id);
+/* The library's clock: nanoseconds. */
+int64_t tsgo_now(void);
 
 tsgo_outcome tsgo_lane_new(tsgo_scheduler *its, const char *name, size_t length,
                            size_t width, size_t capacity, ts_lane **out_lane);

@@ -27,6 +27,7 @@ package ts
 #cgo nocallback tsgo_take
 #cgo nocallback tsgo_stop
 #cgo nocallback tsgo_stopping
+#cgo nocallback tsgo_now
 #cgo nocallback tsgo_lane_new
 #cgo nocallback tsgo_name
 #cgo nocallback tsgo_status
@@ -72,16 +73,25 @@ func (n *native) keep() { runtime.KeepAlive(n) }
 type lane = *C.ts_lane
 
 // claim is the right, and duty, to run one task now. Without a token it is none.
+//
+// It is a tsgo_claim, which the library's calls write where it is to be.
 type claim struct {
 	token   uintptr
 	key     uintptr
 	id      ID
-	stopped bool // only to be ended
+	since   int64 // it was handed out then or a little later, by the library's clock
+	stopped int32 // not 0: only to be ended
 }
 
-func claimOf(c *C.tsgo_claim) claim {
-	return claim{uintptr(c.token), uintptr(c.key), idOf(c.id), c.stopped != 0}
-}
+// It has the size and the last place of a tsgo_claim, or these are negative.
+const (
+	_ = unsafe.Sizeof(claim{}) - C.sizeof_tsgo_claim
+	_ = C.sizeof_tsgo_claim - unsafe.Sizeof(claim{})
+	_ = unsafe.Offsetof(claim{}.stopped) - unsafe.Offsetof(C.tsgo_claim{}.stopped)
+	_ = unsafe.Offsetof(C.tsgo_claim{}.stopped) - unsafe.Offsetof(claim{}.stopped)
+)
+
+func (c *claim) raw() *C.tsgo_claim { return (*C.tsgo_claim)(unsafe.Pointer(c)) }
 
 func idOf(id C.ts_task_id) ID { return *(*ID)(unsafe.Pointer(&id)) }
 
@@ -133,23 +143,24 @@ func (n *native) fd() (uintptr, error) {
 
 func readable(fd uintptr) bool { return C.tsgo_readable(C.int(fd)) != 0 }
 
-func (n *native) add(to lane, flags uint32, timeout time.Duration, key uintptr) (ID, claim, error) {
+// add adds a task: its id, and whether its claim was written, for it may start.
+func (n *native) add(to lane, flags uint32, timeout time.Duration, key uintptr, its *claim) (ID, bool, error) {
 	defer n.keep()
 	var added C.tsgo_added
 	if flags == 0 && to != nil {
-		added = C.tsgo_add(n.its, to, C.uintptr_t(key))
+		added = C.tsgo_add(n.its, to, C.uintptr_t(key), its.raw())
 	} else {
-		added = C.tsgo_add_with(n.its, to, C.uint32_t(flags), C.double(timeout.Seconds()), C.uintptr_t(key))
+		added = C.tsgo_add_with(n.its, to, C.uint32_t(flags), C.double(timeout.Seconds()), C.uintptr_t(key), its.raw())
 	}
 	if added.error != 0 {
-		return ID{}, claim{}, errorOf(added.error, added.message)
+		return ID{}, false, errorOf(added.error, added.message)
 	}
-	return idOf(added.id), claimOf(&added.claim), nil
+	return idOf(added.id), added.is_out != 0, nil
 }
 
 // end gives a claim back: as told to stop, if it was; else failed with these words, if there are any.
-// The state is only told of tasks that want it.
-func (n *native) end(c *claim, words string, stopped, wantsState bool) (claim, State) {
+// It gives the state in which the task ended, and the next claim, if there is one.
+func (n *native) end(c *claim, words string, stopped bool, next *claim) State {
 	defer n.keep()
 	var code C.int32_t
 	var text *C.char
@@ -158,19 +169,13 @@ func (n *native) end(c *claim, words string, stopped, wantsState bool) (claim, S
 		code = 1
 		text, length = bytesOf(words)
 	}
-	ended := C.tsgo_end(n.its, C.uintptr_t(c.token), idFor(c.id), code, text, length, truth(stopped), truth(wantsState))
-	return claimOf(&ended.next), State(ended.state)
+	return State(C.tsgo_end(n.its, c.raw(), code, text, length, truth(stopped), next.raw()))
 }
 
 // take gives claims that became runnable otherwise, or are only to be ended: how many.
 func (n *native) take(into *[16]claim) int {
 	defer n.keep()
-	var claims [16]C.tsgo_claim
-	count := int(C.tsgo_take(n.its, &claims[0], C.size_t(len(claims))))
-	for at := range count {
-		into[at] = claimOf(&claims[at])
-	}
-	return count
+	return int(C.tsgo_take(n.its, into[0].raw(), C.size_t(len(into))))
 }
 
 func (n *native) stop(id ID) int32 {
@@ -182,6 +187,9 @@ func (n *native) stopping(id ID) State {
 	defer n.keep()
 	return State(C.tsgo_stopping(n.its, idFor(id)))
 }
+
+// clock is the library's: nanoseconds.
+func clock() int64 { return int64(C.tsgo_now()) }
 
 func (n *native) newLane(name string, width, capacity int) (lane, error) {
 	defer n.keep()

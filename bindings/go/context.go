@@ -29,14 +29,13 @@ type taskContext struct {
 // parts is what a context is asked for now and then.
 type parts struct {
 	sync.Mutex
-	done     chan struct{}
-	closed   bool
-	after    map[*func()]struct{}
-	reason   error
-	cause    error
-	detach   func() bool // from the parent
-	deadline time.Time
-	told     context.Context // cancelled with the cause: what [context.Cause] looks for
+	done   chan struct{}
+	closed bool
+	after  map[*func()]struct{}
+	reason error
+	cause  error
+	detach func() bool     // from the parent
+	told   context.Context // cancelled with the cause: what [context.Cause] looks for
 }
 
 // more gives the parts, which it makes if there are none. Who makes them looks at the word after it,
@@ -85,11 +84,10 @@ func (p *parts) close() {
 // Deadline is the earlier one of the caller's and of the task's time-out.
 func (c *taskContext) Deadline() (deadline time.Time, ok bool) {
 	deadline, ok = c.parent.Deadline()
-	if its := c.parts.Load(); its != nil {
-		its.Lock()
-		defer its.Unlock()
-		if !its.deadline.IsZero() && (!ok || its.deadline.Before(deadline)) {
-			return its.deadline, true
+	if its := &c.owner.options; its.timed {
+		own := c.owner.s.timeouts.moment(c.owner.claim.since).Add(its.timeout)
+		if !ok || own.Before(deadline) {
+			return own, true
 		}
 	}
 	return deadline, ok

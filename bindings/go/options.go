@@ -71,6 +71,7 @@ type taskOptions struct {
 	flags   uint32
 	timeout time.Duration
 	timed   bool
+	general bool // by watch_dog_time, which is its timeout from the start on
 	room    bool
 }
 
@@ -99,15 +100,14 @@ const (
 	flagBan         = 2
 	flagKeep        = 4
 	flagRelease     = 32
-	flagWantsState  = 1 << 31
 	longestDuration = 1e9 * time.Second
 )
 
 // Timeout tells a task to stop that has run for so long. 0 takes watch_dog_time of the configuration.
 func Timeout(d time.Duration) TaskOption {
 	return taskOption(func(t *taskOptions) {
-		t.timed, t.timeout = true, d
-		t.flags |= flagTimeout | flagWantsState
+		t.timed, t.general, t.timeout = true, d == 0, d
+		t.flags |= flagTimeout
 	})
 }
 

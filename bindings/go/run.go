@@ -24,8 +24,8 @@ type task struct {
 	state   State
 	err     error
 	done    atomic.Pointer[chan struct{}]
-	waits   *waiting // under the scheduler's waits
-	timed   links    // under the scheduler's timeouts
+	waits   *waiting     // under the scheduler's waits
+	due     atomic.Int64 // see timeouts; 0 until it starts, or if it cannot time out
 }
 
 // body is the function of a task, and where its result goes.
@@ -53,37 +53,36 @@ func (s *Scheduler) add(t *task) error {
 		s.needWaiter()
 	}
 	t.key = s.tasks.put(t)
-	id, its, err := s.native.add(t.q.lane, t.options.flags, t.options.timeout, t.key)
+	id, starts, err := s.native.add(t.q.lane, t.options.flags, t.options.timeout, t.key, &t.claim)
 	if err != nil {
 		s.tasks.drop(t.key)
 		s.say()
 		return err
 	}
 	t.id = id
-	if its.token == 0 {
+	if starts {
+		t.out(isAdded | isOut)
+	} else {
 		t.phase.Or(isAdded)
 		s.needWaiter()
-	} else {
-		t.out(&its, isAdded|isOut)
 	}
 	s.say()
 	if s.closed.Load() {
 		// It came in behind a shutdown that had ended.
 		t.cancel(ErrCanceled, ErrClosed)
-		if its.token != 0 {
+		if starts {
 			s.dispatch(s.end(t, nil))
 		}
 		return ErrClosed
 	}
-	if its.token != 0 {
-		s.dispatchClaim(t, its.stopped)
+	if starts {
+		s.dispatch(t)
 	}
 	return nil
 }
 
 // out notes that the claim of a task has come.
-func (t *task) out(its *claim, phase uint32) {
-	t.claim = *its
+func (t *task) out(phase uint32) {
 	if t.options.timed {
 		t.s.timeouts.start(t)
 	}
@@ -96,20 +95,13 @@ func (s *Scheduler) receive(its *claim) *task {
 	if t == nil {
 		panic("ts: the library handed out a task that was never added")
 	}
-	t.out(its, isOut)
+	t.claim = *its
+	t.out(isOut)
 	s.room.tell()
 	return t
 }
 
-// dispatchClaim has a claim run by a goroutine, or ends it here, if a stop came first.
-func (s *Scheduler) dispatchClaim(t *task, stopped bool) {
-	if stopped {
-		s.dispatch(s.end(t, nil))
-		return
-	}
-	s.dispatch(t)
-}
-
+// dispatch has a task run by a goroutine.
 func (s *Scheduler) dispatch(t *task) {
 	if t != nil {
 		go s.work(t)
@@ -146,45 +138,29 @@ func (s *Scheduler) runTask(t *task) (next *task) {
 	return s.end(t, err)
 }
 
-// end ends a task that is out. It gives the next one to run; those that are only to be ended are.
+// end ends a task that is out, and gives the next one to run. Whether that was told to stop meanwhile its
+// word says.
 func (s *Scheduler) end(t *task, err error) (next *task) {
-	for {
-		its := s.endOne(t, err)
-		if its.token == 0 {
-			return nil
-		}
-		t, err = s.receive(&its), nil
-		if !its.stopped {
-			return t
-		}
+	if its := s.endOne(t, err); its.token != 0 {
+		return s.receive(&its)
 	}
+	return nil
 }
 
-func (s *Scheduler) endOne(t *task, err error) claim {
+func (s *Scheduler) endOne(t *task, err error) (next claim) {
 	wasTold := !t.ctx.word.CompareAndSwap(live, ending)
 	words := wordsOf(err)
 	if t.options.timed {
 		s.timeouts.end(t)
 	}
 	// The word decided: a task that was told is told to stop in the library too, before it ends there.
-	its, state := s.native.end(&t.claim, words, wasTold && !t.claim.stopped, t.options.timed)
-	if state == 0 {
-		switch {
-		case wasTold || t.claim.stopped:
-			state = Cancelled
-		case err != nil:
-			state = Failed
-		default:
-			state = Completed
-		}
-	}
-	t.settle(state, err)
+	t.settle(s.native.end(&t.claim, words, wasTold && t.claim.stopped == 0, &next), err)
 	s.tasks.drop(t.key)
 	s.say()
 	if s.closed.Load() {
 		s.ends.tell()
 	}
-	return its
+	return next
 }
 
 // wordsOf is never empty for an error: that it failed is told by them. An error of the task's may be
@@ -209,7 +185,7 @@ func (t *task) settle(state State, err error) {
 		err = stoppedAs(ErrTimeout, nil, err)
 	case Cancelled:
 		var cause error
-		if t.claim.stopped && t.s.closed.Load() {
+		if t.claim.stopped != 0 && t.s.closed.Load() {
 			cause = ErrClosed // it was cancelled while it was pending, by the shutdown
 		}
 		if t.ctx.word.Load() == stopped {

@@ -27,12 +27,10 @@ type Scheduler struct {
 	waiter   waiter
 	logger   *slog.Logger
 	logging  atomic.Bool
-	closed   atomic.Bool // takes no tasks any more
-	retired  atomic.Bool // and has none
-	inside   bool        // it was made inside a task
-	// What of the configuration is used here.
-	most     atomic.Int64
-	watchDog atomic.Int64
+	closed   atomic.Bool  // takes no tasks any more
+	retired  atomic.Bool  // and has none
+	inside   bool         // it was made inside a task
+	most     atomic.Int64 // line_task_max
 }
 
 // New makes a scheduler. Close it.
@@ -47,6 +45,7 @@ func New(options ...Option) (*Scheduler, error) {
 	}
 	s := &Scheduler{native: native, logger: its.logger, inside: insideTask()}
 	s.waits.s = s
+	s.timeouts.init()
 	for _, path := range its.files {
 		if err := native.load(path); err != nil {
 			return nil, err
@@ -95,7 +94,7 @@ func (s *Scheduler) look() {
 	}
 	if seconds, err := s.native.get("watch_dog_time"); err == nil {
 		if seconds, err := strconv.ParseFloat(seconds, 64); err == nil {
-			s.watchDog.Store(int64(seconds * float64(time.Second)))
+			s.timeouts.setGeneral(s, time.Duration(seconds*float64(time.Second)))
 		}
 	}
 }

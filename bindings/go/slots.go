@@ -3,6 +3,7 @@
 package ts
 
 import (
+	"math/bits"
 	"sync"
 	"sync/atomic"
 )
@@ -19,19 +20,22 @@ type slots struct {
 
 const chunkBits = 8
 
-type chunk [1 << chunkBits]slot
+type chunk struct {
+	slots [1 << chunkBits]slot
+	timed [1 << chunkBits / 64]atomic.Uint64 // a bit for each whose task runs and can time out
+}
 
 type slot struct {
-	task       atomic.Pointer[task]
-	generation atomic.Uint32
-	next       atomic.Uint32 // as in free
+	task atomic.Pointer[task]
+	// Above its generation, below the next free one, as in free.
+	place atomic.Uint64
 }
 
 // Of a key: below the number plus one, above the generation.
 const numberBits = 20 + 12*(^uintptr(0)>>63)
 
 func (s *slots) at(number uint32) *slot {
-	return &(*s.chunks.Load())[number>>chunkBits][number%(1<<chunkBits)]
+	return &(*s.chunks.Load())[number>>chunkBits].slots[number%(1<<chunkBits)]
 }
 
 // put gives the task a slot, and the key to it.
@@ -44,10 +48,11 @@ func (s *slots) put(t *task) uintptr {
 			continue
 		}
 		its := s.at(first - 1)
+		place := its.place.Load()
 		changed := free>>32<<32 + 1<<32
-		if s.free.CompareAndSwap(free, changed|uint64(its.next.Load())) {
+		if s.free.CompareAndSwap(free, changed|uint64(uint32(place))) {
 			its.task.Store(t)
-			return uintptr(its.generation.Load())<<numberBits | uintptr(first)
+			return uintptr(place>>32)<<numberBits | uintptr(first)
 		}
 	}
 }
@@ -60,7 +65,7 @@ func (s *slots) get(key uintptr) *task {
 		return nil
 	}
 	its := s.at(number - 1)
-	if uintptr(its.generation.Load())<<numberBits != key&^(1<<numberBits-1) {
+	if uintptr(its.place.Load()>>32)<<numberBits != key&^(1<<numberBits-1) {
 		return nil
 	}
 	return its.task.Load()
@@ -71,14 +76,15 @@ func (s *slots) drop(key uintptr) {
 	number := uint32(key & (1<<numberBits - 1))
 	its := s.at(number - 1)
 	its.task.Store(nil)
-	its.generation.Add(1)
 	s.push(number, its)
 }
 
+// push makes it free, in its next generation.
 func (s *slots) push(number uint32, its *slot) {
+	generation := its.place.Load()>>32<<32 + 1<<32
 	for {
 		free := s.free.Load()
-		its.next.Store(uint32(free))
+		its.place.Store(generation | uint64(uint32(free)))
 		if s.free.CompareAndSwap(free, free>>32<<32+1<<32|uint64(number)) {
 			return
 		}
@@ -99,8 +105,8 @@ func (s *slots) more() {
 	fresh := new(chunk)
 	all = append(all[:len(all):len(all)], fresh)
 	s.chunks.Store(&all)
-	for at := range fresh {
-		s.push(uint32(first+at+1), &fresh[at])
+	for at := range fresh.slots {
+		s.push(uint32(first+at+1), &fresh.slots[at])
 	}
 }
 
@@ -111,9 +117,44 @@ func (s *slots) each(call func(*task)) {
 		return
 	}
 	for _, its := range *chunks {
-		for at := range its {
-			if t := its[at].task.Load(); t != nil {
+		for at := range its.slots {
+			if t := its.slots[at].task.Load(); t != nil {
 				call(t)
+			}
+		}
+	}
+}
+
+// timed is the word and the bit of a key.
+func (s *slots) timed(key uintptr) (*atomic.Uint64, uint64) {
+	number := uint32(key&(1<<numberBits-1)) - 1
+	its := (*s.chunks.Load())[number>>chunkBits]
+	return &its.timed[number%(1<<chunkBits)/64], 1 << (number % 64)
+}
+
+func (s *slots) setTimed(key uintptr) {
+	word, bit := s.timed(key)
+	word.Or(bit)
+}
+
+func (s *slots) clearTimed(key uintptr) {
+	word, bit := s.timed(key)
+	word.And(^bit)
+}
+
+// eachTimed calls with every task whose bit is set, and perhaps with one that has a slot of which that
+// was so.
+func (s *slots) eachTimed(call func(*task)) {
+	chunks := s.chunks.Load()
+	if chunks == nil {
+		return
+	}
+	for _, its := range *chunks {
+		for at := range its.timed {
+			for word := its.timed[at].Load(); word != 0; word &= word - 1 {
+				if t := its.slots[64*at+bits.TrailingZeros64(word)].task.Load(); t != nil {
+					call(t)
+				}
 			}
 		}
 	}

@@ -1228,6 +1228,21 @@ ts_error ts_claim_finish(ts_scheduler *scheduler,
                          const char *error,
                          ts_claim *out_next);
 
+/// As ts_claim_finish, and says how the task ended. out_state, which may be
+/// NULL, is its final state: TS_COMPLETED or TS_FAILED, or TS_CANCELLED or
+/// TS_TIMEOUT when a stop came first, whatever the code.
+///
+/// Errors: as ts_claim_finish. out_state is then untouched.
+///
+/// Any thread. Never blocks. From a task: yes.
+ts_error ts_claim_end(ts_scheduler *scheduler,
+                      const ts_claim *claim,
+                      int32_t code,
+                      const ts_value *result,
+                      const char *error,
+                      ts_state *out_state,
+                      ts_claim *out_next);
+
 /// Adds count tasks that you run, in order, as ts_claim_submit does, until one
 /// is refused: that is the error, and out_added how many came before it.
 /// out_claims has count places, of which that of a task that is queued gets no

@@ -66,8 +66,11 @@ func (s *Scheduler) take() {
 	for {
 		count := s.native.take(&claims)
 		for at := range count {
-			its := &claims[at]
-			s.dispatchClaim(s.receive(its), its.stopped)
+			t := s.receive(&claims[at])
+			if t.claim.stopped != 0 {
+				t = s.end(t, nil)
+			}
+			s.dispatch(t)
 		}
 		if count == 0 {
 			break

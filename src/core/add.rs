@@ -30,6 +30,8 @@ pub struct NewTask<'a> {
     pub drop: Option<DropFn>,
     /// Wishes, as bits of the word.
     pub bits: u64,
+    /// A time-out of its own (nanoseconds).
+    pub timeout: Option<u64>,
     /// What few tasks have; taken when the task is accepted.
     pub extra: Option<Box<Extra>>,
     /// Who is to run it; none for who runs its lane, or by default.
@@ -276,6 +278,9 @@ impl Core {
             let record = self.records.at(index);
             let generation = record.word.load().generation() + 1;
             record.fill(task.function, task.user_data, task.drop, lane, stamp());
+            if let Some(timeout) = task.timeout {
+                record.set_timeout(timeout);
+            }
             if let Some(extra) = task.extra.take() {
                 record.set_extra(extra);
             }

@@ -101,11 +101,18 @@ impl Core {
         Ok(GivenBack { index, word, lane: record.lane.load(Relaxed), slot })
     }
 
-    /// Ends a claim that was given back; true when its lane has a place for the next one.
-    pub fn end_claim(self: &Arc<Self>, claim: &GivenBack, code: i32, seat: &mut impl Seat) -> bool {
+    /// Ends a claim that was given back: its final state, and whether its lane has a place for the
+    /// next one.
+    pub fn end_claim(
+        self: &Arc<Self>,
+        claim: &GivenBack,
+        code: i32,
+        seat: &mut impl Seat,
+    ) -> (State, bool) {
+        // Final, whichever way it goes.
+        let state = |last: Snapshot| last.state().unwrap_or(State::Cancelled);
         if claim.word.state() == Some(State::Pending) {
-            self.end_cancelled(claim.index);
-            return false;
+            return (state(self.end_cancelled(claim.index)), false);
         }
         let last = match code == 0 && self.ends_plainly(claim.index, claim.word) {
             true => self.end_plain(claim.index, seat),
@@ -124,7 +131,7 @@ impl Core {
         if last.is_stuck() {
             self.uncount_stuck_claim();
         }
-        claim.lane != NIL && !last.is_released()
+        (state(last), claim.lane != NIL && !last.is_released())
     }
 
     /// A task that was cancelled before it started and is only to be ended.

@@ -191,13 +191,14 @@ impl Core {
         if host::is_dropping() {
             let core = Arc::clone(self);
             let holding = Holding { core: self.address(), index, lane: NIL };
-            host::end_later(holding, Box::new(move || core.end_cancelled(index)));
+            let end = move || _ = core.end_cancelled(index);
+            host::end_later(holding, Box::new(end));
         } else {
             self.end_cancelled(index);
         }
     }
 
-    pub(super) fn end_cancelled(&self, index: u32) {
+    pub(super) fn end_cancelled(&self, index: u32) -> Snapshot {
         let record = self.records.at(index);
         let mut seat = self.visitor();
         let word = record.word.load();
@@ -210,7 +211,7 @@ impl Core {
         self.enter_history(index, &mut seat);
         drop(ending);
         record.set_ended(seat.now(), 0);
-        self.finish_from(index, State::Pending, state, &mut seat);
+        self.finish_from(index, State::Pending, state, &mut seat)
     }
 
     /// A task enters history, and what that evicts is freed.

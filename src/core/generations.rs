@@ -31,6 +31,7 @@ fn add(core: &Arc<Core>) -> TaskId {
         user_data: ptr::null_mut(),
         drop: None,
         bits: 0,
+        timeout: None,
         extra: None,
         outlet: None,
         claim: false,

@@ -36,7 +36,8 @@ pub struct Record {
     extra: AtomicPtr<Extra>,
     /// When it was added: nanoseconds, the low bits a count of adds in the same tick.
     added: AtomicU64,
-    /// When it started (nanoseconds), or 0.
+    /// When it started (nanoseconds), or 0; before the start, with the bit [`OWN_TIMEOUT`], the
+    /// nanoseconds that it may run.
     started: AtomicU64,
     /// The next in its queue (under the lock of its inlet, or its lane's owner's); for a task
     /// without a name, its inlet.
@@ -46,6 +47,9 @@ pub struct Record {
 }
 
 const _: () = assert!(size_of::<Record>() == 64);
+
+/// What `started` holds is a time-out. No clock comes so far in 292 years.
+const OWN_TIMEOUT: u64 = 1 << 63;
 
 // SAFETY: made of atomics; null pointers and zero numbers are good values.
 unsafe impl Place for Record {
@@ -61,8 +65,6 @@ unsafe impl Place for Record {
 /// What few tasks have.
 #[derive(Debug, Default)]
 pub struct Extra {
-    /// Nanoseconds that it may run, where it has a time-out of its own.
-    pub timeout: Option<u64>,
     /// What it said went wrong.
     pub error: Option<Box<str>>,
     /// What it left.
@@ -116,7 +118,24 @@ impl Record {
 
     /// When it started, or 0.
     pub fn started(&self) -> u64 {
-        self.started.load(Relaxed)
+        match self.started.load(Relaxed) {
+            timeout if timeout & OWN_TIMEOUT != 0 => 0,
+            started => started,
+        }
+    }
+
+    /// Sets a time-out of its own (nanoseconds). After [`Record::fill`], before the task is opened.
+    #[inline]
+    pub fn set_timeout(&self, timeout: u64) {
+        self.started.store(timeout | OWN_TIMEOUT, Relaxed);
+    }
+
+    /// The time-out of its own (nanoseconds), if it has one. By who runs the task, before the start
+    /// is noted.
+    #[inline]
+    pub fn timeout(&self) -> Option<u64> {
+        let timeout = self.started.load(Relaxed);
+        (timeout & OWN_TIMEOUT != 0).then_some(timeout & !OWN_TIMEOUT)
     }
 
     /// Notes the start. The caller runs the task.

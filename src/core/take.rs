@@ -143,10 +143,11 @@ impl Core {
         }
     }
 
-    /// The time-out of its own that a claimed task has (nanoseconds), if it has one.
+    /// The time-out of its own that a claimed task has (nanoseconds), if it has one. Before
+    /// [`Core::begin`].
+    #[inline]
     pub fn own_timeout(&self, claim: &Claim) -> Option<u64> {
-        let _room = self.rooms.lock(claim.index);
-        self.records.at(claim.index).see_extra(|extra| extra.timeout).flatten()
+        self.records.at(claim.index).timeout()
     }
 
     /// Starts a task without a name; none when it was cancelled.

@@ -39,10 +39,13 @@ use super::information::ts_value;
 use super::inside::{ERROR_MAX, check_result};
 use super::options::{function, plain, raw_task, read_options};
 use super::schedulers::ts_scheduler;
-use super::tasks::{ts_drop_fn, ts_lane, ts_task_fn, ts_task_id, ts_task_options, ts_token};
+use super::tasks::{
+    ts_drop_fn, ts_lane, ts_state, ts_task_fn, ts_task_id, ts_task_options, ts_token,
+};
 use crate::TaskId;
 use crate::error::{Error, ErrorCode, Result};
 use crate::hosts::claims::{End, Handed};
+use crate::kinds::State;
 use crate::scheduler::Scheduler;
 use crate::task::{More, RawTask};
 use std::ffi::{c_char, c_int, c_void};
@@ -210,7 +213,49 @@ pub unsafe extern "C" fn ts_claim_finish(
     out_next: *mut ts_claim,
 ) -> ts_error {
     // SAFETY: the caller's pointers, as the header asks for them.
+    guard(|| unsafe { finish(scheduler, claim, (code, result, error), out_next).map(|_| ()) })
+}
+
+/// As ts_claim_finish, and says how the task ended. out_state, which may be
+/// NULL, is its final state: TS_COMPLETED or TS_FAILED, or TS_CANCELLED or
+/// TS_TIMEOUT when a stop came first, whatever the code.
+///
+/// Errors: as ts_claim_finish. out_state is then untouched.
+///
+/// Any thread. Never blocks. From a task: yes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ts_claim_end(
+    scheduler: *mut ts_scheduler,
+    claim: *const ts_claim,
+    code: i32,
+    result: *const ts_value,
+    error: *const c_char,
+    out_state: *mut ts_state,
+    out_next: *mut ts_claim,
+) -> ts_error {
+    // SAFETY: the caller's pointers, as the header asks for them.
     guard(|| unsafe {
+        let state = finish(scheduler, claim, (code, result, error), out_next)?;
+        if !out_state.is_null() {
+            out_state.write(state.into());
+        }
+        Ok(())
+    })
+}
+
+/// Ends a claim: the final state of its task.
+///
+/// # Safety
+/// As the header asks for the pointers.
+#[inline(always)]
+unsafe fn finish(
+    scheduler: *mut ts_scheduler,
+    claim: *const ts_claim,
+    (code, result, error): (i32, *const ts_value, *const c_char),
+    out_next: *mut ts_claim,
+) -> Result<State> {
+    // SAFETY: the caller's promise.
+    unsafe {
         // The two may be one place.
         let id = claim_id(claim);
         if let Some(next) = out_next.as_mut() {
@@ -222,12 +267,12 @@ pub unsafe extern "C" fn ts_claim_finish(
             Ok(id) => id,
             Err(error) => return Err(end.refuse(error)),
         };
-        let next = scheduler.finish_claim(id, end, !out_next.is_null())?;
+        let (state, next) = scheduler.finish_claim(id, end, !out_next.is_null())?;
         if let (Some(next), Some(place)) = (next, out_next.as_mut()) {
             *place = next.into();
         }
-        Ok(())
-    })
+        Ok(state)
+    }
 }
 
 /// How a claim ends, checked.
@@ -358,7 +403,7 @@ unsafe fn finish_one(
 ) -> Result<Option<Handed>> {
     // SAFETY: the caller's promise.
     let id = unsafe { claim_id(claim)? };
-    scheduler.finish_claim(id, End::of(code), true)
+    Ok(scheduler.finish_claim(id, End::of(code), true)?.1)
 }
 
 /// Takes up to capacity claims that did not come out of an add or a finish, or

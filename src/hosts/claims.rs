@@ -19,6 +19,7 @@ use crate::core::slab::NIL;
 use crate::core::take::Claim;
 use crate::core::view::RunningTask;
 use crate::host::DropFn;
+use crate::kinds::State;
 use crate::mailbox::News;
 use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::token::{self, Token};
@@ -277,8 +278,14 @@ impl Claims {
         }
     }
 
-    /// Ends a claim. With `wants_next` the next one comes back: of its lane, or else any.
-    pub fn finish(&self, id: TaskId, end: End, wants_next: bool) -> Result<Option<Handed>> {
+    /// Ends a claim: the final state of its task, and with `wants_next` the next claim, of its lane or
+    /// else any.
+    pub fn finish(
+        &self,
+        id: TaskId,
+        end: End,
+        wants_next: bool,
+    ) -> Result<(State, Option<Handed>)> {
         let its = |slot, index, generation| self.slots.is(slot, index, generation);
         let back = match self.core.give_back(id, its) {
             Ok(back) => back,
@@ -288,7 +295,7 @@ impl Claims {
             self.core.leave(back.index, end.result, end.error, spare);
         }
         let slot = back.slot;
-        let started = back.word.state() == Some(crate::kinds::State::Running);
+        let started = back.word.state() == Some(State::Running);
         // Only one with a limit, or that was told to stop, has timers.
         match back.word.has(crate::core::word::TIMED) || back.word.cause().is_some() {
             true => {
@@ -301,7 +308,8 @@ impl Claims {
         let mut seat = HostSeat::default();
         let mut spare = Some(slot);
         let mut next = None;
-        if self.core.end_claim(&back, end.code, &mut seat) {
+        let (state, goes_on) = self.core.end_claim(&back, end.code, &mut seat);
+        if goes_on {
             match wants_next && !self.core.claim_limit().is_exceeded() {
                 false => self.core.send_place_on(back.lane),
                 true => match self.core.hand_on(back.lane, slot, &mut seat) {
@@ -323,7 +331,7 @@ impl Claims {
             }
         }
         seat.leave(&self.core);
-        Ok(next)
+        Ok((state, next))
     }
 
     /// The next claim of the outlet to run, in the slot that is to spare, or another one.

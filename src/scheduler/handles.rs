@@ -8,6 +8,7 @@ use crate::host::Bell;
 use crate::hosts::claims::{End, Handed};
 use crate::hosts::pump::Pump;
 use crate::id::TaskId;
+use crate::kinds::State;
 use crate::lane::{Lane, LaneOptions};
 use crate::task::{RawTask, Runner};
 use std::os::fd::RawFd;
@@ -52,8 +53,14 @@ impl Scheduler {
         self.shared.claims.start(id)
     }
 
-    /// Ends a claim. With `wants_next` the next one comes back: of its lane, or else any.
-    pub fn finish_claim(&self, id: TaskId, end: End, wants_next: bool) -> Result<Option<Handed>> {
+    /// Ends a claim: the final state of its task, and with `wants_next` the next claim, of its lane or
+    /// else any.
+    pub fn finish_claim(
+        &self,
+        id: TaskId,
+        end: End,
+        wants_next: bool,
+    ) -> Result<(State, Option<Handed>)> {
         self.shared.claims.finish(id, end, wants_next)
     }
 

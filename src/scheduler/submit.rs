@@ -290,14 +290,10 @@ impl Shared {
             }
         };
         let mut bits = 0;
-        let mut extra = None;
+        let (mut timeout, extra) = (None, None);
         if task.flags != 0 || task.timeout_seconds != 0.0 {
-            let (wished, timeout) = wishes(task)?;
+            (bits, timeout) = wishes(task)?;
             self.pool.retry_watchdog();
-            bits = wished;
-            if let Some(timeout) = timeout {
-                extra = Some(memory::boxed(Extra { timeout: Some(timeout), ..Extra::default() })?);
-            }
         }
         if log::is_on() {
             bits |= word::SAYING;
@@ -317,6 +313,7 @@ impl Shared {
             user_data,
             drop,
             bits,
+            timeout,
             extra,
             outlet,
             claim,

@@ -272,6 +272,8 @@ static void claims(void)
     BAD("token", ts_claim_start(ours, &claimed));
     BAD("claim is NULL", ts_claim_finish(ours, NULL, 0, NULL, NULL, NULL));
     BAD("token", ts_claim_finish(ours, &claimed, 0, NULL, NULL, NULL));
+    BAD("claim is NULL", ts_claim_end(ours, NULL, 0, NULL, NULL, NULL, NULL));
+    BAD("token", ts_claim_end(ours, &claimed, 0, NULL, NULL, NULL, NULL));
     number = 77;
     BAD("out_count", ts_claims_finish(ours, many, NULL, 1, many, NULL));
     BAD("claims", ts_claims_finish(ours, NULL, NULL, 1, many, &number));

@@ -142,6 +142,50 @@ static void a_stop_that_comes_first_decides(void)
     ts_scheduler_free(scheduler);
 }
 
+/* Ends a claim; the final state that it tells. */
+static ts_state end_told(ts_scheduler *scheduler, const ts_claim *claimed, int32_t code)
+{
+    ts_state state = TS_PENDING;
+    GIVES(TS_OK, ts_claim_end(scheduler, claimed, code, NULL, NULL, &state, NULL));
+    return state;
+}
+
+static void an_end_tells_the_final_state(void)
+{
+    /* No record is left to be asked. */
+    ts_scheduler *scheduler = scheduler_with("maximum_task_info_storage: 0");
+    ts_task_options options = claim_options("name", NULL, NULL, TS_TIMEOUT_PROCESSING);
+    ts_claim one = start_one(scheduler, "name", NULL, NULL, 0), two;
+    ts_state state = TS_RUNNING;
+    ts_task_id id;
+    CHECK(end_told(scheduler, &one, 0) == TS_COMPLETED);
+    one = start_one(scheduler, "name", NULL, NULL, 0);
+    CHECK(end_told(scheduler, &one, 7) == TS_FAILED);
+    one = start_one(scheduler, "name", NULL, NULL, TS_KEEP | TS_BAN_ON_FAILURE);
+    GIVES(TS_OK, ts_force_stop(scheduler, one.id));
+    CHECK(end_told(scheduler, &one, 7) == TS_CANCELLED);
+    CHECK(state_of(scheduler, one.id) == TS_CANCELLED);
+    /* Once; then nothing is said. */
+    GIVES(TS_ERROR_ALREADY_FINISHED, ts_claim_end(scheduler, &one, 0, NULL, NULL, &state, NULL));
+    CHECK(state == TS_RUNNING);
+    options.timeout_seconds = 0.001;
+    MUST(ts_claim_submit(scheduler, &options, &one, &id));
+    GIVES(TS_STOPPED, ts_interruptible_sleep(one.token, 1e9));
+    queue_up(scheduler, "name", NULL, NULL, 0);
+    GIVES(TS_OK, ts_claim_end(scheduler, &one, 0, NULL, NULL, &state, &two));
+    CHECK(state == TS_TIMEOUT);
+    /* The next, in the place of the one before; and who does not ask. */
+    id = queue_up(scheduler, "name", NULL, NULL, 0);
+    GIVES(TS_OK, ts_claim_end(scheduler, &two, 0, NULL, NULL, NULL, &two));
+    CHECK(same(two.id, id));
+    id = queue_up(scheduler, "name", NULL, NULL, 0);
+    GIVES(TS_OK, ts_force_stop(scheduler, id));
+    one = take_one(scheduler);
+    CHECK(end_told(scheduler, &one, 0) == TS_CANCELLED);
+    CHECK(end_told(scheduler, &two, 0) == TS_COMPLETED);
+    ts_scheduler_free(scheduler);
+}
+
 static void *sleep_on_it(void *argument)
 {
     affair *its = argument;
@@ -256,6 +300,7 @@ static const check_test tests[] = {
     TEST(a_result_of_a_stopped_one_is_dropped),
     TEST(cancelled_ones_are_only_taken_in_the_order_of_their_stops),
     TEST(a_stop_that_comes_first_decides),
+    TEST(an_end_tells_the_final_state),
     TEST(a_stop_wakes_all_who_sleep_on_the_token),
     TEST(a_failure_bans_before_the_next_can_start),
     TEST(a_refused_one_leaves_no_trace),

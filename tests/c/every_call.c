@@ -214,7 +214,7 @@ static void use_everything(void)
     wanted.kind = TS_LINEAR;
     KEEPS(TS_OK, ts_lane_new(scheduler, &wanted, &lane));
     KEEPS(TS_OK, ts_lane_claim_task(lane, true, NULL, NULL, NULL, &next, &id));
-    KEEPS(TS_OK, ts_claim_finish(scheduler, &next, 0, NULL, NULL, NULL));
+    KEEPS(TS_OK, ts_claim_end(scheduler, &next, 0, NULL, NULL, &state, NULL));
     DOES(ts_lane_free(lane));
     DOES(ts_completions_free(queue));
     KEEPS(TS_OK, ts_update_config(scheduler, "stuck_grace", "1.23456789"));

@@ -176,6 +176,18 @@ static inline ts_error claim_finish(stage *on)
     return ts_claim_finish(on->scheduler, &on->claim, 0, NULL, NULL, NULL);
 }
 
+static inline ts_error claim_end(stage *on)
+{
+    ts_state state = TS_PENDING;
+    ts_claim made;
+    ts_task_id id;
+    ts_error error;
+    MUST(ts_lane_claim_task(on->claims_lane, false, NULL, NULL, NULL, &made, &id));
+    error = ts_claim_end(on->scheduler, &made, 0, NULL, NULL, &state, NULL);
+    CHECK(state == TS_COMPLETED);
+    return error;
+}
+
 static inline ts_error lane_claim_task(stage *on)
 {
     ts_claim made;

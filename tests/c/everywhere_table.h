@@ -83,6 +83,7 @@ static const row table[] = {
 { "o o o oooo ooo o o o o oo", "ts_claim_submit", "", claim_submit },
 { "o o o oooo ooo o o o o oo", "ts_claim_start", "", claim_start },
 { "o o o oooo ooo o o o o oo", "ts_claim_finish", "", claim_finish },
+{ "o o o oooo ooo o o o o oo", "ts_claim_end", "", claim_end },
 { "o o o oooo ooo o o o o oo", "ts_lane_claim_task", "", lane_claim_task },
 { "o o o oooo ooo o o o o oo", "ts_claims_submit", "", claims_submit },
 { "o o o oooo ooo o o o o oo", "ts_claims_finish", "", claims_finish },

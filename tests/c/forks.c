@@ -106,6 +106,7 @@ static void use_what_the_parent_made(ts_scheduler *scheduler)
     GIVES(TS_ERROR_FORKED, ts_claims_submit(scheduler, &options, 1, &claim, &id, &number));
     GIVES(TS_ERROR_FORKED, ts_claim_start(scheduler, &made.claim));
     GIVES(TS_ERROR_FORKED, ts_claim_finish(scheduler, &made.claim, 0, NULL, NULL, NULL));
+    GIVES(TS_ERROR_FORKED, ts_claim_end(scheduler, &made.claim, 0, NULL, NULL, NULL, NULL));
     GIVES(TS_ERROR_FORKED, ts_claims_finish(scheduler, &made.claim, NULL, 1, &claim, &number));
     GIVES(TS_ERROR_FORKED, ts_claims_take(scheduler, &claim, 1, TS_FOREVER, &number));
     GIVES(TS_ERROR_FORKED, ts_claims_fd(scheduler, &fd));

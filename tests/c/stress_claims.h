@@ -109,7 +109,9 @@ static void run_claims(ts_claim claim, struct random *random)
             with_value = true;
         }
         bool wants_next = !one_in(random, 3);
-        CALL(ts_claim_finish, (scheduler, &claim, code, with_value ? &value : NULL, NULL, wants_next ? &next : NULL), OR(TS_OK));
+        CALL(ts_claim_end, (scheduler, &claim, code, with_value ? &value : NULL, NULL, &state, wants_next ? &next : NULL), OR(TS_OK));
+        if (state < TS_COMPLETED || (started == TS_STOPPED && state < TS_TIMEOUT))
+            promise_broken(promise, "it ended in another state than it had to");
         if (one_in(random, 20))
             CALL(ts_claim_finish, (scheduler, &again, 0, NULL, NULL, NULL),
                  OR(TS_ERROR_ALREADY_FINISHED) | OR(TS_ERROR_NOT_FOUND));

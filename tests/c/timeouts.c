@@ -91,6 +91,33 @@ static void only_with_the_flag(void)
     ts_scheduler_free(scheduler);
 }
 
+/* A time-out of its own waits where the start will be noted: nobody sees it there. */
+static void no_start_before_the_start(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    gate door = { 0, false };
+    ts_task_status status, listed[3] = { TS_TASK_STATUS_INIT };
+    ts_task_id first = submit(scheduler, "a", deaf, &door, TS_TIMEOUT_PROCESSING, 1e9);
+    ts_task_id next = submit(scheduler, "a", deaf, &door, TS_TIMEOUT_PROCESSING, 1e9);
+    ts_task_id never = submit(scheduler, "a", deaf, &door, TS_TIMEOUT_PROCESSING, 1e-9);
+    size_t count, at;
+    SOON(5.0, door.entered == 1);
+    EQUAL(status_of(scheduler, next).started_at, 0);
+    EQUAL(status_of(scheduler, never).started_at, 0);
+    OK(ts_list_tasks(scheduler, TS_LINEAR, listed, 3, &count));
+    EQUAL(count, 3);
+    for (at = 0; at < count; at++)
+        EQUAL(listed[at].started_at != 0, listed[at].state == TS_RUNNING);
+    OK(ts_force_stop(scheduler, never));
+    EQUAL(status_of(scheduler, never).started_at, 0);
+    door.open = true;
+    EQUAL(end_of(scheduler, first).state, TS_COMPLETED);
+    status = end_of(scheduler, next);
+    EQUAL(status.state, TS_COMPLETED);
+    BETWEEN(status.started_at - status.added_at, 0.0, 100.0);
+    ts_scheduler_free(scheduler);
+}
+
 static void earlier_deadline(void)
 {
     ts_scheduler *scheduler = scheduler_with(NULL);
@@ -269,6 +296,7 @@ static const test_case cases[] = {
     { "told", told },
     { "from_the_start", from_the_start },
     { "only_with_the_flag", only_with_the_flag },
+    { "no_start_before_the_start", no_start_before_the_start },
     { "earlier_deadline", earlier_deadline },
     { "short_tasks", short_tasks },
     { "watchdog_gone", watchdog_gone },

@@ -284,6 +284,24 @@ TEST(a_claim_that_is_run_in_another_way_ends_as_is_said)
     EQUAL(scheduler.state(two.id), ts::State::completed);
 }
 
+TEST(a_finish_tells_the_final_state)
+{
+    ts::Scheduler scheduler;
+    ts::State state = ts::State::pending;
+    auto one = scheduler.submit_claim("a", [] {});
+    CHECK(one.claim->run());
+    CHECK(!one.claim->finish(state));
+    EQUAL(state, ts::State::completed);
+    auto two = scheduler.submit_claim("a", [] {});
+    CHECK(two.claim->run());
+    two.task.stop();
+    CHECK(!two.claim->finish(state));
+    EQUAL(state, ts::State::cancelled);
+    state = ts::State::pending;
+    GIVES(ts::Errc::invalid_argument, two.claim->try_finish(state));
+    EQUAL(state, ts::State::pending);
+}
+
 TEST(a_lane_of_claims_has_as_many_out_as_it_is_wide)
 {
     ts::Scheduler scheduler;

@@ -102,6 +102,10 @@ public:
     /// Errors: invalid_argument when it is no claim; out_of_memory; forked.
     Result<std::optional<Claim>> try_finish() { return finished(code_, nullptr, true); }
 
+    /// As try_finish; out_state is the final state of its task: cancelled or
+    /// timeout when a stop came first, whatever run() gave.
+    Result<std::optional<Claim>> try_finish(State &out_state) { return finished(code_, nullptr, true, &out_state); }
+
     /// Ends it as failed, with an error's code and words.
     Result<std::optional<Claim>> try_fail(const Error &error)
     {
@@ -122,6 +126,7 @@ public:
     bool start() const { return try_start().value(); }
     bool run() { return try_run().value(); }
     [[nodiscard]] std::optional<Claim> finish() { return try_finish().value(); }
+    [[nodiscard]] std::optional<Claim> finish(State &out_state) { return try_finish(out_state).value(); }
     [[nodiscard]] std::optional<Claim> fail(const Error &error) { return try_fail(error).value(); }
     void end() { try_end().value(); }
 #endif
@@ -140,12 +145,17 @@ private:
         std::exchange(core_, nullptr)->release();
     }
 
-    Result<std::optional<Claim>> finished(std::int32_t code, const char *words, bool wants_next)
+    Result<std::optional<Claim>> finished(std::int32_t code, const char *words, bool wants_next,
+                                          State *out_state = nullptr)
     {
         ts_claim next{};
-        const ts_error error = ts_claim_finish(core(), &raw_, code, nullptr, words, wants_next ? &next : nullptr);
+        ts_state state{};
+        const ts_error error =
+            ts_claim_end(core(), &raw_, code, nullptr, words, &state, wants_next ? &next : nullptr);
         if (error != TS_OK)
             return detail::last_error(error);
+        if (out_state)
+            *out_state = static_cast<State>(state);
         std::optional<Claim> made = next.token ? std::optional<Claim>(Claim(&next, core_)) : std::nullopt;
         let_go();
         return made;

@@ -115,9 +115,9 @@ impl Local {
     }
 
     fn begin(&self, claim: Claim, lane: u32) {
+        let limit = crate::run::limit(&self.core, &self.settings, &claim);
         self.core.begin(&claim, clock::coarse());
         let index = claim.index;
-        let limit = crate::run::limit(&self.core, &self.settings, &claim);
         let place = self.fibers.borrow_mut().insert(Fiber::new(claim, lane));
         self.core.set_fiber(index, place);
         if let Some(limit) = limit {
