@@ -65,8 +65,9 @@ impl History {
         let record = records.at(index);
         let mut order = self.order.lock();
         let word = record.word.load();
-        // One that was cancelled while pending did so then: its lane may have run empty since.
-        if word.state() != Some(State::Pending) {
+        // One that was cancelled while pending did so then, and one whose lane was released: the lane
+        // may have run empty since.
+        if word.state() != Some(State::Pending) && !word.is_released() {
             remember_name(lanes, record.lane.load(Relaxed));
         }
         if word.has(word::KEEP | word::REPORTS) {
