@@ -26,6 +26,7 @@ use crate::kinds::{Kind, State};
 use crate::platform::annotate;
 use crate::sync::atomic::Ordering::*;
 use crate::{ErrorCode, Result};
+use std::sync::Arc;
 
 /// Fewer lanes that were left are not worth looking through.
 const SWEEP_LEAST: usize = 64;
@@ -34,7 +35,7 @@ impl Core {
     /// Makes a name free for other runners and options, if none of its tasks is alive and no handle
     /// holds it: whether it is free now.
     #[cold]
-    pub fn free_name(&self, to: To<'_>, kind: Kind) -> Result<bool> {
+    pub fn free_name(self: &Arc<Self>, to: To<'_>, kind: Kind) -> Result<bool> {
         let To::Name(name) = to else { return Ok(false) };
         let hash = self.hash(name);
         let inlet = &self.inlets[Core::inlet_of(hash)];
