@@ -207,6 +207,7 @@ static void a_name_is_in_use_until_on_end_has_returned(void)
         its.by = (way)by;
         its.on_end = hear_here;
         runs = thread(run_last, &its);
+        await(&its.added, 1);
         await(&its.kept.started, 1);
         CHECK(ended(its.scheduler, its.id) == TS_COMPLETED);
         options = claim_options("name", NULL, NULL, 0);
