@@ -1,7 +1,8 @@
 //! How many of something there are, for who waits until there is none.
 //!
 //! The hand-off: who waits looks at the count under its lock and lets go of that only by sleeping; who
-//! is the last to go changes the count under the lock and tells after that.
+//! is the last to go changes the count and tells under the lock. So who has waited may free the count:
+//! who goes does not touch it any more when he has let go of the lock.
 
 use crate::clock;
 use crate::sync::{Condvar, Mutex};
@@ -21,8 +22,11 @@ impl Count {
 
     /// One less.
     pub fn go(&self) {
-        *self.count.lock() -= 1;
-        self.gone.notify_all();
+        let mut count = self.count.lock();
+        *count -= 1;
+        if *count == 0 {
+            self.gone.notify_all();
+        }
     }
 
     /// How many there are.

@@ -54,14 +54,12 @@ impl Lane {
         }
         let outlet = if linear { outlet } else { None };
         let (width, capacity) = (options.width as u32, options.capacity as u32);
-        let wishes = Wishes { kind: options.kind, outlet, width, capacity };
-        let open = || shared.core.open_lane(options.name, &wishes);
-        let (index, hash) = match open() {
+        let mut wishes = Wishes { kind: options.kind, outlet, width, capacity, stays: false };
+        let (index, hash) = match shared.core.open_lane(options.name, &wishes) {
             Err(error) if error.code() == ErrorCode::InUse => {
-                match shared.core.await_rest(To::Name(options.name), options.kind) {
-                    true => open()?,
-                    false => return Err(error),
-                }
+                shared.core.free_name(To::Name(options.name), options.kind)?;
+                wishes.stays = true;
+                shared.core.open_lane(options.name, &wishes)?
             }
             other => other?,
         };

@@ -268,6 +268,11 @@ fn handles() {
 }
 
 #[test]
+fn handing_over() {
+    theme("handing_over");
+}
+
+#[test]
 fn handle_limits() {
     theme("handle_limits");
 }

@@ -900,8 +900,9 @@ ts_error ts_shutdown_within(ts_scheduler *scheduler,
  * need not look the name up. While a handle is open its options hold.
  *
  * Tasks of one name are run by one runner at a time. Asking for another one
- * gives TS_ERROR_IN_USE while the lane is not empty or another handle is open;
- * so does asking for another width or capacity than an open handle.
+ * gives TS_ERROR_IN_USE while one of them has not ended, or its on_end has not
+ * returned, or another handle is open; so does asking for another width or
+ * capacity than an open handle.
  *
  * A handle may outlive its scheduler: adds then give TS_ERROR_SHUTTING_DOWN.
  * It is still to be freed.

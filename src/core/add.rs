@@ -353,7 +353,7 @@ impl Core {
                 self.start_with_add(index, word);
             }
             let slot = door.slots.pop().unwrap_or(task.spare_slot);
-            self.start_now(lane);
+            self.start_now(lane, index);
             return Then::Claim { claim: Claim { index, word, tells: false }, slot };
         }
         record.word.open(generation, task.bits | bits);
@@ -416,8 +416,8 @@ impl Core {
             its.set_outlet(wanted);
             return Ok(wanted);
         }
-        // What is left of a lane whose tasks were all cancelled holds nobody to who ran them.
-        if task.outlet.is_none() && (task.stays || !its.is_hollow()) {
+        // What is left of a lane whose tasks have all ended holds nobody to who ran them.
+        if task.outlet.is_none() && (bound || task.stays || !self.seems_over(lane, its)) {
             self.check_outlet(now)?;
             return Ok(now);
         }
@@ -438,10 +438,11 @@ impl Core {
 
     /// A task of the lane starts with its add. Under the inlet's lock.
     #[inline]
-    fn start_now(&self, lane: u32) {
+    fn start_now(&self, lane: u32, index: u32) {
         if lane != NIL {
             let its = self.lanes.at(lane);
             its.gate.hold();
+            its.set_last_started(index);
             its.set_running(its.running() + 1);
         }
     }

@@ -123,7 +123,8 @@ impl Core {
     fn finish_from(&self, index: u32, from: State, to: State, seat: &mut impl Seat) -> Snapshot {
         let record = self.records.at(index);
         // A shutdown that sees the end waits for the report all the same.
-        let reporting = record.word.load().has(word::REPORTS).then(|| self.dropping());
+        let reports = record.word.load().has(word::REPORTS);
+        let reporting = reports.then(|| (self.dropping(), self.take_report(index, from)));
         // A cancelled task does not hold its lane up.
         match from {
             State::Running => self.annotate_end(record),
@@ -131,8 +132,8 @@ impl Core {
         }
         let word = record.word.finish(from, to);
         self.say_ended(index, word, seat);
-        if reporting.is_some() {
-            self.report(index, word, seat);
+        if let Some((_dropping, report)) = reporting {
+            self.report(index, word, report, seat);
         }
         word
     }

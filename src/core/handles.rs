@@ -6,14 +6,9 @@
 //! own limits hold again, and who runs the lane is chosen anew as soon as it is empty.
 
 use super::Core;
-use super::add::To;
-use super::inlet::Door;
 use super::outlet::{CLAIMS, WORKERS};
-use crate::host::{self, Holding};
-use crate::kinds::{Kind, State};
-use crate::sync::atomic::Ordering::*;
+use crate::kinds::Kind;
 use crate::{Error, ErrorCode, Result};
-use std::time::Duration;
 
 /// What a handle asks for; 0 and none are what is there already.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +20,13 @@ pub struct Wishes {
     pub width: u32,
     /// Pending tasks.
     pub capacity: u32,
+    /// Who asks for no runner gets who is there, even if nothing in the lane seems to be alive.
+    pub stays: bool,
 }
 
 impl Core {
-    /// Opens a handle of the lane of a name: the lane and its hash.
+    /// Opens a handle of the lane of a name: the lane and its hash. In use may be what only
+    /// [`Core::free_name`] has to be asked for.
     pub fn open_lane(&self, name: &[u8], wishes: &Wishes) -> Result<(u32, u64)> {
         let hash = self.hash(name);
         let at = Core::inlet_of(hash);
@@ -41,8 +39,12 @@ impl Core {
         let free = its.handles() == 0 && its.is_at_rest();
         let outlet = match wishes.outlet {
             Some(outlet) => outlet,
-            None if free && wishes.kind == Kind::Linear => self.outlets.default(),
-            None => its.outlet(),
+            None if wishes.kind == Kind::Async => its.outlet(),
+            None if free => self.outlets.default(),
+            None if its.handles() > 0 || wishes.stays || !self.seems_over(lane, its) => {
+                its.outlet()
+            }
+            None => self.outlets.default(),
         };
         if wishes.outlet.is_some() || free {
             self.check_outlet(outlet)?;
@@ -77,73 +79,6 @@ impl Core {
         }
         its.set_handles(its.handles() + 1);
         Ok((lane, hash))
-    }
-
-    /// Waits for a lane whose tasks have all ended to be let go of: who has waited for the last one
-    /// may be here before the thread that ran it is done with the lane. True when it has been, false
-    /// when some have not ended, or when that thread takes its time: it may be hearing of the end.
-    #[cold]
-    pub fn await_rest(&self, to: To<'_>, kind: Kind) -> bool {
-        const LOOKS: u32 = 20;
-        const NAP: Duration = Duration::from_micros(100);
-        const NAPS: u32 = 2000;
-        let inlet = &self.inlets[Core::inlet_of(self.hash_to(to))];
-        self.let_go_of_hollow(to, kind);
-        for look in 0..LOOKS + NAPS {
-            let lane = {
-                let door = inlet.lock();
-                let Some(lane) = self.find_lane(&door, to, kind) else { return true };
-                let its = self.lanes.at(lane);
-                if its.is_at_rest() {
-                    return true;
-                }
-                if its.handles() > 0 || !its.seems_empty() {
-                    return false;
-                }
-                lane
-            };
-            match look {
-                LOOKS if self.is_alive(lane) || self.is_ending_here(lane) => return false,
-                ..LOOKS => std::thread::yield_now(),
-                _ => std::thread::sleep(NAP),
-            }
-        }
-        false
-    }
-
-    /// Lets go of a lane whose tasks were all cancelled, wherever its places are on their way.
-    #[cold]
-    pub fn let_go_of_hollow(&self, to: To<'_>, kind: Kind) {
-        let lane = {
-            let door = self.inlets[Core::inlet_of(self.hash_to(to))].lock();
-            self.find_lane(&door, to, kind)
-        };
-        if let Some(lane) = lane {
-            self.take_hollow_places(lane);
-        }
-    }
-
-    fn find_lane(&self, door: &Door, to: To<'_>, kind: Kind) -> Option<u32> {
-        match to {
-            To::Nobody => None,
-            To::Name(name) => door.find(self.hash_to(to), kind, name),
-            To::Lane { index, .. } => Some(index),
-        }
-    }
-
-    /// Whether any task of a lane has not ended.
-    fn is_alive(&self, lane: u32) -> bool {
-        self.each_record().any(|(_, record)| {
-            let state = record.word.load().state();
-            matches!(state, Some(State::Pending | State::Running))
-                && record.lane.load(Relaxed) == lane
-        })
-    }
-
-    /// Whether this very thread is ending a task of a lane.
-    fn is_ending_here(&self, lane: u32) -> bool {
-        let ours = |held: &Holding| held.core == self.address() && held.lane == lane;
-        host::holdings().iter().any(ours)
     }
 
     /// Closes a handle of a lane; the places of its name that are free now, which the caller sends

@@ -72,6 +72,9 @@ pub struct Door {
     pub names: HashTable<Entry>,
     /// Look for idle lanes when there are as many names as this.
     pub sweep_at: usize,
+    /// Lanes whose names have others now; and when to look which of them can go.
+    pub left: Vec<Entry>,
+    pub sweep_left_at: usize,
     /// Names whose adds are refused.
     pub banned: HashTable<(u64, Kind, Box<str>)>,
     /// What can be taken.
@@ -141,7 +144,7 @@ impl Door {
     #[inline]
     pub fn make_room(&mut self, unfinished: impl FnOnce() -> usize) -> Result<()> {
         // A lane may be taken and put back though its tasks have ended.
-        let others = || unfinished() + self.names.len();
+        let others = || unfinished() + self.names.len() + self.left.len();
         self.margin.spend(&mut self.ready, 1, others)
     }
 

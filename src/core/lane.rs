@@ -64,6 +64,8 @@ struct OwnersLine {
     counted: AtomicBool,
     came: AtomicU32,
     left: AtomicU32,
+    /// Of a lane with places: the task that has started last. Under the inlet's lock.
+    last_started: AtomicU32,
 }
 
 // SAFETY: made of atomics; null pointers and zero numbers are good values.
@@ -82,6 +84,7 @@ impl Lane {
         self.is_async.store(kind == Kind::Async, Relaxed);
         self.banned.store(false, Relaxed);
         self.owners.counted.store(false, Relaxed);
+        self.owners.last_started.store(NIL, Relaxed);
         self.outlet.store(super::outlet::WORKERS, Relaxed);
         self.dead.store(0, Relaxed);
         self.note_special();
@@ -197,14 +200,19 @@ impl Lane {
         self.gate.is_idle()
     }
 
-    /// Of a lane with places: whether these are only on their way to what is no longer there. Under the
-    /// inlet's lock.
-    pub fn is_hollow(&self) -> bool {
-        self.has_places() && self.alive() == 0 && self.running() == self.coming()
+    /// Of a lane with places: the task that has started last, or [`NIL`]. Under the inlet's lock.
+    pub fn last_started(&self) -> u32 {
+        self.owners.last_started.load(Relaxed)
     }
 
-    /// Whether nothing is pending in it, though it may be worked. Under the inlet's lock.
-    pub fn seems_empty(&self) -> bool {
+    /// As above.
+    pub fn set_last_started(&self, index: u32) {
+        self.owners.last_started.store(index, Relaxed);
+    }
+
+    /// Of a lane without places: whether nothing is pending in it, though it may be worked. Under the
+    /// inlet's lock.
+    pub fn is_empty(&self) -> bool {
         self.head.load(Relaxed) == NIL && self.owners.taken.load(Relaxed) == NIL
     }
 

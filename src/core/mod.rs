@@ -17,6 +17,7 @@ pub mod history;
 pub mod inlet;
 pub mod knots;
 pub mod lane;
+pub mod leaving;
 pub mod limit;
 pub mod names;
 pub mod obstacles;
@@ -297,8 +298,12 @@ impl Core {
         for at in 0..INLETS {
             let mut door = self.inlets[at].lock();
             self.sweep(&mut door);
+            self.sweep_left(&mut door);
+            if door.left.is_empty() {
+                door.left = Vec::new();
+            }
             // All that was accepted and has not ended keeps its room.
-            let names = door.names.len();
+            let names = door.names.len() + door.left.len();
             memory::shrink(&mut door.ready, self.unfinished() + names);
             door.margin.void();
             let len = door.names.len();

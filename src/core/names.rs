@@ -1,9 +1,11 @@
 //! Names, and the lanes that they are made into by their first use.
 //!
 //! A lane is made and swept under its inlet's lock. It is swept when it holds nothing, no handle keeps
-//! it, and the history remembers nobody of its name; a ban outlives it.
+//! it, and the history remembers nobody of its name; a ban outlives it. The name may have another one
+//! by then ([`super::leaving`]).
 
 use super::Core;
+use super::history::Order;
 use super::inlet::{Door, Entry, SWEEP_LEAST};
 use super::slab::NIL;
 use crate::canary::Canary;
@@ -58,13 +60,27 @@ impl Core {
         kind: Kind,
         name: &[u8],
     ) -> Result<u32> {
-        let text = check_name(name)?;
         if door.names.len() >= door.sweep_at {
             self.sweep(door);
             door.sweep_at = SWEEP_LEAST.max(door.names.len() * 2);
         }
         let no_memory = |_| Error::from(ErrorCode::OutOfMemory);
         door.names.try_reserve(1, |entry| entry.hash).map_err(no_memory)?;
+        let (lane, name) = self.open_place(door, at, hash, kind, name)?;
+        door.names.insert_unique(hash, Entry { hash, lane, kind, name }, |entry| entry.hash);
+        Ok(lane)
+    }
+
+    /// A lane for a name, and the bytes that it points into. Under the inlet's lock.
+    pub(super) fn open_place(
+        &self,
+        door: &Door,
+        at: usize,
+        hash: u64,
+        kind: Kind,
+        name: &[u8],
+    ) -> Result<(u32, Box<str>)> {
+        let text = check_name(name)?;
         let mut own = String::new();
         own.try_reserve_exact(text.len()).map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
         own.push_str(text);
@@ -77,8 +93,7 @@ impl Core {
         annotate::acquire(&self.inlets[at]);
         annotate::release(self.lanes.at(lane));
         self.lanes.at(lane).set_banned(door.is_banned(hash, kind, text.as_bytes()));
-        door.names.insert_unique(hash, Entry { hash, lane, kind, name }, |entry| entry.hash);
-        Ok(lane)
+        Ok((lane, name))
     }
 
     pub(super) fn banned(&self, name: &str) -> Error {
@@ -88,25 +103,28 @@ impl Core {
     /// Frees the lanes that hold nothing and that nobody remembers.
     pub(super) fn sweep(&self, door: &mut Door) {
         let mut history = self.lock_history();
-        let lanes = &self.lanes;
-        door.names.retain(|entry| {
-            let lane = lanes.at(entry.lane);
-            let mut idle = lane.is_at_rest() && lane.handles() == 0;
-            if idle {
-                // An end that its worker noted before it left the lane.
-                self.history.catch_up(&mut history, self.places());
-                idle = lane.remembered().load(Relaxed) == 0;
+        door.names.retain(|entry| !self.sweep_one(entry, &mut history));
+    }
+
+    /// Frees a lane, if it holds nothing and nobody remembers it: whether it did. Under the inlet's lock
+    /// and history's.
+    pub(super) fn sweep_one(&self, entry: &mut Entry, history: &mut Order) -> bool {
+        let lane = self.lanes.at(entry.lane);
+        let mut idle = lane.is_at_rest() && lane.handles() == 0;
+        if idle {
+            // An end that its worker noted before it left the lane.
+            self.history.catch_up(history, self.places());
+            idle = lane.remembered().load(Relaxed) == 0;
+        }
+        if idle {
+            annotate::acquire(lane);
+            annotate::release(&self.inlets[lane.inlet()]);
+            lane.close();
+            if Canary::LeakedName.sings() {
+                std::mem::forget(std::mem::take(&mut entry.name));
             }
-            if idle {
-                annotate::acquire(lane);
-                annotate::release(&self.inlets[lane.inlet()]);
-                lane.close();
-                if Canary::LeakedName.sings() {
-                    std::mem::forget(std::mem::take(&mut entry.name));
-                }
-                lanes.put_back_one(entry.lane);
-            }
-            !idle
-        });
+            self.lanes.put_back_one(entry.lane);
+        }
+        idle
     }
 }

@@ -298,9 +298,18 @@ impl Core {
     /// Puts something into an outlet. Not under a lock of ours: its owner may be told.
     pub fn put_out(self: &Arc<Self>, number: u32, item: Item) {
         match self.outlets.find(number) {
-            Some(outlet) => outlet.put(item),
+            Some(outlet) => self.put_into(&outlet, item),
             // The pump was freed meanwhile, and what it would have run is cancelled.
             None => self.discard(item),
+        }
+    }
+
+    /// As above. Who closes the outlet says so and then clears it: so either he finds this there, or we
+    /// find that it is closed. What lay there for ever would hold its lane.
+    fn put_into(self: &Arc<Self>, outlet: &Outlet, item: Item) {
+        outlet.put(item);
+        if outlet.is_closed() {
+            self.clear_outlet(outlet);
         }
     }
 
@@ -345,7 +354,7 @@ impl Core {
         outlet.thinned.store(true, Relaxed);
         while let Some(item) = outlet.mailbox.pop_if(|item| self.is_hollow(*item)) {
             match item.split() {
-                Ok(lane) if !self.drop_place(lane) => outlet.put(item),
+                Ok(lane) if !self.drop_place(lane) => self.put_into(outlet, item),
                 Ok(_) => {}
                 Err(task) => self.unlink(task, &mut self.visitor()),
             }
@@ -369,7 +378,7 @@ impl Core {
 
     /// Takes places of a lane out of its outlet, wherever they lie in it, for which nothing is alive:
     /// then the lane is nobody's. Looks at each entry, so only for who asks for another runner.
-    pub(super) fn take_hollow_places(&self, lane: u32) {
+    pub(super) fn take_hollow_places(self: &Arc<Self>, lane: u32) {
         let Some(outlet) = self.outlets.find(self.lanes.at(lane).outlet()) else { return };
         loop {
             let mut found = false;
@@ -382,7 +391,7 @@ impl Core {
                 return;
             }
             if !self.drop_place(lane) {
-                outlet.put(Item::lane(lane));
+                self.put_into(&outlet, Item::lane(lane));
             }
         }
     }

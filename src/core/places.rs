@@ -235,6 +235,7 @@ impl Core {
         loop {
             let index = lane.pop(&self.records)?;
             if let Some(claim) = self.try_start(index) {
+                lane.set_last_started(index);
                 return Some(claim);
             }
             if lane.unlink_dead(self.records.at(index)) {

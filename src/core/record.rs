@@ -29,7 +29,8 @@ pub struct Record {
     function: AtomicPtr<c_void>,
     /// The host's; after the end, the code that the function returned.
     user_data: AtomicPtr<c_void>,
-    /// The destructor of `user_data`, or null.
+    /// The destructor of `user_data`, or null; after the end of one that reports, whether its
+    /// `on_end` has yet to return.
     drop: AtomicPtr<c_void>,
     /// What few tasks have, or null. While the task has not ended its waiting room's lock guards
     /// it, afterwards history's.
@@ -173,6 +174,18 @@ impl Record {
     #[inline]
     pub fn is_plain(&self) -> bool {
         self.drop.load(Relaxed).is_null() && self.extra.load(Relaxed).is_null()
+    }
+
+    /// Of a task that reports: whether the next of its name waits until its `on_end` has returned. By who
+    /// ends it, before that can be seen, and then by who has told of it.
+    pub fn set_telling(&self, telling: bool) {
+        let mark = if telling { ptr::without_provenance_mut(1) } else { ptr::null_mut() };
+        self.drop.store(mark, Release);
+    }
+
+    /// As above, of one that has ended.
+    pub fn is_telling(&self) -> bool {
+        !self.drop.load(Acquire).is_null()
     }
 
     /// `user_data` with its destructor. Once, by who ends the task.

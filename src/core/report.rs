@@ -83,15 +83,31 @@ impl Report {
 }
 
 impl Core {
+    /// Takes out who is to hear of a task's end, which is about to be seen; from then on the lane of
+    /// one that ran is held until `on_end` has returned, and this is said of its record.
+    #[cold]
+    pub(super) fn take_report(&self, index: u32, from: State) -> Option<Report> {
+        let record = self.records.at(index);
+        let report = {
+            let _room = self.rooms.lock(index);
+            record.see_extra(|extra| extra.report.take()).flatten()
+        };
+        let hears = report.as_ref().is_some_and(|report| report.on_end.is_some());
+        record.set_telling(hears && from == State::Running);
+        report
+    }
+
     /// Tells of the end of a task that reports. The caller keeps a shutdown waiting.
     #[cold]
-    pub(super) fn report(&self, index: u32, word: Snapshot, seat: &mut impl Seat) {
-        let record = self.records.at(index);
-        let (report, code) = {
-            let _history = self.lock_history();
-            (record.see_extra(|extra| extra.report.take()).flatten(), record.code())
-        };
+    pub(super) fn report(
+        &self,
+        index: u32,
+        word: Snapshot,
+        report: Option<Report>,
+        seat: &mut impl Seat,
+    ) {
         let Some(report) = report else { return };
+        let code = self.records.at(index).code();
         let state = word.state().unwrap_or(State::Cancelled);
         let id = self.id(index, word.generation());
         let end = Completion { id: id.to_halves(), data: report.data, state, code };
@@ -112,12 +128,15 @@ impl Core {
     }
 
     fn tell_end(&self, index: u32, end: Completion, report: Report, seat: &mut impl Seat) {
+        let record = self.records.at(index);
         if let Some((function, owned)) = report.on_end {
             // SAFETY: the host's promise when it submitted the task.
             unsafe { host::call_end(function, &end, owned.data()) };
-            drop(owned);
             // Comes before what follows that, too; the record is kept until then.
-            self.annotate_end(self.records.at(index));
+            self.annotate_end(record);
+            record.set_telling(false);
+            drop(owned);
+            self.annotate_end(record);
         }
         match report.ends {
             Some(ends) if !ends.closed.load(SeqCst) && !Canary::LostEnd.sings() => {

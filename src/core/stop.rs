@@ -395,7 +395,7 @@ impl Core {
         let lane_released = lane != NIL
             && !seen.has(word::ASYNC)
             && seen.has(word::RELEASE_LANE)
-            && record.word.release_lane(generation);
+            && self.release_lane(lane, record, generation);
         if lane_released {
             self.go_on(lane);
         }
@@ -405,6 +405,17 @@ impl Core {
         let by_workers = !seen.has(word::ASYNC | word::HOSTED);
         let (id, kind) = (self.id(task.index, generation), seen.kind());
         Some(Stuck { id, kind, by_workers, lane_released })
+    }
+
+    /// Lets the lane of a stuck task go on; false when it has returned. It may run empty and be swept
+    /// before the task ends, so from that step on it is remembered for its name.
+    fn release_lane(&self, lane: u32, record: &Record, generation: u64) -> bool {
+        let _history = self.lock_history();
+        let released = record.word.release_lane(generation);
+        if released {
+            remember_name(&self.lanes, lane);
+        }
+        released
     }
 
     /// Waits until every task has ended; false when the deadline passed before. Nothing may come in

@@ -11,6 +11,10 @@
 //! is let go of here, and what does not wait is taken to get on ([`super::knots`] says how it is
 //! decided, [`super::obstacles`] what a task has to wait for).
 //!
+//! So a wait costs as much as there is of those who wait ahead of it, and a chain the square of its
+//! length. No verdict is kept from one look to the next: tasks start and end, and limits change,
+//! without this lock, and each of that may close a way that was open.
+//!
 //! There is one list for all schedulers, since a task of one may wait for another's. A forked child
 //! begins with a new one, as its parent's lock may be held for ever.
 //!

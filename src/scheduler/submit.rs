@@ -186,23 +186,24 @@ impl Shared {
         }
     }
 
-    /// Tries once more what only wanted a slot, or a lane that is about to be let go of.
+    /// Tries once more what only wanted a slot, or a lane in which nothing is alive.
     #[cold]
     fn add_again(&self, new: &mut NewTask<'_>, mut error: Error) -> Result<Added> {
-        let mut waited = false;
+        let mut freed = false;
         loop {
             match error.code() {
                 // It may start at once, and needs a slot for that.
                 ErrorCode::NotYet => new.spare_slot = self.claims.take_slot()?,
-                // Only of a lane that nothing in is alive: it goes to who runs tasks by default, unless
-                // somebody was quicker.
+                // Only of a lane in which nothing seems to be alive: if so it goes to who runs tasks by
+                // default, unless somebody was quicker.
                 ErrorCode::InUse if new.outlet.is_none() && !new.stays => {
-                    self.core.let_go_of_hollow(new.to, new.kind);
+                    self.core.free_name(new.to, new.kind)?;
                     new.stays = true;
+                    self.ensure(new)?;
                     self.promise(new)?;
                 }
-                ErrorCode::InUse if !waited && self.core.await_rest(new.to, new.kind) => {
-                    waited = true;
+                ErrorCode::InUse if !freed && self.core.free_name(new.to, new.kind)? => {
+                    freed = true;
                 }
                 _ => return Err(error),
             }

@@ -78,8 +78,29 @@ static void memory_of_a_burst_goes_when_the_scheduler_hibernates(void)
     ts_scheduler_free(scheduler);
 }
 
+/* Its lane may be used up and gone long before it returns. */
+static void a_stuck_task_keeps_its_name_when_its_lane_goes_on(void)
+{
+    ts_scheduler *scheduler = scheduler_with("stuck_grace: 0.01\nmaximum_task_info_storage: 10");
+    plug stuck = { 0, 0 };
+    ts_task_id id = submit(scheduler, "stuck", run_plug, &stuck, NULL, TS_RELEASE_LANE_WHEN_STUCK);
+    await(&stuck.started, 1);
+    GIVES(TS_OK, ts_force_stop(scheduler, id));
+    CHECK(ended(scheduler, add(scheduler, "stuck", run_nothing, NULL, NULL)) == TS_COMPLETED);
+    use_names(scheduler, 0, 40000);
+    CHECK(strcmp(status_of(scheduler, id).task_name, "stuck") == 0);
+    pull(&stuck);
+    CHECK(ended(scheduler, id) == TS_CANCELLED);
+    CHECK(strcmp(status_of(scheduler, id).task_name, "stuck") == 0);
+    /* And not for ever. */
+    use_names(scheduler, 40000, 80000);
+    CHECK(state_of(scheduler, id) == (ts_state)0);
+    ts_scheduler_free(scheduler);
+}
+
 static const check_test tests[] = {
     TEST(a_million_names_leave_no_memory_behind),
+    TEST(a_stuck_task_keeps_its_name_when_its_lane_goes_on),
     TEST(memory_of_a_burst_goes_when_the_scheduler_hibernates),
 };
 

@@ -18,6 +18,8 @@ static int dropped, heard;
 static ts_task_id made[4];
 static ts_claim claims[4];
 static size_t added;
+/* So many ends are to be heard of yet. */
+static size_t expected;
 static void *handle;
 static char *text;
 
@@ -240,7 +242,8 @@ static void do_nothing(void)
 {
 }
 
-/* Ends what was added. */
+/* Ends what was added. Who has waited for an end may be here before those who
+ * asked to hear of it: the completion comes after all of them. */
 static void undo_adds(void)
 {
     static const ts_claim none;
@@ -256,16 +259,14 @@ static void undo_adds(void)
     while (ts_claims_take(scheduler, claims, 1, 0, &count) == TS_OK)
         MUST(ts_claim_finish(scheduler, &claims[0], 0, NULL, NULL, NULL));
     claims[0] = none;
-    for (at = 0; at < 2; at++) {
-        if (is_zero(made[at]))
-            continue;
-        ts_wait(scheduler, made[at], TS_FOREVER, NULL);
-        while (ts_completions_take(queue, ends, 8, 0, &count) == TS_OK)
-            ;
-        ts_task_forget(scheduler, made[at]);
-    }
-    while (ts_completions_take(queue, ends, 8, 0, &count) == TS_OK)
-        ;
+    for (at = 0; at < 2; at++)
+        if (!is_zero(made[at]))
+            ts_wait(scheduler, made[at], TS_FOREVER, NULL);
+    for (; expected > 0; expected -= count)
+        MUST(ts_completions_take(queue, ends, 8, TS_FOREVER, &count));
+    for (at = 0; at < 2; at++)
+        if (!is_zero(made[at]))
+            ts_task_forget(scheduler, made[at]);
     memset(made, 0, 2 * sizeof *made);
 }
 
@@ -303,27 +304,30 @@ typedef struct {
     const char *name;
     ts_error (*call)(void);
     void (*undo)(void);
+    /* How many ends come into the queue when it succeeds. */
+    size_t ends;
     /* It may do without, for a time: a watchdog is made later. */
     bool may_do;
 } tried;
 
-#define TRIED(call, undo) { #call, call, undo, false }
-#define MAY_DO(call, undo) { #call, call, undo, true }
+#define TRIED(call, undo) { #call, call, undo, 0, false }
+#define REPORTS(call, ends) { #call, call, undo_adds, ends, false }
+#define MAY_DO(call, ends) { #call, call, undo_adds, ends, true }
 
 static const tried all[] = {
     TRIED(add_plain, undo_adds),
     TRIED(add_named, undo_adds),
     TRIED(add_async, undo_adds),
-    TRIED(add_with_everything, undo_adds),
-    TRIED(add_async_with_everything, undo_adds),
+    REPORTS(add_with_everything, 1),
+    REPORTS(add_async_with_everything, 1),
     TRIED(add_to_lane, undo_adds),
     TRIED(add_to_async_lane, undo_adds),
-    TRIED(add_to_lane_with_everything, undo_adds),
-    TRIED(add_to_pump, undo_adds),
+    REPORTS(add_to_lane_with_everything, 1),
+    REPORTS(add_to_pump, 1),
     TRIED(add_to_pump_without_a_name, undo_adds),
-    MAY_DO(add_claim, undo_adds),
-    TRIED(add_queued_claim, undo_adds),
-    MAY_DO(add_claims, undo_adds),
+    MAY_DO(add_claim, 1),
+    REPORTS(add_queued_claim, 1),
+    MAY_DO(add_claims, 2),
     TRIED(make_lane, free_lane),
     TRIED(ban, allow),
     TRIED(change_number, change_back),
@@ -335,6 +339,13 @@ static const tried all[] = {
     TRIED(wait_for_ended, do_nothing),
     TRIED(list, do_nothing),
 };
+
+/* It succeeded: what it made ends. */
+static void undo(const tried *one)
+{
+    expected = one->ends;
+    one->undo();
+}
 
 /* Its allocations from that one on fail, so many; how many did. */
 static long try_one(const tried *one, long number, long times, bool logs)
@@ -351,7 +362,7 @@ static long try_one(const tried *one, long number, long times, bool logs)
     if (gave == TS_OK) {
         if (failed > 0 && !logs && !one->may_do)
             check_failed(__FILE__, __LINE__, one->name, " did without memory that it asked for");
-        one->undo();
+        undo(one);
         return failed;
     }
     if (gave != TS_ERROR_OUT_OF_MEMORY)
@@ -360,6 +371,7 @@ static long try_one(const tried *one, long number, long times, bool logs)
     CHECK(strcmp(ts_last_error_message(), "memory ran out") == 0);
     if (one->call == add_claims) {
         CHECK(added <= 1);
+        expected = added;
         undo_adds();
         return failed;
     }
@@ -370,7 +382,7 @@ static long try_one(const tried *one, long number, long times, bool logs)
     }
     CHECK(is_zero(made[0]) && is_zero(made[1]) && claims[0].token == NULL);
     GIVES(TS_OK, one->call());
-    one->undo();
+    undo(one);
     return failed;
 }
 
