@@ -98,6 +98,10 @@ pub fn run(
     runtime.block_on(drive(local.clone()));
     LOCAL.with(|own| *own.borrow_mut() = None);
     local.seat.borrow_mut().hand_back(&local.core);
+    if local.pool.is_deserted() {
+        // Nothing for a long time: what a burst left goes too.
+        local.core.trim();
+    }
 }
 
 /// Inbox, timers, polls; and when there is nothing to do, sleep.

@@ -98,10 +98,48 @@ static void a_stuck_task_keeps_its_name_when_its_lane_goes_on(void)
     ts_scheduler_free(scheduler);
 }
 
+/* What a poll is given. */
+typedef struct {
+    int open, ended;
+} door;
+
+static ts_poll poll_until_open(ts_token *token, void *user_data)
+{
+    door *its = user_data;
+    while (counted(&its->open) == 0)
+        if (ts_async_sleep(token, 0.1) != TS_OK)
+            return TS_POLL_PENDING;
+    count(&its->ended);
+    return TS_POLL_READY;
+}
+
+static void memory_of_an_async_burst_goes_when_the_loops_do(void)
+{
+    ts_scheduler *scheduler = scheduler_with("maximum_queue_async: 0\nmax_idle_time: 0.05");
+    door its = { 0, 0 };
+    int at, many = 50000;
+    long before = resident(), full;
+    for (at = 0; at < many; at++) {
+        char name[20];
+        ts_task_id id;
+        snprintf(name, sizeof name, "name %d", at);
+        MUST(ts_add_async_task(scheduler, false, name, poll_until_open, &its, NULL, &id));
+    }
+    full = resident();
+    CHECK(full - before > 8 * 1024);
+    count(&its.open);
+    await(&its.ended, many);
+    /* It comes late on a busy machine, and a hang is told. */
+    while (resident() - before > (full - before) / 3)
+        nap(10);
+    ts_scheduler_free(scheduler);
+}
+
 static const check_test tests[] = {
     TEST(a_million_names_leave_no_memory_behind),
     TEST(a_stuck_task_keeps_its_name_when_its_lane_goes_on),
     TEST(memory_of_a_burst_goes_when_the_scheduler_hibernates),
+    TEST(memory_of_an_async_burst_goes_when_the_loops_do),
 };
 
 CHECK_ALL(tests)
