@@ -146,15 +146,21 @@ func TestATaskThatStartsWhileWatchDogTimeChangesIsTold(t *testing.T) {
 
 func TestATimeOutAllocatesNothing(t *testing.T) {
 	s := start(t)
+	const count = 1000
 	costs := func(options ...TaskOption) float64 {
 		q := s.Queue("")
-		return testing.AllocsPerRun(1000, func() {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range count {
 			must(t, ended(t, submit(t, q, obedientOrDone, options...)))
-		})
+		}
+		runtime.ReadMemStats(&after)
+		return float64(after.Mallocs-before.Mallocs) / count
 	}
 	costs(Timeout(time.Hour)) // the waiter's goroutine is there
 	plain, timed := costs(), costs(Timeout(time.Hour))
-	if timed > plain {
+	// What the runtime needs now and then is less than one for each.
+	if timed > plain+0.5 {
 		t.Fatal(plain, timed)
 	}
 }
