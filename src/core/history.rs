@@ -268,8 +268,10 @@ impl History {
             self.note_strict(order);
         }
         let its = oldest.worker();
+        // What it has to drop would wait until that worker comes by.
         if worker != NOBODY
             && its != worker
+            && !oldest.is_laden()
             && let Some(Some(backlog)) = order.bursts.get(its as usize)
             && backlog.note_due(oldest.index())
         {

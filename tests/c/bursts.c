@@ -7,6 +7,13 @@
 #define KNOWN 5
 #define BURST 20
 
+/* A task whose result counts that it was dropped. */
+static int32_t run_result(ts_token *token, void *user_data)
+{
+    MUST(ts_set_result(token, user_data, sizeof(int), drop_count));
+    return 0;
+}
+
 /* A worker that has begun its next task owes nothing to who looks. */
 static void what_ended_is_known_while_the_next_task_runs(void)
 {
@@ -69,6 +76,34 @@ static void an_end_from_before_a_long_task_is_not_the_newest(void)
     ts_scheduler_free(scheduler);
 }
 
+/* Though the worker that ended it is in a long task by then. */
+static void a_result_is_dropped_by_who_evicts_it(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 1\nline_task_max: 2";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    plug first = { 0, 0 }, slow = { 0, 0 }, other = { 0, 0 };
+    ts_task_id last;
+    int at, dropped = 0;
+    add(scheduler, "long", run_plug, &first, NULL);
+    last = add(scheduler, "other", run_plug, &other, NULL);
+    await(&first.started, 1);
+    await(&other.started, 1);
+    for (at = 0; at < 3; at++)
+        add(scheduler, "long", run_nothing, NULL, NULL);
+    add(scheduler, "long", run_result, &dropped, NULL);
+    add(scheduler, "long", run_plug, &slow, NULL);
+    add(scheduler, "long", run_nothing, NULL, NULL);
+    pull(&first);
+    await(&slow.started, 1);
+    CHECK(counted(&dropped) == 0);
+    pull(&other);
+    CHECK(ended(scheduler, last) == TS_COMPLETED);
+    CHECK(counted(&dropped) == 1);
+    pull(&slow);
+    ts_scheduler_free(scheduler);
+    CHECK(counted(&dropped) == 1);
+}
+
 static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
 {
     const int many = 40000, names = 7;
@@ -90,6 +125,7 @@ static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
 static const check_test tests[] = {
     TEST(what_ended_is_known_while_the_next_task_runs),
     TEST(an_end_from_before_a_long_task_is_not_the_newest),
+    TEST(a_result_is_dropped_by_who_evicts_it),
     TEST(a_burst_of_two_workers_leaves_as_many_known_as_may_be),
 };
 
