@@ -7,6 +7,11 @@
 #define KNOWN 5
 #define BURST 20
 
+static void drop_nothing(void *user_data)
+{
+    (void)user_data;
+}
+
 /* A task whose result counts that it was dropped. */
 static int32_t run_result(ts_token *token, void *user_data)
 {
@@ -76,6 +81,43 @@ static void an_end_from_before_a_long_task_is_not_the_newest(void)
     ts_scheduler_free(scheduler);
 }
 
+/* Also when it leaves something to drop, and so enters at once. */
+static void an_end_from_before_a_long_task_with_a_drop_is_not_the_newest(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 5\nline_task_max: 2";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    const struct timespec pause = { 0, 50000000 };
+    plug start = { 0, 0 }, first = { 0, 0 }, other = { 0, 0 }, slow = { 0, 0 }, next = { 0, 0 };
+    ts_task_id old[3];
+    int at, ran = 0;
+    add(scheduler, "long", run_plug, &first, NULL);
+    add(scheduler, "others", run_plug, &start, NULL);
+    await(&first.started, 1);
+    await(&start.started, 1);
+    for (at = 0; at < 3; at++)
+        add(scheduler, "others", run_nothing, NULL, NULL);
+    add(scheduler, "others", run_plug, &other, NULL);
+    for (at = 0; at < 3; at++)
+        old[at] = add(scheduler, "long", run_nothing, NULL, NULL);
+    add(scheduler, "long", run_plug, &slow, drop_nothing);
+    add(scheduler, "long", run_plug, &next, NULL);
+    for (at = 0; at < BURST; at++)
+        add(scheduler, "others", run_count, &ran, NULL);
+    pull(&start);
+    await(&other.started, 1);
+    pull(&first);
+    await(&slow.started, 1);
+    nanosleep(&pause, NULL);
+    pull(&other);
+    await(&ran, BURST);
+    pull(&slow);
+    await(&next.started, 1);
+    for (at = 0; at < 3; at++)
+        CHECK(state_of(scheduler, old[at]) == (ts_state)0);
+    pull(&next);
+    ts_scheduler_free(scheduler);
+}
+
 /* Though the worker that ended it is in a long task by then. */
 static void a_result_is_dropped_by_who_evicts_it(void)
 {
@@ -125,6 +167,7 @@ static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
 static const check_test tests[] = {
     TEST(what_ended_is_known_while_the_next_task_runs),
     TEST(an_end_from_before_a_long_task_is_not_the_newest),
+    TEST(an_end_from_before_a_long_task_with_a_drop_is_not_the_newest),
     TEST(a_result_is_dropped_by_who_evicts_it),
     TEST(a_burst_of_two_workers_leaves_as_many_known_as_may_be),
 };
