@@ -164,7 +164,7 @@ impl History {
     /// is so, until that was taken in.
     #[inline]
     pub fn has_bursts(&self) -> bool {
-        self.active.load(Relaxed) > 0
+        self.active.load(Acquire) > 0
     }
 
     /// What a new worker notes its ends in. Without memory it is one that is never in a burst.
@@ -191,7 +191,8 @@ impl History {
     /// It has none; all that it noted was taken in, and nothing of it is due.
     pub fn end_burst(&self, order: &mut Order, backlog: &Backlog) {
         order.bursts[backlog.worker as usize] = None;
-        self.active.store(self.active.load(Relaxed) - 1, Relaxed);
+        // Who sees it sees what was evicted before.
+        self.active.store(self.active.load(Relaxed) - 1, Release);
     }
 
     /// A task is about to end, by that worker or somebody else. Under the lock.
@@ -311,7 +312,8 @@ impl Order {
     fn let_go(&mut self, index: u32, places: Places<'_>) {
         // Whoever else still holds the record lets go of the name when it frees the record.
         if let_go(places, index) {
-            places.records.at(index).link.store(self.garbage, Relaxed);
+            // Who still follows the links of its queue then sees that it left that.
+            places.records.at(index).link.store(self.garbage, Release);
             self.garbage = index;
         }
     }

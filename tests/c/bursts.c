@@ -45,6 +45,40 @@ static void what_ended_is_known_while_the_next_task_runs(void)
     ts_scheduler_free(scheduler);
 }
 
+/* However it is asked for. */
+static void an_evicted_end_is_gone_for_every_call(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 5\nline_task_max: 1";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    ts_task_status status = TS_TASK_STATUS_INIT;
+    plug firsts[3], nexts[3];
+    ts_task_id ids[3][BURST];
+    int round, at, ran = 0;
+    memset(firsts, 0, sizeof firsts);
+    memset(nexts, 0, sizeof nexts);
+    for (round = 0; round < 3; round++) {
+        plug *first = &firsts[round], *next = &nexts[round];
+        add(scheduler, "name", run_plug, first, NULL);
+        await(&first->started, 1);
+        for (at = 0; at < BURST; at++)
+            ids[round][at] = add(scheduler, "name", run_count, &ran, NULL);
+        add(scheduler, "name", run_plug, next, NULL);
+        pull(first);
+        await(&next->started, 1);
+        /* Of the first call alone it is sure that nobody has looked before. */
+        if (round == 0)
+            GIVES(TS_ERROR_NOT_FOUND, ts_wait(scheduler, ids[round][0], 0, NULL));
+        if (round == 1)
+            GIVES(TS_ERROR_NOT_FOUND, ts_wait(scheduler, ids[round][0], TS_FOREVER, &status));
+        if (round == 2)
+            GIVES(TS_ERROR_NOT_FOUND, ts_force_stop(scheduler, ids[round][0]));
+        GIVES(TS_OK, ts_wait(scheduler, ids[round][BURST - 1], 0, NULL));
+        GIVES(TS_ERROR_ALREADY_FINISHED, ts_force_stop(scheduler, ids[round][BURST - 1]));
+        pull(next);
+    }
+    ts_scheduler_free(scheduler);
+}
+
 /* What one worker noted before a long task is older than the burst of another. */
 static void an_end_from_before_a_long_task_is_not_the_newest(void)
 {
@@ -166,6 +200,7 @@ static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
 
 static const check_test tests[] = {
     TEST(what_ended_is_known_while_the_next_task_runs),
+    TEST(an_evicted_end_is_gone_for_every_call),
     TEST(an_end_from_before_a_long_task_is_not_the_newest),
     TEST(an_end_from_before_a_long_task_with_a_drop_is_not_the_newest),
     TEST(a_result_is_dropped_by_who_evicts_it),
