@@ -133,7 +133,11 @@ impl History {
         }
         while let Some(index) = backlog.take() {
             remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
-            order.entered.push_back(Entry::new(index, backlog.worker, false));
+            let at = match order.laden {
+                0 => order.entered.len(),
+                _ => order.place_of(index, places),
+            };
+            order.entered.insert(at, Entry::new(index, backlog.worker, false));
             self.evict_some(&mut order, backlog.worker, places);
         }
         order
@@ -238,12 +242,8 @@ impl History {
                 order.let_go(due, places);
             }
             while let Some(index) = backlog.take() {
-                let record = places.records.at(index);
-                remember_name(places.lanes, record.lane.load(Relaxed));
-                // It may have been noted long ago, and others have entered since.
-                let later =
-                    |entry: &&Entry| places.records.at(entry.index()).ended() > record.ended();
-                let at = order.entered.len() - order.entered.iter().rev().take_while(later).count();
+                remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
+                let at = order.place_of(index, places);
                 order.entered.insert(at, Entry::new(index, worker, false));
                 self.evict_some(order, NOBODY, places);
             }
@@ -308,6 +308,18 @@ impl History {
 }
 
 impl Order {
+    /// Where one belongs that was noted, perhaps long ago: others have entered since. Nothing is noted
+    /// after one with something to drop has entered, so it comes before all of those.
+    fn place_of(&self, index: u32, places: Places<'_>) -> usize {
+        let ended = places.records.at(index).ended();
+        let later = |entry: &&Entry| places.records.at(entry.index()).ended() > ended;
+        let at = self.entered.len() - self.entered.iter().rev().take_while(later).count();
+        match self.laden {
+            0 => at,
+            _ => self.entered.iter().take(at).position(|entry| entry.is_laden()).unwrap_or(at),
+        }
+    }
+
     /// One that is no longer here is no longer readable.
     fn let_go(&mut self, index: u32, places: Places<'_>) {
         // Whoever else still holds the record lets go of the name when it frees the record.

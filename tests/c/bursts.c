@@ -180,6 +180,42 @@ static void a_result_is_dropped_by_who_evicts_it(void)
     CHECK(counted(&dropped) == 1);
 }
 
+/* What other workers noted before does not push it out later, when somebody
+ * looks. */
+static void a_result_that_is_gone_was_dropped(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 1\nline_task_max: 2";
+    int round, at;
+    for (round = 0; round < 30; round++) {
+        ts_scheduler *scheduler = scheduler_with(settings);
+        plug first = { 0, 0 }, start = { 0, 0 }, slow = { 0, 0 }, other = { 0, 0 };
+        ts_task_id result;
+        int dropped = 0;
+        add(scheduler, "long", run_plug, &first, NULL);
+        add(scheduler, "others", run_plug, &start, NULL);
+        await(&first.started, 1);
+        await(&start.started, 1);
+        for (at = 0; at < 3; at++) {
+            add(scheduler, "long", run_nothing, NULL, NULL);
+            add(scheduler, "others", run_nothing, NULL, NULL);
+        }
+        add(scheduler, "long", run_plug, &slow, NULL);
+        add(scheduler, "long", run_nothing, NULL, NULL);
+        result = add(scheduler, "others", run_result, &dropped, NULL);
+        add(scheduler, "others", run_plug, &other, NULL);
+        add(scheduler, "others", run_nothing, NULL, NULL);
+        pull(&first);
+        pull(&start);
+        await(&slow.started, 1);
+        await(&other.started, 1);
+        CHECK(state_of(scheduler, result) == (counted(&dropped) ? (ts_state)0 : TS_COMPLETED));
+        pull(&slow);
+        pull(&other);
+        ts_scheduler_free(scheduler);
+        CHECK(counted(&dropped) == 1);
+    }
+}
+
 static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
 {
     const int many = 40000, names = 7;
@@ -204,6 +240,7 @@ static const check_test tests[] = {
     TEST(an_end_from_before_a_long_task_is_not_the_newest),
     TEST(an_end_from_before_a_long_task_with_a_drop_is_not_the_newest),
     TEST(a_result_is_dropped_by_who_evicts_it),
+    TEST(a_result_that_is_gone_was_dropped),
     TEST(a_burst_of_two_workers_leaves_as_many_known_as_may_be),
 };
 
