@@ -312,7 +312,11 @@ impl Order {
     /// after one with something to drop has entered, so it comes before all of those.
     fn place_of(&self, index: u32, places: Places<'_>) -> usize {
         let ended = places.records.at(index).ended();
-        let later = |entry: &&Entry| places.records.at(entry.index()).ended() > ended;
+        // One that has not ended yet is about to: its time is not known.
+        let later = |entry: &&Entry| {
+            let record = places.records.at(entry.index());
+            !record.word.load().is_final() || record.ended() > ended
+        };
         let at = self.entered.len() - self.entered.iter().rev().take_while(later).count();
         match self.laden {
             0 => at,
