@@ -204,8 +204,9 @@ impl History {
     pub fn enter(&self, order: &mut Order, index: u32, worker: u32, places: Places<'_>) {
         let record = places.records.at(index);
         let word = record.word.load();
-        // One that was cancelled while pending did so then: its lane may have run empty since.
-        if word.state() != Some(State::Pending) {
+        // One that was cancelled while pending did so then, and one that its lane went on without when
+        // that did: the lane may have run empty since.
+        if word.state() != Some(State::Pending) && !word.is_released() {
             remember_name(places.lanes, record.lane.load(Relaxed));
         }
         match word.has(word::KEEP | word::REPORTS) {

@@ -396,7 +396,7 @@ impl Core {
         let lane_released = lane != NIL
             && !seen.has(word::ASYNC)
             && seen.has(word::RELEASE_LANE)
-            && record.word.release_lane(generation);
+            && self.release_lane(record, lane, generation);
         if lane_released {
             self.go_on(lane);
         }
@@ -406,6 +406,17 @@ impl Core {
         let by_workers = !seen.has(word::ASYNC | word::HOSTED);
         let (id, kind) = (self.id(task.index, generation), seen.kind());
         Some(Stuck { id, kind, by_workers, lane_released })
+    }
+
+    /// Takes the lane away from a task that runs: true for who does it. From that step on the lane is
+    /// remembered for its name.
+    fn release_lane(&self, record: &Record, lane: u32, generation: u64) -> bool {
+        let _history = self.lock_history();
+        let released = record.word.release_lane(generation);
+        if released {
+            remember_name(&self.lanes, lane);
+        }
+        released
     }
 
     /// Waits until every task has ended; false when the deadline passed before. Nothing may come in
