@@ -77,6 +77,7 @@ cases! {
         a_stuck_task_that_returns_leaves_the_work_to_its_substitute = "returns_while_the_substitute_works";
         so_many_stuck_tasks_are_replaced = "at_most";
         a_stuck_task_that_asked_for_it_lets_its_lane_go_on = "lane_released";
+        a_stuck_task_keeps_its_name_when_its_lane_is_swept = "name_stays";
         a_stuck_task_that_did_not_ask_for_it_holds_its_lane = "lane_held";
         a_shutdown_waits_for_stuck_tasks = "shut_down";
     }

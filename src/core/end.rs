@@ -109,8 +109,10 @@ impl Core {
                 self.ban_lane_of(record);
             }
         }
+        // Before it enters: its seat tells by the time how old is what it noted.
+        let now = seat.now();
         self.enter_history(index, seat);
-        record.set_ended(seat.now(), if state == State::Failed { code } else { 0 });
+        record.set_ended(now, if state == State::Failed { code } else { 0 });
         self.finish(index, word, state, seat)
     }
 

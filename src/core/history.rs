@@ -133,7 +133,11 @@ impl History {
         }
         while let Some(index) = backlog.take() {
             remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
-            order.entered.push_back(Entry::new(index, backlog.worker, false));
+            let at = match order.laden {
+                0 => order.entered.len(),
+                _ => order.place_of(index, places),
+            };
+            order.entered.insert(at, Entry::new(index, backlog.worker, false));
             self.evict_some(&mut order, backlog.worker, places);
         }
         order
@@ -164,7 +168,7 @@ impl History {
     /// is so, until that was taken in.
     #[inline]
     pub fn has_bursts(&self) -> bool {
-        self.active.load(Relaxed) > 0
+        self.active.load(Acquire) > 0
     }
 
     /// What a new worker notes its ends in. Without memory it is one that is never in a burst.
@@ -191,7 +195,8 @@ impl History {
     /// It has none; all that it noted was taken in, and nothing of it is due.
     pub fn end_burst(&self, order: &mut Order, backlog: &Backlog) {
         order.bursts[backlog.worker as usize] = None;
-        self.active.store(self.active.load(Relaxed) - 1, Relaxed);
+        // Who sees it sees what was evicted before.
+        self.active.store(self.active.load(Relaxed) - 1, Release);
     }
 
     /// A task is about to end, by that worker or somebody else. Under the lock.
@@ -238,12 +243,8 @@ impl History {
                 order.let_go(due, places);
             }
             while let Some(index) = backlog.take() {
-                let record = places.records.at(index);
-                remember_name(places.lanes, record.lane.load(Relaxed));
-                // It may have been noted long ago, and others have entered since.
-                let later =
-                    |entry: &&Entry| places.records.at(entry.index()).ended() > record.ended();
-                let at = order.entered.len() - order.entered.iter().rev().take_while(later).count();
+                remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
+                let at = order.place_of(index, places);
                 order.entered.insert(at, Entry::new(index, worker, false));
                 self.evict_some(order, NOBODY, places);
             }
@@ -269,8 +270,10 @@ impl History {
             self.note_strict(order);
         }
         let its = oldest.worker();
+        // What it has to drop would wait until that worker comes by.
         if worker != NOBODY
             && its != worker
+            && !oldest.is_laden()
             && let Some(Some(backlog)) = order.bursts.get(its as usize)
             && backlog.note_due(oldest.index())
         {
@@ -306,11 +309,28 @@ impl History {
 }
 
 impl Order {
+    /// Where one belongs that was noted, perhaps long ago: others have entered since. Nothing is noted
+    /// after one with something to drop has entered, so it comes before all of those.
+    fn place_of(&self, index: u32, places: Places<'_>) -> usize {
+        let ended = places.records.at(index).ended();
+        // One that has not ended yet is about to: its time is not known.
+        let later = |entry: &&Entry| {
+            let record = places.records.at(entry.index());
+            !record.word.load().is_final() || record.ended() > ended
+        };
+        let at = self.entered.len() - self.entered.iter().rev().take_while(later).count();
+        match self.laden {
+            0 => at,
+            _ => self.entered.iter().take(at).position(|entry| entry.is_laden()).unwrap_or(at),
+        }
+    }
+
     /// One that is no longer here is no longer readable.
     fn let_go(&mut self, index: u32, places: Places<'_>) {
         // Whoever else still holds the record lets go of the name when it frees the record.
         if let_go(places, index) {
-            places.records.at(index).link.store(self.garbage, Relaxed);
+            // Who still follows the links of its queue then sees that it left that.
+            places.records.at(index).link.store(self.garbage, Release);
             self.garbage = index;
         }
     }

@@ -76,6 +76,7 @@ impl Core {
             }
             Stop::Again => Ok(None),
             Stop::Stopping => Err(ErrorCode::AlreadyStopping.into()),
+            Stop::Finished if self.has_gone(record, generation) => Err(no_such(id)),
             Stop::Finished => Err(ErrorCode::AlreadyFinished.into()),
             Stop::Gone => Err(no_such(id)),
         }

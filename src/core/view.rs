@@ -68,7 +68,7 @@ impl Core {
             {
                 if state.is_final() {
                     annotate::acquire(record);
-                    if self.history.has_bursts() && !self.is_still_held(record, generation) {
+                    if self.has_gone(record, generation) {
                         return Err(no_such(id));
                     }
                 }
@@ -78,7 +78,17 @@ impl Core {
         Err(no_such(id))
     }
 
-    /// Whether a record is readable, once what ended before has evicted what it had to.
+    /// Whether a task that was seen to have ended is not readable any more, once what ended before has
+    /// evicted what it had to.
+    #[inline]
+    pub(super) fn has_gone(&self, record: &Record, generation: u64) -> bool {
+        match self.history.has_bursts() {
+            true => !self.is_still_held(record, generation),
+            // The last burst may have ended since it was seen.
+            false => !record.word.load().is_held(generation),
+        }
+    }
+
     #[cold]
     fn is_still_held(&self, record: &Record, generation: u64) -> bool {
         let _history = self.lock_history();
@@ -146,6 +156,9 @@ impl Core {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
         let word = record.word.load();
         if !word.is_held(generation) {
+            return Err(no_such(id));
+        }
+        if word.is_final() && self.has_gone(record, generation) {
             return Err(no_such(id));
         }
         if deadline == Some(0) && !word.is_final() {

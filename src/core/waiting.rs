@@ -80,6 +80,9 @@ impl Core {
     /// Wakes `waker` when a task has ended. True when it has ended already.
     pub fn listen(&self, id: TaskId, waker: Waker) -> Result<bool> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
+        if record.word.load().is_final() && self.has_gone(record, generation) {
+            return Err(no_such(id));
+        }
         let room = self.rooms.of(index);
         let heard = room.listen(&record.word, index, generation, waker);
         let (ended, garbage) = heard.ok_or_else(|| no_such(id))?;

@@ -7,6 +7,18 @@
 #define KNOWN 5
 #define BURST 20
 
+static void drop_nothing(void *user_data)
+{
+    (void)user_data;
+}
+
+/* A task whose result counts that it was dropped. */
+static int32_t run_result(ts_token *token, void *user_data)
+{
+    MUST(ts_set_result(token, user_data, sizeof(int), drop_count));
+    return 0;
+}
+
 /* A worker that has begun its next task owes nothing to who looks. */
 static void what_ended_is_known_while_the_next_task_runs(void)
 {
@@ -30,6 +42,40 @@ static void what_ended_is_known_while_the_next_task_runs(void)
     }
     CHECK(how_many(scheduler, TS_COMPLETED) == KNOWN);
     pull(&next);
+    ts_scheduler_free(scheduler);
+}
+
+/* However it is asked for. */
+static void an_evicted_end_is_gone_for_every_call(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 5\nline_task_max: 1";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    ts_task_status status = TS_TASK_STATUS_INIT;
+    plug firsts[3], nexts[3];
+    ts_task_id ids[3][BURST];
+    int round, at, ran = 0;
+    memset(firsts, 0, sizeof firsts);
+    memset(nexts, 0, sizeof nexts);
+    for (round = 0; round < 3; round++) {
+        plug *first = &firsts[round], *next = &nexts[round];
+        add(scheduler, "name", run_plug, first, NULL);
+        await(&first->started, 1);
+        for (at = 0; at < BURST; at++)
+            ids[round][at] = add(scheduler, "name", run_count, &ran, NULL);
+        add(scheduler, "name", run_plug, next, NULL);
+        pull(first);
+        await(&next->started, 1);
+        /* Of the first call alone it is sure that nobody has looked before. */
+        if (round == 0)
+            GIVES(TS_ERROR_NOT_FOUND, ts_wait(scheduler, ids[round][0], 0, NULL));
+        if (round == 1)
+            GIVES(TS_ERROR_NOT_FOUND, ts_wait(scheduler, ids[round][0], TS_FOREVER, &status));
+        if (round == 2)
+            GIVES(TS_ERROR_NOT_FOUND, ts_force_stop(scheduler, ids[round][0]));
+        GIVES(TS_OK, ts_wait(scheduler, ids[round][BURST - 1], 0, NULL));
+        GIVES(TS_ERROR_ALREADY_FINISHED, ts_force_stop(scheduler, ids[round][BURST - 1]));
+        pull(next);
+    }
     ts_scheduler_free(scheduler);
 }
 
@@ -69,6 +115,107 @@ static void an_end_from_before_a_long_task_is_not_the_newest(void)
     ts_scheduler_free(scheduler);
 }
 
+/* Also when it leaves something to drop, and so enters at once. */
+static void an_end_from_before_a_long_task_with_a_drop_is_not_the_newest(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 5\nline_task_max: 2";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    const struct timespec pause = { 0, 50000000 };
+    plug start = { 0, 0 }, first = { 0, 0 }, other = { 0, 0 }, slow = { 0, 0 }, next = { 0, 0 };
+    ts_task_id old[3];
+    int at, ran = 0;
+    add(scheduler, "long", run_plug, &first, NULL);
+    add(scheduler, "others", run_plug, &start, NULL);
+    await(&first.started, 1);
+    await(&start.started, 1);
+    for (at = 0; at < 3; at++)
+        add(scheduler, "others", run_nothing, NULL, NULL);
+    add(scheduler, "others", run_plug, &other, NULL);
+    for (at = 0; at < 3; at++)
+        old[at] = add(scheduler, "long", run_nothing, NULL, NULL);
+    add(scheduler, "long", run_plug, &slow, drop_nothing);
+    add(scheduler, "long", run_plug, &next, NULL);
+    for (at = 0; at < BURST; at++)
+        add(scheduler, "others", run_count, &ran, NULL);
+    pull(&start);
+    await(&other.started, 1);
+    pull(&first);
+    await(&slow.started, 1);
+    nanosleep(&pause, NULL);
+    pull(&other);
+    await(&ran, BURST);
+    pull(&slow);
+    await(&next.started, 1);
+    for (at = 0; at < 3; at++)
+        CHECK(state_of(scheduler, old[at]) == (ts_state)0);
+    pull(&next);
+    ts_scheduler_free(scheduler);
+}
+
+/* Though the worker that ended it is in a long task by then. */
+static void a_result_is_dropped_by_who_evicts_it(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 1\nline_task_max: 2";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    plug first = { 0, 0 }, slow = { 0, 0 }, other = { 0, 0 };
+    ts_task_id last;
+    int at, dropped = 0;
+    add(scheduler, "long", run_plug, &first, NULL);
+    last = add(scheduler, "other", run_plug, &other, NULL);
+    await(&first.started, 1);
+    await(&other.started, 1);
+    for (at = 0; at < 3; at++)
+        add(scheduler, "long", run_nothing, NULL, NULL);
+    add(scheduler, "long", run_result, &dropped, NULL);
+    add(scheduler, "long", run_plug, &slow, NULL);
+    add(scheduler, "long", run_nothing, NULL, NULL);
+    pull(&first);
+    await(&slow.started, 1);
+    CHECK(counted(&dropped) == 0);
+    pull(&other);
+    CHECK(ended(scheduler, last) == TS_COMPLETED);
+    CHECK(counted(&dropped) == 1);
+    pull(&slow);
+    ts_scheduler_free(scheduler);
+    CHECK(counted(&dropped) == 1);
+}
+
+/* What other workers noted before does not push it out later, when somebody
+ * looks. */
+static void a_result_that_is_gone_was_dropped(void)
+{
+    static const char *const settings = "maximum_task_info_storage: 1\nline_task_max: 2";
+    int round, at;
+    for (round = 0; round < 30; round++) {
+        ts_scheduler *scheduler = scheduler_with(settings);
+        plug first = { 0, 0 }, start = { 0, 0 }, slow = { 0, 0 }, other = { 0, 0 };
+        ts_task_id result;
+        int dropped = 0;
+        add(scheduler, "long", run_plug, &first, NULL);
+        add(scheduler, "others", run_plug, &start, NULL);
+        await(&first.started, 1);
+        await(&start.started, 1);
+        for (at = 0; at < 3; at++) {
+            add(scheduler, "long", run_nothing, NULL, NULL);
+            add(scheduler, "others", run_nothing, NULL, NULL);
+        }
+        add(scheduler, "long", run_plug, &slow, NULL);
+        add(scheduler, "long", run_nothing, NULL, NULL);
+        result = add(scheduler, "others", run_result, &dropped, NULL);
+        add(scheduler, "others", run_plug, &other, NULL);
+        add(scheduler, "others", run_nothing, NULL, NULL);
+        pull(&first);
+        pull(&start);
+        await(&slow.started, 1);
+        await(&other.started, 1);
+        CHECK(state_of(scheduler, result) == (counted(&dropped) ? (ts_state)0 : TS_COMPLETED));
+        pull(&slow);
+        pull(&other);
+        ts_scheduler_free(scheduler);
+        CHECK(counted(&dropped) == 1);
+    }
+}
+
 static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
 {
     const int many = 40000, names = 7;
@@ -89,7 +236,11 @@ static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
 
 static const check_test tests[] = {
     TEST(what_ended_is_known_while_the_next_task_runs),
+    TEST(an_evicted_end_is_gone_for_every_call),
     TEST(an_end_from_before_a_long_task_is_not_the_newest),
+    TEST(an_end_from_before_a_long_task_with_a_drop_is_not_the_newest),
+    TEST(a_result_is_dropped_by_who_evicts_it),
+    TEST(a_result_that_is_gone_was_dropped),
     TEST(a_burst_of_two_workers_leaves_as_many_known_as_may_be),
 };
 

@@ -200,6 +200,29 @@ static void lane_released(void)
     ts_scheduler_free(scheduler);
 }
 
+/* However many names come and go after its lane went on. */
+static void name_stays(void)
+{
+    enum { NAMES = 40000 };
+    ts_scheduler *scheduler =
+        scheduler_with(QUICK "maximum_queue_line: 0\nmaximum_task_info_storage: 5");
+    gate door = { 0, false };
+    atomic_int ran = 0;
+    ts_task_id id = told_deaf(scheduler, "its own", &door, TS_RELEASE_LANE_WHEN_STUCK);
+    int at;
+    SOON(5.0, is_stuck(scheduler, id));
+    for (at = 0; at < NAMES; at++) {
+        char name[8];
+        snprintf(name, sizeof name, "%d", at);
+        submit(scheduler, name, count_up, &ran, 0, 0.0);
+    }
+    SOON(60.0, ran == NAMES);
+    CHECK(strcmp(status_of(scheduler, id).task_name, "its own") == 0);
+    door.open = true;
+    CHECK(strcmp(end_of(scheduler, id).task_name, "its own") == 0);
+    ts_scheduler_free(scheduler);
+}
+
 static void lane_held(void)
 {
     ts_scheduler *scheduler = scheduler_with(QUICK "stuck_task_max: 4\n");
@@ -264,6 +287,7 @@ static const test_case cases[] = {
     { "returns_while_the_substitute_works", returns_while_the_substitute_works },
     { "at_most", at_most },
     { "lane_released", lane_released },
+    { "name_stays", name_stays },
     { "lane_held", lane_held },
     { "shut_down", shut_down },
 };
