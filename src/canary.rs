@@ -21,6 +21,8 @@ canaries! {
     LostWake,
     /// The owner of a lane leaves it without a look for tasks that were announced.
     LaneLeft,
+    /// A worker does not note an end that history has yet to take in.
+    LostNote,
     /// A signal is sent to a thread that has left the task.
     LateSignal,
     /// Nobody looks again when there is room for one more claim.
