@@ -12,7 +12,7 @@
 //! So who has waited for a task may free what it used, and sees what its end evicted gone.
 
 use super::Core;
-use super::history::Evicted;
+use super::evicted::Evicted;
 use super::outlet::WORKERS;
 use super::record::{Outcome, Record};
 use super::seat::Seat;

@@ -16,11 +16,9 @@
 //! that must not wait for a worker's next end.
 
 use super::backlog::Backlog;
-use super::lane::Lane;
-use super::record::Record;
-use super::slab::{NIL, Slab};
+use super::evicted::{Evicted, Places, let_go, remember_name};
+use super::slab::NIL;
 use super::word;
-use crate::canary::Canary;
 use crate::kinds::State;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use crate::sync::{Mutex, MutexGuard};
@@ -75,30 +73,6 @@ impl Entry {
 
     fn is_laden(self) -> bool {
         self.0 >> 63 != 0
-    }
-}
-
-/// Where the records and lanes are that history speaks of.
-#[derive(Clone, Copy, Debug)]
-pub struct Places<'a> {
-    pub records: &'a Slab<Record>,
-    pub lanes: &'a Slab<Lane>,
-}
-
-/// Evicted records, which whoever holds this drops and frees.
-#[derive(Debug)]
-pub struct Evicted(u32);
-
-impl Evicted {
-    /// The next one.
-    #[inline]
-    pub fn next(&mut self, records: &Slab<Record>) -> Option<u32> {
-        let index = self.0;
-        if index == NIL {
-            return None;
-        }
-        self.0 = records.at(index).link.load(Relaxed);
-        Some(index)
     }
 }
 
@@ -338,38 +312,6 @@ impl Order {
     /// What was evicted and nobody has freed yet.
     #[inline]
     pub fn take_evicted(&mut self) -> Evicted {
-        Evicted(std::mem::replace(&mut self.garbage, NIL))
-    }
-}
-
-/// Makes a record unreadable; true when the caller is to free it. Under history's lock.
-pub fn let_go(places: Places<'_>, index: u32) -> bool {
-    let record = places.records.at(index);
-    let garbage = record.word.let_go().is_garbage();
-    if garbage {
-        forget_name(places.lanes, record.lane.load(Relaxed));
-    }
-    garbage
-}
-
-/// Somebody needs the lane with its name. Under history's lock.
-pub fn remember_name(lanes: &Slab<Lane>, lane: u32) {
-    if lane != NIL {
-        let remembered = lanes.at(lane).remembered();
-        if Canary::FreedName.sings() {
-            return;
-        }
-        remembered.store(remembered.load(Relaxed) + 1, Relaxed);
-    }
-}
-
-/// Whoever remembered the name no longer needs it. Under history's lock.
-pub fn forget_name(lanes: &Slab<Lane>, lane: u32) {
-    if lane != NIL {
-        let remembered = lanes.at(lane).remembered();
-        if Canary::FreedName.sings() {
-            return;
-        }
-        remembered.store(remembered.load(Relaxed) - 1, Relaxed);
+        Evicted::from(std::mem::replace(&mut self.garbage, NIL))
     }
 }

@@ -9,6 +9,7 @@ pub mod backlog;
 pub mod bound;
 pub mod claims;
 pub mod end;
+pub mod evicted;
 pub mod gate;
 #[cfg(test)]
 mod generations;
@@ -47,9 +48,10 @@ use crate::{ErrorCode, Result, memory};
 use backlog::Backlog;
 use bound::Bound;
 use crossbeam_utils::CachePadded;
+use evicted::Places;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use history::{History, Order, Places};
+use history::{History, Order};
 use inlet::{Entry, INLETS, Inlet};
 use lane::Lane;
 use obstacles::Holders;
@@ -249,7 +251,7 @@ impl Core {
         let record = self.records.at(index);
         {
             let _history = self.lock_history();
-            history::forget_name(&self.lanes, record.lane.load(Relaxed));
+            evicted::forget_name(&self.lanes, record.lane.load(Relaxed));
         }
         drop(record.take_extra());
         seat.free(self, index);

@@ -1,7 +1,7 @@
 //! How tasks are stopped: one, all that are queued under a name, or all there are.
 
 use super::Core;
-use super::history::{forget_name, remember_name};
+use super::evicted::{forget_name, remember_name};
 use super::names::check_name;
 
 use super::record::Record;

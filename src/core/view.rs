@@ -267,7 +267,7 @@ impl Core {
             }
             self.history.take_out(&mut order, index);
         }
-        let garbage = super::history::let_go(self.places(), index);
+        let garbage = super::evicted::let_go(self.places(), index);
         drop(order);
         if garbage {
             drop(record.take_extra());
