@@ -107,11 +107,13 @@ impl History {
         }
         while let Some(index) = backlog.take() {
             remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
-            let at = match order.laden {
-                0 => order.entered.len(),
-                _ => order.place_of(index, places),
-            };
-            order.entered.insert(at, Entry::new(index, backlog.worker, false));
+            let entry = Entry::new(index, backlog.worker, false);
+            if order.laden == 0 {
+                order.entered.push_back(entry);
+            } else {
+                let at = order.place_of(index, places);
+                order.entered.insert(at, entry);
+            }
             self.evict_some(&mut order, backlog.worker, places);
         }
         order
@@ -285,6 +287,7 @@ impl History {
 impl Order {
     /// Where one belongs that was noted, perhaps long ago: others have entered since. Nothing is noted
     /// after one with something to drop has entered, so it comes before all of those.
+    #[inline(never)]
     fn place_of(&self, index: u32, places: Places<'_>) -> usize {
         let ended = places.records.at(index).ended();
         // One that has not ended yet is about to: its time is not known.
