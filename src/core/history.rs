@@ -291,11 +291,17 @@ impl Order {
     fn place_of(&self, index: u32, places: Places<'_>) -> usize {
         let ended = places.records.at(index).ended();
         // One that has not ended yet is about to: its time is not known.
-        let later = |entry: &&Entry| {
+        let later = |entry: &Entry| {
             let record = places.records.at(entry.index());
             !record.word.load().is_final() || record.ended() > ended
         };
-        let at = self.entered.len() - self.entered.iter().rev().take_while(later).count();
+        // Mostly not far from the end; a walk along a long history would hold everybody up.
+        const NEAR: usize = 64;
+        let near = self.entered.iter().rev().take(NEAR).take_while(|entry| later(entry)).count();
+        let at = match near {
+            NEAR => self.entered.partition_point(|entry| !later(entry)),
+            near => self.entered.len() - near,
+        };
         match self.laden {
             0 => at,
             _ => self.entered.iter().take(at).position(|entry| entry.is_laden()).unwrap_or(at),

@@ -29,8 +29,9 @@ pub fn light() {
 /// The barrier of who does it rarely.
 pub fn heavy() {
     fence(SeqCst);
-    if THERE.load(Relaxed) {
-        system::bar();
+    if THERE.load(Relaxed) && !system::bar() {
+        // The system took it away, as a filter of system calls can: from now on each has its own.
+        THERE.store(false, SeqCst);
     }
 }
 
@@ -48,9 +49,8 @@ mod system {
         call(REGISTER_PRIVATE_EXPEDITED) && call(PRIVATE_EXPEDITED)
     }
 
-    pub fn bar() {
-        let done = call(PRIVATE_EXPEDITED);
-        debug_assert!(done, "the system took its barrier away");
+    pub fn bar() -> bool {
+        call(PRIVATE_EXPEDITED)
     }
 }
 
@@ -60,5 +60,7 @@ mod system {
         false
     }
 
-    pub fn bar() {}
+    pub fn bar() -> bool {
+        true
+    }
 }

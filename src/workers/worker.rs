@@ -314,8 +314,9 @@ impl Worker {
     #[cold]
     fn step_down(&mut self) -> Option<Next> {
         self.know_peers();
-        let others = self.peers.iter().map(|peer| peer.counts.left.load(Relaxed)).sum::<u64>()
-            - self.seat.started();
+        let all: u64 = self.peers.iter().map(|peer| peer.counts.left.load(Relaxed)).sum();
+        // Without memory it may not know itself.
+        let others = all.wrapping_sub(self.seat.started());
         if std::mem::replace(&mut self.others, others) == others {
             return None;
         }
