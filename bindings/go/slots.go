@@ -38,6 +38,14 @@ func (s *slots) at(number uint32) *slot {
 	return &(*s.chunks.Load())[number>>chunkBits].slots[number%(1<<chunkBits)]
 }
 
+// all are the chunks that there are.
+func (s *slots) all() []*chunk {
+	if chunks := s.chunks.Load(); chunks != nil {
+		return *chunks
+	}
+	return nil
+}
+
 // put gives the task a slot, and the key to it.
 func (s *slots) put(t *task) uintptr {
 	for {
@@ -60,8 +68,7 @@ func (s *slots) put(t *task) uintptr {
 // get is the task of that key, or nil.
 func (s *slots) get(key uintptr) *task {
 	number := uint32(key & (1<<numberBits - 1))
-	chunks := s.chunks.Load()
-	if number == 0 || chunks == nil || int(number-1)>>chunkBits >= len(*chunks) {
+	if number == 0 || int(number-1)>>chunkBits >= len(s.all()) {
 		return nil
 	}
 	its := s.at(number - 1)
@@ -97,10 +104,7 @@ func (s *slots) more() {
 	if uint32(s.free.Load()) != 0 {
 		return
 	}
-	var all []*chunk
-	if chunks := s.chunks.Load(); chunks != nil {
-		all = *chunks
-	}
+	all := s.all()
 	first := len(all) << chunkBits
 	fresh := new(chunk)
 	all = append(all[:len(all):len(all)], fresh)
@@ -112,11 +116,7 @@ func (s *slots) more() {
 
 // each calls with every task that stands in a slot.
 func (s *slots) each(call func(*task)) {
-	chunks := s.chunks.Load()
-	if chunks == nil {
-		return
-	}
-	for _, its := range *chunks {
+	for _, its := range s.all() {
 		for at := range its.slots {
 			if t := its.slots[at].task.Load(); t != nil {
 				call(t)
@@ -145,11 +145,7 @@ func (s *slots) clearTimed(key uintptr) {
 // eachTimed calls with every task whose bit is set, and perhaps with one that has a slot of which that
 // was so.
 func (s *slots) eachTimed(call func(*task)) {
-	chunks := s.chunks.Load()
-	if chunks == nil {
-		return
-	}
-	for _, its := range *chunks {
+	for _, its := range s.all() {
 		for at := range its.timed {
 			for word := its.timed[at].Load(); word != 0; word &= word - 1 {
 				if t := its.slots[64*at+bits.TrailingZeros64(word)].task.Load(); t != nil {

@@ -7,9 +7,8 @@
 //! The hand-off of room: who leaves counts and then looks for waiters; who waits says so and then tries
 //! its add. Between the two steps lies a barrier on either side: of workers a light one, of who waits a
 //! heavy one ([`barrier`]); others count by read-modify-writes in the one order of SeqCst. So one of the
-//! two sees the other. Room in a lane of its own
-//! is made and looked at under the inlet's lock instead, which orders the two as well. A waiter
-//! sleeps only while no room was made since before its last try.
+//! two sees the other. Room in a lane of its own is made and looked at under the inlet's lock instead,
+//! which orders the two as well. A waiter sleeps only while no room was made since before its last try.
 
 use super::Core;
 use super::inlet::INLETS;

@@ -102,21 +102,37 @@ impl History {
     #[inline]
     pub fn lock_for(&self, backlog: &Backlog, places: Places<'_>) -> MutexGuard<'_, Order> {
         let mut order = self.order.lock();
+        // It noted them just now: only what has something to drop can stand behind them.
+        let is_last = order.laden == 0;
+        self.take_over(&mut order, backlog, is_last, backlog.worker, places);
+        order
+    }
+
+    /// Does what is left to do for one worker, on behalf of `worker`; `is_last`: what it noted belongs
+    /// behind all that has entered. Under the lock.
+    #[inline]
+    fn take_over(
+        &self,
+        order: &mut Order,
+        backlog: &Backlog,
+        is_last: bool,
+        worker: u32,
+        places: Places<'_>,
+    ) {
         while let Some(due) = backlog.take_due() {
             order.let_go(due, places);
         }
         while let Some(index) = backlog.take() {
             remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
             let entry = Entry::new(index, backlog.worker, false);
-            if order.laden == 0 {
+            if is_last {
                 order.entered.push_back(entry);
             } else {
                 let at = order.place_of(index, places);
                 order.entered.insert(at, entry);
             }
-            self.evict_some(&mut order, backlog.worker, places);
+            self.evict_some(order, worker, places);
         }
-        order
     }
 
     /// How many may stay. Takes the memory for all of them: a task needs none to enter.
@@ -213,16 +229,9 @@ impl History {
 
     #[inline(never)]
     fn catch_up_with_all(&self, order: &mut Order, places: Places<'_>) {
-        for worker in 0..order.bursts.len() as u32 {
-            let Some(backlog) = order.bursts[worker as usize].clone() else { continue };
-            while let Some(due) = backlog.take_due() {
-                order.let_go(due, places);
-            }
-            while let Some(index) = backlog.take() {
-                remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
-                let at = order.place_of(index, places);
-                order.entered.insert(at, Entry::new(index, worker, false));
-                self.evict_some(order, NOBODY, places);
+        for at in 0..order.bursts.len() {
+            if let Some(backlog) = order.bursts[at].clone() {
+                self.take_over(order, &backlog, false, NOBODY, places);
             }
         }
     }

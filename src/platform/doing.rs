@@ -46,9 +46,8 @@ mod tests {
     use crate::platform::signals::thread_id;
     use std::sync::mpsc;
 
-    #[test]
-    fn who_runs_wants_to_and_who_waits_does_not() {
-        assert!(wants_to_run(thread_id()));
+    /// Calls with the number of a thread that sleeps.
+    fn beside_a_sleeper(work: impl FnOnce(i32)) {
         let (say, hear) = mpsc::channel();
         let (end, wait) = mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -59,28 +58,27 @@ mod tests {
         while wants_to_run(number) {
             std::thread::yield_now();
         }
+        work(number);
         drop(end);
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn who_runs_wants_to_and_who_waits_does_not() {
+        assert!(wants_to_run(thread_id()));
+        // It returns when the other thread no longer wants to run.
+        beside_a_sleeper(|_| ());
         assert!(!wants_to_run(0));
     }
 
     #[test]
     fn only_who_runs_uses_processor_time() {
-        let (say, hear) = mpsc::channel();
-        let (end, wait) = mpsc::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            say.send(thread_id()).unwrap();
-            let _ = wait.recv();
+        beside_a_sleeper(|number| {
+            let (mine, its) =
+                (processor_time(thread_id()).unwrap(), processor_time(number).unwrap());
+            while processor_time(thread_id()).unwrap() < mine + 1_000_000 {}
+            assert_eq!(processor_time(number), Some(its));
         });
-        let number = hear.recv().unwrap();
-        while wants_to_run(number) {
-            std::thread::yield_now();
-        }
-        let (mine, its) = (processor_time(thread_id()).unwrap(), processor_time(number).unwrap());
-        while processor_time(thread_id()).unwrap() < mine + 1_000_000 {}
-        assert_eq!(processor_time(number), Some(its));
-        drop(end);
-        thread.join().unwrap();
         assert_eq!(processor_time(0), None);
     }
 

@@ -79,6 +79,23 @@ static void an_evicted_end_is_gone_for_every_call(void)
     ts_scheduler_free(scheduler);
 }
 
+/* Two workers are held up by first and start; behind these three ends each, of
+ * "long" the old ones, and of "others" then other. */
+static void queue_two_bursts(ts_scheduler *scheduler, plug *first, plug *start, plug *other,
+                             ts_task_id old[3])
+{
+    int at;
+    add(scheduler, "long", run_plug, first, NULL);
+    add(scheduler, "others", run_plug, start, NULL);
+    await(&first->started, 1);
+    await(&start->started, 1);
+    for (at = 0; at < 3; at++)
+        add(scheduler, "others", run_nothing, NULL, NULL);
+    add(scheduler, "others", run_plug, other, NULL);
+    for (at = 0; at < 3; at++)
+        old[at] = add(scheduler, "long", run_nothing, NULL, NULL);
+}
+
 /* What one worker noted before a long task is older than the burst of another. */
 static void an_end_from_before_a_long_task_is_not_the_newest(void)
 {
@@ -88,15 +105,7 @@ static void an_end_from_before_a_long_task_is_not_the_newest(void)
     plug start = { 0, 0 }, first = { 0, 0 }, other = { 0, 0 }, next = { 0, 0 };
     ts_task_id old[3], last;
     int at, ran = 0;
-    add(scheduler, "long", run_plug, &first, NULL);
-    add(scheduler, "others", run_plug, &start, NULL);
-    await(&first.started, 1);
-    await(&start.started, 1);
-    for (at = 0; at < 3; at++)
-        add(scheduler, "others", run_nothing, NULL, NULL);
-    add(scheduler, "others", run_plug, &other, NULL);
-    for (at = 0; at < 3; at++)
-        old[at] = add(scheduler, "long", run_nothing, NULL, NULL);
+    queue_two_bursts(scheduler, &first, &start, &other, old);
     add(scheduler, "long", run_plug, &next, NULL);
     for (at = 0; at < BURST; at++)
         last = add(scheduler, "others", run_count, &ran, NULL);
@@ -124,15 +133,7 @@ static void an_end_from_before_a_long_task_with_a_drop_is_not_the_newest(void)
     plug start = { 0, 0 }, first = { 0, 0 }, other = { 0, 0 }, slow = { 0, 0 }, next = { 0, 0 };
     ts_task_id old[3];
     int at, ran = 0;
-    add(scheduler, "long", run_plug, &first, NULL);
-    add(scheduler, "others", run_plug, &start, NULL);
-    await(&first.started, 1);
-    await(&start.started, 1);
-    for (at = 0; at < 3; at++)
-        add(scheduler, "others", run_nothing, NULL, NULL);
-    add(scheduler, "others", run_plug, &other, NULL);
-    for (at = 0; at < 3; at++)
-        old[at] = add(scheduler, "long", run_nothing, NULL, NULL);
+    queue_two_bursts(scheduler, &first, &start, &other, old);
     add(scheduler, "long", run_plug, &slow, drop_nothing);
     add(scheduler, "long", run_plug, &next, NULL);
     for (at = 0; at < BURST; at++)
