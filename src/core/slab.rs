@@ -241,15 +241,7 @@ impl<T: Place> Slab<T> {
     /// Fetches a place into the cache, to be written soon.
     #[inline]
     pub fn prefetch(&self, index: u32) {
-        let place: *const T = self.at(index);
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a prefetch changes nothing, whatever the address. (The intrinsic only fetches to
-        // read, and the write would go to the other core once more.)
-        unsafe {
-            std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = place;
+        fetch(self.at(index));
     }
 
     /// Makes sure that the handful from `start` on has memory.
@@ -354,6 +346,20 @@ impl<T: Place> Slab<T> {
         }
         Some((chunk, top))
     }
+}
+
+/// Fetches a place into the cache, to be written soon.
+#[inline]
+pub fn fetch<T>(place: &T) {
+    let place: *const T = place;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch changes nothing, whatever the address. (The intrinsic only fetches to read,
+    // and the write would go to the other core once more.)
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 /// Asks for large pages, where the system knows any: a queue that long is walked from page to page. The

@@ -1,5 +1,6 @@
 //! The life of one worker thread.
 
+use super::ahead::Ahead;
 use super::batch::BATCH;
 use super::idle::{NAP, Part, Parting, Stepped};
 use super::pace::Pace;
@@ -35,6 +36,7 @@ struct Worker {
     seat: WorkerSeat,
     /// Copies of all slots, as many as there were.
     peers: Vec<Arc<Slot>>,
+    ahead: Ahead,
     /// Where it looked first for something ready.
     inlet: usize,
     /// The last batch was small, and just now.
@@ -72,6 +74,7 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
         slot,
         seat,
         peers,
+        ahead: Ahead::new(),
         inlet,
         small,
         pace,
@@ -218,11 +221,13 @@ impl Worker {
             }
             Ok(lane) => {
                 let mut turn = 0;
+                self.ahead.turn(core, &self.slot.batch);
                 while let Some(claim) = self.shared.core.next_of(lane, &mut self.seat) {
                     if !self.run_task(claim, lane) {
                         return;
                     }
                     turn += 1;
+                    self.ahead.step(&self.shared.core);
                     let others = || self.slot.batch.len() > 0 || self.shared.core.seems_ready();
                     let crowd = turn % TURN == 0 && others();
                     if crowd || self.shared.surplus.load(Relaxed) && self.shared.idle.has_surplus()
