@@ -6,9 +6,11 @@
 //! word, and if the bit was set takes the lock before it tells. So the news cannot fall between the
 //! look and the sleep.
 //!
-//! A thread that waits keeps the record: it is not freed while the bit is set.
+//! A thread that waits keeps the record: it is not freed while the bit is set. Of a task that has ended it
+//! is set under history's lock alone, so that a record which nobody waits for is let go without a
+//! read-modify-write. Lock order: history, then a room.
 
-use super::word::{Snapshot, Word};
+use super::word::{Snapshot, Wait, Word};
 use crate::clock;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use std::task::Waker;
@@ -66,23 +68,16 @@ impl Room {
 
     /// Wakes `waker` when the task of this generation has ended. True when it has ended already;
     /// none when there is no such task.
-    /// With the answer comes whether the record is garbage now.
-    pub fn listen(
-        &self,
-        word: &Word,
-        index: u32,
-        generation: u64,
-        waker: Waker,
-    ) -> Option<(bool, bool)> {
+    pub fn listen(&self, word: &Word, index: u32, generation: u64, waker: Waker) -> Option<bool> {
         let mut guests = self.guests.lock();
-        if !word.wait_for_end(generation) {
-            return None;
+        match word.wait_for_end(generation) {
+            Wait::Gone => None,
+            Wait::Ended => Some(true),
+            Wait::Begun => {
+                guests.wakers.push((index, waker));
+                Some(false)
+            }
         }
-        if word.load().is_final() {
-            return Some((true, guests.tidy(word, index)));
-        }
-        guests.wakers.push((index, waker));
-        Some((false, false))
     }
 
     /// Takes back what [`Room::listen`] was given, if it was not woken; whether the record is
@@ -95,34 +90,56 @@ impl Room {
     }
 
     /// Waits for the end of the task of this generation, until the deadline, and lets `look` see it
-    /// while it is still kept. None when there is no such task. With the answer comes whether the
-    /// record is garbage now, by our leaving.
-    pub fn wait_end<R>(
+    /// while it is still kept; `history` takes the lock of that. None when there is no such task. With
+    /// the answer comes whether the record is garbage now, by our leaving.
+    pub fn wait_end<R, H>(
         &self,
         word: &Word,
         index: u32,
         generation: u64,
         deadline: Option<u64>,
+        history: impl FnOnce() -> H,
         look: impl FnOnce(Snapshot, Waited) -> R,
     ) -> Option<(R, bool)> {
         let mut guests = self.guests.lock();
-        if !word.wait_for_end(generation) {
-            return None;
-        }
-        // From here on it cannot be freed before we leave, even if it has ended.
-        guests.come(index);
-        let (guests, waited) = loop {
+        let waited = match word.wait_for_end(generation) {
+            Wait::Gone => return None,
+            Wait::Begun => {
+                guests.come(index);
+                self.stay(guests, word, deadline)
+            }
+            Wait::Ended => {
+                drop(guests);
+                let _history = history();
+                let mut guests = self.guests.lock();
+                if !word.hold_ended(generation) {
+                    return None;
+                }
+                guests.come(index);
+                Waited::Came
+            }
+        };
+        // It cannot be freed before we leave.
+        let out = look(word.load(), waited);
+        Some((out, self.guests.lock().leave(word, index)))
+    }
+
+    /// Stays until the end, or the deadline.
+    fn stay(
+        &self,
+        mut guests: MutexGuard<'_, Guests>,
+        word: &Word,
+        deadline: Option<u64>,
+    ) -> Waited {
+        loop {
             if word.load().is_final() {
-                break (guests, Waited::Came);
+                return Waited::Came;
             }
             guests = match self.wait(guests, deadline) {
                 Ok(guests) => guests,
-                Err(guests) => break (guests, Waited::TimeOver),
+                Err(_) => return Waited::TimeOver,
             };
-        };
-        drop(guests);
-        let out = look(word.load(), waited);
-        Some((out, self.guests.lock().leave(word, index)))
+        }
     }
 
     /// Sleeps as the running task, until the deadline: whether it was told to stop, and whether the

@@ -45,7 +45,8 @@ impl Core {
     ) -> Option<R> {
         let word = &self.records.get(index)?.word;
         let room = self.rooms.of(index);
-        let (out, garbage) = room.wait_end(word, index, generation, deadline, look)?;
+        let history = || self.lock_history();
+        let (out, garbage) = room.wait_end(word, index, generation, deadline, history, look)?;
         if garbage {
             self.bury(index, &mut self.visitor());
         }
@@ -84,15 +85,11 @@ impl Core {
             return Err(no_such(id));
         }
         let room = self.rooms.of(index);
-        let heard = room.listen(&record.word, index, generation, waker);
-        let (ended, garbage) = heard.ok_or_else(|| no_such(id))?;
-        if ended {
+        let ended = room.listen(&record.word, index, generation, waker);
+        if ended == Some(true) {
             annotate::acquire(record);
         }
-        if garbage {
-            self.bury(index, &mut self.visitor());
-        }
-        Ok(ended)
+        ended.ok_or_else(|| no_such(id))
     }
 
     /// Takes back what [`Core::listen`] was given, if it was not woken.

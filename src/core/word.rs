@@ -108,6 +108,17 @@ pub enum Stop {
     Gone,
 }
 
+/// What a wait for an end came upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It has not ended, and is kept now.
+    Begun,
+    /// It has ended before.
+    Ended,
+    /// It is no longer there.
+    Gone,
+}
+
 /// A task's word at one moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot(u64);
@@ -410,9 +421,15 @@ impl Word {
         Snapshot(self.0.fetch_and(!LINKED, AcqRel) & !LINKED)
     }
 
-    /// No longer readable.
+    /// No longer readable. Under history's lock, or whatever keeps [`Word::hold_ended`] off.
     #[inline]
     pub fn let_go(&self) -> Snapshot {
+        let seen = self.0.load(Acquire);
+        // Nothing that anybody does to a word leads on from there, but this.
+        if Snapshot(seen).is_final() && seen & (LINKED | WAITED | SAYING | REPORTS | KEEP) == 0 {
+            self.0.store(seen & !HELD, Release);
+            return Snapshot(seen & !HELD);
+        }
         Snapshot(self.0.fetch_and(!HELD, AcqRel) & !HELD)
     }
 
@@ -426,19 +443,32 @@ impl Word {
         self.0.fetch_and(!KEEP, AcqRel);
     }
 
-    /// Somebody waits for the end, if only to look at it: the record stays until nobody waits any
-    /// more. False when the task is not there.
-    pub fn wait_for_end(&self, generation: u64) -> bool {
+    /// Somebody waits for the end: the record stays until nobody waits any more. Changes nothing of a task
+    /// that has ended.
+    pub fn wait_for_end(&self, generation: u64) -> Wait {
         let mut seen = self.0.load(Acquire);
         loop {
             if !Snapshot(seen).is_held(generation) {
-                return false;
+                return Wait::Gone;
+            }
+            if Snapshot(seen).is_final() {
+                return Wait::Ended;
             }
             match self.0.compare_exchange_weak(seen, seen | WAITED, AcqRel, Acquire) {
-                Ok(_) => return true,
+                Ok(_) => return Wait::Begun,
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// The same, to look at a task that has ended: false when it is not there. Under history's lock, which
+    /// keeps [`Word::let_go`] off.
+    pub fn hold_ended(&self, generation: u64) -> bool {
+        let held = Snapshot(self.0.load(Acquire)).is_held(generation);
+        if held {
+            self.0.fetch_or(WAITED, AcqRel);
+        }
+        held
     }
 
     /// Somebody sleeps as this task, unless it was told to stop.

@@ -5,6 +5,7 @@ use crate::core::room::{Room, Waited};
 use crate::core::word::{Cause, KEEP, Snapshot, Stop, Word};
 use crate::kinds::State;
 
+use crate::checker::sync::Mutex;
 use crate::checker::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::checker::thread;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ const GENERATION: u64 = 3;
 struct Task {
     word: Word,
     room: Room,
+    /// History's lock.
+    history: Mutex<()>,
     started: AtomicUsize,
     freed: AtomicUsize,
 }
@@ -26,8 +29,9 @@ impl Task {
     fn new() -> Arc<Task> {
         let word = Word::new();
         word.open(GENERATION, 0);
-        let room = Room::default();
-        Arc::new(Task { word, room, started: AtomicUsize::new(0), freed: AtomicUsize::new(0) })
+        let (room, history) = (Room::default(), Mutex::new(()));
+        let (started, freed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Task { word, room, history, started, freed })
     }
 
     /// One that runs.
@@ -49,6 +53,18 @@ impl Task {
         if garbage {
             self.freed.fetch_add(1, Relaxed);
         }
+    }
+
+    /// As history.
+    fn let_go(&self) -> Snapshot {
+        let _history = self.history.lock().unwrap();
+        self.word.let_go()
+    }
+
+    /// Waits without a deadline.
+    fn wait_end<R>(&self, look: impl FnOnce(Snapshot, Waited) -> R) -> Option<(R, bool)> {
+        let history = || self.history.lock().unwrap();
+        self.room.wait_end(&self.word, INDEX, GENERATION, None, history, look)
     }
 
     fn tell(&self) {
@@ -146,7 +162,7 @@ fn stop_never_reaches_the_next_task_of_the_place() {
         let task = Task::running();
         let stops = task.spawn(|task| task.stop(Cause::Force));
         task.end_at_once();
-        task.free_if(task.word.let_go().is_garbage());
+        task.free_if(task.let_go().is_garbage());
         assert_eq!(task.freed.load(Relaxed), 1);
         task.word.free(GENERATION);
         task.word.open(GENERATION + 1, 0);
@@ -201,7 +217,7 @@ fn last_holder_frees_once() {
         let task = Task::new();
         assert_eq!(task.stop(Cause::Force), Stop::Pending);
         let queue = task.spawn(|task| task.free_if(task.word.unlink().is_garbage()));
-        let history = task.spawn(|task| task.free_if(task.word.let_go().is_garbage()));
+        let history = task.spawn(|task| task.free_if(task.let_go().is_garbage()));
         task.say_ended(task.word.finish(State::Pending, State::Cancelled));
         queue.join().unwrap();
         history.join().unwrap();
@@ -218,12 +234,12 @@ fn last_holder_frees_once_beside_a_waiter() {
                 assert_eq!(word.generation(), GENERATION);
                 assert_eq!(task.freed.load(Relaxed), 0, "freed under a waiter");
             };
-            match task.room.wait_end(&task.word, INDEX, GENERATION, None, look) {
+            match task.wait_end(look) {
                 Some(((), garbage)) => task.free_if(garbage),
                 None => assert!(!task.word.load().is_readable()),
             }
         });
-        let history = task.spawn(|task| task.free_if(task.word.let_go().is_garbage()));
+        let history = task.spawn(|task| task.free_if(task.let_go().is_garbage()));
         task.end_at_once();
         waits.join().unwrap();
         history.join().unwrap();
@@ -238,7 +254,7 @@ fn waiter_hears_the_end() {
         let task = Task::running();
         let waits = task.spawn(|task| {
             let look = |word: Snapshot, waited| (word.state(), waited);
-            task.room.wait_end(&task.word, INDEX, GENERATION, None, look)
+            task.wait_end(look)
         });
         task.end_at_once();
         // A lost wake-up is a deadlock, which is reported.
@@ -254,7 +270,7 @@ fn two_waiters_hear_the_end() {
         let task = Task::running();
         let wait = |task: &Task| {
             let look = |word: Snapshot, _| word.is_final();
-            task.room.wait_end(&task.word, INDEX, GENERATION, None, look).unwrap().0
+            task.wait_end(look).unwrap().0
         };
         let waits = task.spawn(wait);
         let ends = task.spawn(Task::end_with_care);
@@ -289,7 +305,7 @@ fn sleeper_and_waiter_of_one_task_both_hear() {
         });
         let waits = task.spawn(|task| {
             let look = |word: Snapshot, _| word.state();
-            task.room.wait_end(&task.word, INDEX, GENERATION, None, look).unwrap().0
+            task.wait_end(look).unwrap().0
         });
         task.stop(Cause::Shutdown);
         assert_eq!(sleeps.join().unwrap(), State::Cancelled);
@@ -324,10 +340,9 @@ fn listener_hears_the_end_once() {
         let ends = task.spawn(Task::end_at_once);
         let stops = task.spawn(|task| task.stop(Cause::Force));
         let waker = Waker::from(listener.clone());
-        let (ended, garbage) = task.room.listen(&task.word, INDEX, GENERATION, waker).unwrap();
+        let ended = task.room.listen(&task.word, INDEX, GENERATION, waker).unwrap();
         ends.join().unwrap();
         stops.join().unwrap();
-        assert!(!garbage);
         assert_eq!(listener.woken(), usize::from(!ended));
         assert!(!task.word.load().is_waited());
     });
@@ -340,7 +355,7 @@ fn listener_that_goes_leaves_the_others_theirs() {
         let listener = Listener::new();
         let stays = Waker::from(listener.clone());
         let heard = task.room.listen(&task.word, INDEX, GENERATION, stays);
-        assert_eq!(heard, Some((false, false)));
+        assert_eq!(heard, Some(false));
         let goes = task.spawn(|task| {
             let waker = Waker::from(Listener::new());
             task.room.listen(&task.word, INDEX, GENERATION, waker.clone());
@@ -353,18 +368,39 @@ fn listener_that_goes_leaves_the_others_theirs() {
 }
 
 #[test]
+fn last_holder_frees_once_beside_who_looks_at_an_end() {
+    checker::model(|| {
+        let task = Task::running();
+        task.end_at_once();
+        let look = |task: &Task| {
+            let look = |word: Snapshot, _| {
+                assert!(word.is_final() && word.generation() == GENERATION);
+                assert_eq!(task.freed.load(Relaxed), 0, "freed under who looks");
+            };
+            if let Some(((), garbage)) = task.wait_end(look) {
+                task.free_if(garbage);
+            }
+        };
+        let looks = task.spawn(look);
+        let history = task.spawn(|task| task.free_if(task.let_go().is_garbage()));
+        look(&task);
+        looks.join().unwrap();
+        history.join().unwrap();
+        assert_eq!(task.freed.load(Relaxed), 1);
+        assert!(task.word.load().is_garbage());
+    });
+}
+
+#[test]
 fn last_holder_frees_once_beside_a_listener() {
     checker::model(|| {
         let task = Task::running();
         let listens = task.spawn(|task| {
             let waker = Waker::from(Listener::new());
-            match task.room.listen(&task.word, INDEX, GENERATION, waker.clone()) {
-                Some((_, garbage)) => task.free_if(garbage),
-                None => return,
-            }
+            task.room.listen(&task.word, INDEX, GENERATION, waker.clone());
             task.free_if(task.room.unlisten(&task.word, INDEX, &waker));
         });
-        let history = task.spawn(|task| task.free_if(task.word.let_go().is_garbage()));
+        let history = task.spawn(|task| task.free_if(task.let_go().is_garbage()));
         task.end_at_once();
         listens.join().unwrap();
         history.join().unwrap();
@@ -380,18 +416,18 @@ fn listener_never_hears_the_end_of_an_earlier_task_of_the_place() {
         let waker = Waker::from(listener.clone());
         let reuses = task.spawn(move |task| {
             let Some(((), false)) =
-                task.room.wait_end(&task.word, INDEX, GENERATION, None, |_, _| ())
+                task.wait_end(|_, _| ())
             else {
                 unreachable!()
             };
             // Nobody keeps it but history: it is forgotten, and the place used anew.
-            if !task.word.let_go().is_garbage() {
+            if !task.let_go().is_garbage() {
                 return;
             }
             task.word.free(GENERATION);
             task.word.open(GENERATION + 1, 0);
             let heard = task.room.listen(&task.word, INDEX, GENERATION + 1, waker);
-            assert_eq!(heard, Some((false, false)));
+            assert_eq!(heard, Some(false));
         });
         let word = task.word.finish_at_once(State::Completed).unwrap();
         task.say_ended(word);

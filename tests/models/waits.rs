@@ -54,7 +54,7 @@ impl Tasks {
             waits[task] = Some(target);
         }
         let (word, room) = &self.all[target];
-        room.wait_end(word, target as u32, GENERATION, None, |_, _| ());
+        room.wait_end(word, target as u32, GENERATION, None, || (), |_, _| ());
         self.waits.lock().unwrap()[task] = None;
         true
     }
