@@ -33,13 +33,17 @@ impl Ahead {
         Ahead { at: [NIL; LANES], lane: 0, step: 0 }
     }
 
-    /// The worker begins with a lane that it took out of this batch: its walk is over, and the one along
-    /// what comes some lanes later begins.
+    /// The batch was filled: along the first ones.
+    pub fn begin(&mut self, core: &Core, batch: &Batch) {
+        self.lane = 0;
+        self.at = std::array::from_fn(|behind| first(core, batch, behind));
+    }
+
+    /// The worker has taken the next lane out of the batch: its place is for one that comes later.
     #[inline]
     pub fn turn(&mut self, core: &Core, batch: &Batch) {
+        self.at[self.lane] = first(core, batch, LANES - 1);
         self.lane = (self.lane + 1) % LANES;
-        let item = batch.peek(LANES - 1).map(Item::from_bits);
-        self.at[self.lane] = item.map_or(NIL, |item| core.first_of(item));
     }
 
     /// A step along one of them.
@@ -51,4 +55,10 @@ impl Ahead {
             *at = core.fetch_behind(*at);
         }
     }
+}
+
+/// The first task of what lies so many behind the first in the batch.
+#[inline]
+fn first(core: &Core, batch: &Batch, behind: usize) -> u32 {
+    batch.peek(behind).map_or(NIL, |item| core.first_of(Item::from_bits(item)))
 }

@@ -148,6 +148,7 @@ impl Worker {
         if count > 0 {
             self.small = count < SMALL;
             self.slot.batch.fill(items[..count].iter().map(|item| item.to_bits()));
+            self.ahead.begin(&self.shared.core, &self.slot.batch);
             return true;
         }
         self.know_peers();
@@ -157,6 +158,7 @@ impl Worker {
             let count = peer.batch.steal(&mut stolen);
             if count > 0 {
                 self.slot.batch.fill(stolen[..count].iter().copied());
+                self.ahead.begin(&self.shared.core, &self.slot.batch);
                 return true;
             }
         }
@@ -248,7 +250,8 @@ impl Worker {
         let (timed, breaker) = (&*self.slot.timed, &self.slot.breaker);
         let bench = Bench { core, settings, timed, breaker, floats: &self.floats };
         let now = self.seat.last_time();
-        self.seat.expect_more(self.slot.batch.len() > 0 || core.has_taken(lane));
+        let more = self.slot.batch.len() > 0 || core.has_taken(lane) || core.seems_ready();
+        self.seat.expect_more(more);
         let last = bench.run(claim, lane, now, &mut self.seat, |timed, task, limit| {
             self.shared.watch(timed, task, limit);
         });
