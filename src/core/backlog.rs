@@ -12,7 +12,9 @@ use crate::canary::Canary;
 use crate::sync::atomic::{AtomicU32, Ordering::*};
 
 /// How many ends can be noted.
-pub const PLACES: usize = if cfg!(any(ts_loom, ts_shuttle)) { 2 } else { 32 };
+pub const PLACES: usize = if cfg!(any(ts_loom, ts_shuttle)) { 2 } else { 256 };
+/// How many records can be due.
+const DUE: usize = 32;
 
 /// See the module. The counts never stop growing; a count's place is its remainder.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ pub struct Backlog {
     taken: AtomicU32,
     places: [AtomicU32; PLACES],
     /// Under history's lock: what is due, and how many.
-    due: [AtomicU32; PLACES],
+    due: [AtomicU32; DUE],
     due_count: AtomicU32,
 }
 
@@ -58,6 +60,12 @@ impl Backlog {
         true
     }
 
+    /// How many are noted. Under history's lock; more may come.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.noted.load(Acquire).wrapping_sub(self.taken.load(Relaxed)) as usize
+    }
+
     /// The first. By the worker, or under history's lock.
     #[inline]
     pub fn first(&self) -> Option<u32> {
@@ -82,7 +90,7 @@ impl Backlog {
     #[inline]
     pub fn note_due(&self, index: u32) -> bool {
         let count = self.due_count.load(Relaxed);
-        if count as usize == PLACES {
+        if count as usize == DUE {
             return false;
         }
         self.due[count as usize].store(index, Relaxed);

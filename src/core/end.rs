@@ -41,7 +41,7 @@ impl Core {
         if code == 0 && self.ends_plainly(claim.index, claim.word) {
             // Written before the state is visible; what a stop that came first changes is below.
             record.set_ended(seat.now(), code);
-            if !seat.note_end(&self.history, claim.index) {
+            if !seat.note_end(self, claim.index) {
                 self.enter_history(claim.index, seat);
             }
             self.annotate_end(record);

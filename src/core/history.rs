@@ -15,7 +15,7 @@
 //! hangs in a chain, by the records' links. Nothing is noted while a record here has something to drop:
 //! that must not wait for a worker's next end.
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, PLACES};
 use super::evicted::{Evicted, Places, let_go, remember_name};
 use super::slab::NIL;
 use super::word;
@@ -108,6 +108,54 @@ impl History {
         order
     }
 
+    /// A worker in a burst has no place left, and what it noted was not long ago. What would only enter to
+    /// be evicted by its own later ends is let go, and with it all older ones that entered; the later
+    /// ends stay noted. True if there is a place by that. `free` frees what is nobody's now: it may
+    /// take the supply's lock.
+    #[inline]
+    pub fn let_surplus_go(
+        &self,
+        backlog: &Backlog,
+        places: Places<'_>,
+        free: impl FnMut(u32),
+    ) -> (bool, Evicted) {
+        let mut order = self.order.lock();
+        if self.limit.load(Relaxed) > PLACES / 2 || order.laden > 0 {
+            return (false, order.take_evicted());
+        }
+        while let Some(due) = backlog.take_due() {
+            order.let_go(due, places);
+        }
+        let surplus = self.skip_surplus(backlog, places, free);
+        // No more at once than ended, so that a lowered limit holds nobody up.
+        for _ in 0..surplus.min(order.entered.len()) {
+            self.evict_oldest(&mut order, backlog.worker, places);
+        }
+        (surplus > 0, order.take_evicted())
+    }
+
+    /// Lets go of what was noted and has so many later ends behind it that it would not stay: how many.
+    /// Under the lock. Nothing of it has anything to drop.
+    #[inline]
+    fn skip_surplus(
+        &self,
+        backlog: &Backlog,
+        places: Places<'_>,
+        mut free: impl FnMut(u32),
+    ) -> usize {
+        let surplus = backlog.len().saturating_sub(self.limit.load(Relaxed));
+        for _ in 0..surplus {
+            let Some(index) = backlog.take() else { break };
+            let record = places.records.at(index);
+            match record.word.let_go().is_garbage() {
+                true => free(index),
+                // Whoever still holds the record needs the name.
+                false => remember_name(places.lanes, record.lane.load(Relaxed)),
+            }
+        }
+        surplus
+    }
+
     /// Does what is left to do for one worker, on behalf of `worker`; `is_last`: what it noted belongs
     /// behind all that has entered. Under the lock.
     #[inline]
@@ -121,6 +169,9 @@ impl History {
     ) {
         while let Some(due) = backlog.take_due() {
             order.let_go(due, places);
+        }
+        if order.laden == 0 {
+            self.skip_surplus(backlog, places, |index| order.hang_up(index, places));
         }
         while let Some(index) = backlog.take() {
             remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
@@ -321,10 +372,15 @@ impl Order {
     fn let_go(&mut self, index: u32, places: Places<'_>) {
         // Whoever else still holds the record lets go of the name when it frees the record.
         if let_go(places, index) {
-            // Who still follows the links of its queue then sees that it left that.
-            places.records.at(index).link.store(self.garbage, Release);
-            self.garbage = index;
+            self.hang_up(index, places);
         }
+    }
+
+    /// It is to be freed. Who still follows the links of its queue sees by the order that it left that.
+    #[inline]
+    fn hang_up(&mut self, index: u32, places: Places<'_>) {
+        places.records.at(index).link.store(self.garbage, Release);
+        self.garbage = index;
     }
 
     /// What was evicted and nobody has freed yet.

@@ -36,7 +36,7 @@ pub trait Seat {
     /// Takes a record back.
     fn free(&mut self, core: &Core, index: u32);
     /// Notes an end that leaves nothing to drop, where that may be; else the task is to enter history.
-    fn note_end(&mut self, _: &History, _: u32) -> bool {
+    fn note_end(&mut self, _: &Core, _: u32) -> bool {
         false
     }
     /// Takes history's lock, for a task that is to enter.
@@ -90,7 +90,7 @@ impl WorkerSeat {
 
     /// Hands back the records gathered so far: before the worker parks or leaves.
     pub fn hand_back(&mut self, core: &Core) {
-        core.records.put_back(std::mem::take(&mut self.freed));
+        hand_back(&mut self.freed, core);
     }
 
     /// Whether there will be a next task at hand when the one ends that is about to run. After it said
@@ -121,6 +121,20 @@ impl WorkerSeat {
         core.free_evicted(evicted, self);
     }
 
+    /// No place is free: lets go of what would not stay anyway. False if there is still none.
+    #[inline(never)]
+    fn make_place(&mut self, core: &Core) -> bool {
+        let Some(backlog) = self.backlog.clone() else { return false };
+        if !self.is_fresh(core, &backlog) {
+            return false;
+        }
+        let freed = &mut self.freed;
+        let free = |index| gather(freed, core, index);
+        let (made, evicted) = core.history.let_surplus_go(&backlog, core.places(), free);
+        core.free_evicted(evicted, self);
+        made
+    }
+
     /// Whether what it noted first was not long ago: others may have passed it since.
     fn is_fresh(&self, core: &Core, backlog: &Backlog) -> bool {
         let ended = backlog.first().map_or(self.last, |index| core.records.at(index).ended());
@@ -145,13 +159,29 @@ impl WorkerSeat {
     }
 }
 
+/// Frees a record, and keeps it among others until there are enough.
+#[inline]
+fn gather(freed: &mut Handful, core: &Core, index: u32) {
+    if core.vacate(index) {
+        freed.push(index);
+        if freed.is_full() {
+            hand_back(freed, core);
+        }
+    }
+}
+
+fn hand_back(freed: &mut Handful, core: &Core) {
+    core.records.put_back(std::mem::take(freed));
+}
+
 impl Seat for WorkerSeat {
     #[inline]
-    fn note_end(&mut self, history: &History, index: u32) -> bool {
-        self.in_burst
-            && self.more
-            && !history.is_strict()
-            && self.backlog.as_ref().is_some_and(|backlog| backlog.note(index))
+    fn note_end(&mut self, core: &Core, index: u32) -> bool {
+        if !self.in_burst || !self.more || core.history.is_strict() {
+            return false;
+        }
+        let Some(backlog) = &self.backlog else { return false };
+        backlog.note(index) || self.make_place(core) && self.note_end(core, index)
     }
 
     #[inline]
@@ -201,13 +231,7 @@ impl Seat for WorkerSeat {
 
     #[inline]
     fn free(&mut self, core: &Core, index: u32) {
-        if !core.vacate(index) {
-            return;
-        }
-        self.freed.push(index);
-        if self.freed.is_full() {
-            self.hand_back(core);
-        }
+        gather(&mut self.freed, core, index);
     }
 }
 

@@ -45,6 +45,51 @@ static void what_ended_is_known_while_the_next_task_runs(void)
     ts_scheduler_free(scheduler);
 }
 
+/* Of these, which one worker ran in this order, the last so many are known. */
+static void check_known(ts_scheduler *scheduler, const ts_task_id *ids, int many, int limit)
+{
+    int at;
+    for (at = 0; at < many; at++) {
+        ts_state state = (ts_state)0;
+        ts_error error = ts_get_task_state(scheduler, ids[at], &state);
+        CHECK(error == (at < many - limit ? TS_ERROR_NOT_FOUND : TS_OK));
+        CHECK(state == (at < many - limit ? (ts_state)0 : TS_COMPLETED));
+    }
+}
+
+/* More tasks than a worker can note, of which fewer are to be known, or more than it keeps noted. */
+static void the_last_of_a_long_burst_are_known(void)
+{
+    enum { MANY = 1000 };
+    static const int limits[] = { 1, 5, 60, 128, 129, 200, 900 };
+    size_t round;
+    for (round = 0; round < sizeof limits / sizeof *limits; round++) {
+        const int limit = limits[round];
+        static const char *const form =
+            "maximum_task_info_storage: %d\nline_task_max: 1\nmaximum_queue_line: 0";
+        char settings[100];
+        snprintf(settings, sizeof settings, form, limit);
+        ts_scheduler *scheduler = scheduler_with(settings);
+        plug first = { 0, 0 }, next = { 0, 0 };
+        ts_task_id ids[MANY];
+        int at, ran = 0;
+        add(scheduler, "name", run_plug, &first, NULL);
+        await(&first.started, 1);
+        for (at = 0; at < MANY; at++)
+            ids[at] = add(scheduler, "name", run_count, &ran, NULL);
+        add(scheduler, "name", run_plug, &next, NULL);
+        pull(&first);
+        await(&next.started, 1);
+        CHECK(counted(&ran) == MANY);
+        check_known(scheduler, ids, MANY, limit);
+        CHECK(how_many(scheduler, TS_COMPLETED) == (size_t)limit);
+        pull(&next);
+        ts_shutdown(scheduler, false);
+        CHECK(how_many(scheduler, TS_COMPLETED) == (size_t)limit);
+        ts_scheduler_free(scheduler);
+    }
+}
+
 /* However it is asked for. */
 static void an_evicted_end_is_gone_for_every_call(void)
 {
@@ -237,6 +282,7 @@ static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
 
 static const check_test tests[] = {
     TEST(what_ended_is_known_while_the_next_task_runs),
+    TEST(the_last_of_a_long_burst_are_known),
     TEST(an_evicted_end_is_gone_for_every_call),
     TEST(an_end_from_before_a_long_task_is_not_the_newest),
     TEST(an_end_from_before_a_long_task_with_a_drop_is_not_the_newest),
