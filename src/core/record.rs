@@ -213,6 +213,12 @@ impl Record {
         self.user_data.load(Relaxed).addr() as u32 as i32
     }
 
+    /// Whether there is a box.
+    #[inline]
+    pub fn has_extra(&self) -> bool {
+        !self.extra.load(Acquire).is_null()
+    }
+
     /// Puts the box up before the task is opened.
     pub fn set_extra(&self, extra: Box<Extra>) {
         self.extra.store(Box::into_raw(extra), Relaxed);

@@ -466,7 +466,8 @@ impl Core {
     /// the deadline passed before.
     pub fn drop_results(&self, deadline: Option<u64>) -> bool {
         let dropping = self.dropping();
-        for (_, record) in self.each_record() {
+        // Nothing starts any more: what has no box by now has left nothing.
+        for (_, record) in self.each_record().filter(|(_, record)| record.has_extra()) {
             let result = {
                 let _history = self.lock_history();
                 let word = record.word.load();

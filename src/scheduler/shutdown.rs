@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::host;
 use crate::log::{self, LogLevel};
 use crate::task::TaskStatus;
+use std::sync::Arc;
 
 /// What is known of the shutdowns of a scheduler.
 #[derive(Debug, Default)]
@@ -138,7 +139,10 @@ impl Scheduler {
         if !shared.core.drop_results(deadline) {
             return false;
         }
-        shared.core.trim();
+        // For good it all goes at once, unless a handle keeps it.
+        if !for_good || Arc::strong_count(shared) > 1 {
+            shared.core.trim();
+        }
         true
     }
 
