@@ -367,6 +367,12 @@ impl Lane {
         self.head.load(Relaxed)
     }
 
+    /// The last of the new tasks, or [`NIL`]. Under the inlet's lock.
+    #[inline]
+    pub fn last(&self) -> u32 {
+        self.tail.load(Relaxed)
+    }
+
     /// Counts a cancelled task that hangs here; true when the dead ones should be taken out. Under the
     /// inlet's lock.
     pub fn count_dead(&self, record: &Record) -> bool {

@@ -36,9 +36,15 @@ impl Core {
         let mut door = inlet.lock();
         let lane = match to {
             To::Nobody => NIL,
-            To::Name(name) => door.find(hash, Kind::Linear, name)?,
+            To::Name(name) => {
+                door.find_soon(hash, Kind::Linear, name, |lane| self.lanes.prefetch(lane))?
+            }
             To::Lane { index, .. } => index,
         };
+        if lane != NIL {
+            // The new one will be linked to it.
+            self.records.prefetch(self.lanes.at(lane).last());
+        }
         if door.closed || lane != NIL && self.lanes.at(lane).is_special() {
             return None;
         }
