@@ -38,8 +38,6 @@ pub struct Fiber {
     pub queued: bool,
     /// It was told that it waits for nothing.
     pub reported: bool,
-    /// Its wait is known to those who wait, by this number.
-    pub waiter: Option<usize>,
     /// It was polled again because its wait would be for ever.
     pub knotted: bool,
     /// Handed out, in any number of copies.
@@ -55,7 +53,12 @@ pub struct More {
     pub fds: Vec<RawFd>,
     /// Tasks that it waits for.
     pub tasks: Vec<TaskId>,
+    /// Its wait for them is known to those who wait, by this number.
+    pub waiter: Option<usize>,
 }
+
+/// A loop may have a million, and walks along them.
+const _: () = assert!(size_of::<Fiber>() <= 64);
 
 impl Fiber {
     /// A task that starts.
@@ -68,11 +71,16 @@ impl Fiber {
             limit_at: 0,
             queued: false,
             reported: false,
-            waiter: None,
             knotted: false,
             waker: None,
             more: None,
         }
+    }
+
+    /// Those who wait no longer know of its wait: by which number they did.
+    #[inline]
+    pub fn take_waiter(&mut self) -> Option<usize> {
+        self.more.as_mut()?.waiter.take()
     }
 
     /// The tasks that it waits for, if it waits for nothing else.

@@ -29,7 +29,7 @@ impl Local {
         let (index, generation, lane, limit_at) = {
             let mut fibers = self.fibers.borrow_mut();
             let Some(fiber) = fibers.take_turn(place) else { return };
-            if let Some(waiter) = fiber.waiter.take() {
+            if let Some(waiter) = fiber.take_waiter() {
                 waits::waits().withdraw(waiter);
             }
             let Some(claim) = &fiber.claim else { return };
@@ -78,8 +78,11 @@ impl Local {
             let mut fibers = self.fibers.borrow_mut();
             let Some(fiber) = fibers.get(place) else { return };
             let Some(tasks) = fiber.waits_for() else { return };
-            fiber.waiter = self.core.publish_wait(task, tasks);
-            fiber.waiter.is_none() && !std::mem::replace(&mut fiber.knotted, true)
+            let waiter = self.core.publish_wait(task, tasks);
+            if let Some(more) = &mut fiber.more {
+                more.waiter = waiter;
+            }
+            waiter.is_none() && !std::mem::replace(&mut fiber.knotted, true)
         };
         if knotted {
             self.make_ready(place);
@@ -115,7 +118,7 @@ impl Local {
             // The place stays empty, and out of use while the ready queue names it.
             ended.claim = fiber.claim.take();
             fiber.queued = ended.queued;
-            if let Some(waiter) = ended.waiter.take() {
+            if let Some(waiter) = ended.take_waiter() {
                 waits::waits().withdraw(waiter);
             }
             if !ended.queued {
