@@ -13,8 +13,10 @@ use crate::sync::atomic::{AtomicU32, Ordering::*};
 
 /// How many ends can be noted.
 pub const PLACES: usize = if cfg!(any(ts_loom, ts_shuttle)) { 2 } else { 256 };
+/// As long as several workers note some.
+pub const SHARED: usize = if cfg!(any(ts_loom, ts_shuttle)) { 1 } else { 32 };
 /// How many records can be due.
-const DUE: usize = 32;
+const DUE: usize = if cfg!(any(ts_loom, ts_shuttle)) { 2 } else { 32 };
 
 /// See the module. The counts never stop growing; a count's place is its remainder.
 #[derive(Debug)]
@@ -45,11 +47,11 @@ impl Backlog {
         }
     }
 
-    /// Notes an end, before its state is visible; false when no place is free. By the worker.
+    /// Notes an end, before its state is visible; false when so many places are taken. By the worker.
     #[inline]
-    pub fn note(&self, index: u32) -> bool {
+    pub fn note(&self, index: u32, places: usize) -> bool {
         let noted = self.noted.load(Relaxed);
-        if noted.wrapping_sub(self.taken.load(Acquire)) as usize == PLACES {
+        if noted.wrapping_sub(self.taken.load(Acquire)) as usize >= places {
             return false;
         }
         if Canary::LostNote.sings() {

@@ -15,7 +15,7 @@
 //! hangs in a chain, by the records' links. Nothing is noted while a record here has something to drop:
 //! that must not wait for a worker's next end.
 
-use super::backlog::{Backlog, PLACES};
+use super::backlog::{Backlog, PLACES, SHARED};
 use super::evicted::{Evicted, Places, let_go, remember_name};
 use super::slab::NIL;
 use super::word;
@@ -109,46 +109,41 @@ impl History {
     }
 
     /// A worker in a burst has no place left, and what it noted was not long ago. What would only enter to
-    /// be evicted by its own later ends is let go, and with it all older ones that entered; the later
-    /// ends stay noted. True if there is a place by that. `free` frees what is nobody's now: it may
-    /// take the supply's lock.
+    /// be evicted by its own later ends is let go, and with it all that entered, which is older; the
+    /// later ends stay noted. With the lock comes whether there is a place by that.
+    ///
+    /// Not while another one is in a burst: what that has entered since may be newer.
     #[inline]
     pub fn let_surplus_go(
         &self,
         backlog: &Backlog,
         places: Places<'_>,
-        free: impl FnMut(u32),
-    ) -> (bool, Evicted) {
+    ) -> (bool, MutexGuard<'_, Order>) {
         let mut order = self.order.lock();
-        if self.limit.load(Relaxed) > PLACES / 2 || order.laden > 0 {
-            return (false, order.take_evicted());
+        let alone = self.active.load(Relaxed) == 1;
+        if !alone || self.limit.load(Relaxed) > PLACES / 2 || order.laden > 0 {
+            return (false, order);
         }
         while let Some(due) = backlog.take_due() {
             order.let_go(due, places);
         }
-        let surplus = self.skip_surplus(backlog, places, free);
+        let surplus = self.skip_surplus(&mut order, backlog, places);
         // No more at once than ended, so that a lowered limit holds nobody up.
         for _ in 0..surplus.min(order.entered.len()) {
             self.evict_oldest(&mut order, backlog.worker, places);
         }
-        (surplus > 0, order.take_evicted())
+        (surplus > 0, order)
     }
 
     /// Lets go of what was noted and has so many later ends behind it that it would not stay: how many.
-    /// Under the lock. Nothing of it has anything to drop.
-    #[inline]
-    fn skip_surplus(
-        &self,
-        backlog: &Backlog,
-        places: Places<'_>,
-        mut free: impl FnMut(u32),
-    ) -> usize {
+    /// Under the lock.
+    fn skip_surplus(&self, order: &mut Order, backlog: &Backlog, places: Places<'_>) -> usize {
         let surplus = backlog.len().saturating_sub(self.limit.load(Relaxed));
         for _ in 0..surplus {
             let Some(index) = backlog.take() else { break };
             let record = places.records.at(index);
             match record.word.let_go().is_garbage() {
-                true => free(index),
+                true => order.hang_up(index, places),
                 // Whoever still holds the record needs the name.
                 false => remember_name(places.lanes, record.lane.load(Relaxed)),
             }
@@ -171,7 +166,7 @@ impl History {
             order.let_go(due, places);
         }
         if order.laden == 0 {
-            self.skip_surplus(backlog, places, |index| order.hang_up(index, places));
+            self.skip_surplus(order, backlog, places);
         }
         while let Some(index) = backlog.take() {
             remember_name(places.lanes, places.records.at(index).lane.load(Relaxed));
@@ -205,6 +200,13 @@ impl History {
     #[inline]
     pub fn is_strict(&self) -> bool {
         self.strict.load(Relaxed)
+    }
+
+    /// How many ends a worker in a burst may note. Few where another one is in one too: which of their ends
+    /// came later is not known better than that.
+    #[inline]
+    pub fn note_places(&self) -> usize {
+        if self.active.load(Relaxed) > 1 { SHARED } else { PLACES }
     }
 
     /// Whether some worker may owe something. Whoever sees the end of a task that was noted sees that it

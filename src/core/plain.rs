@@ -41,9 +41,10 @@ impl Core {
             }
             To::Lane { index, .. } => index,
         };
-        if lane != NIL {
+        let last = if lane == NIL { NIL } else { self.lanes.at(lane).last() };
+        if last != NIL {
             // The new one will be linked to it.
-            self.records.prefetch(self.lanes.at(lane).last());
+            self.records.prefetch(last);
         }
         if door.closed || lane != NIL && self.lanes.at(lane).is_special() {
             return None;

@@ -90,7 +90,7 @@ impl WorkerSeat {
 
     /// Hands back the records gathered so far: before the worker parks or leaves.
     pub fn hand_back(&mut self, core: &Core) {
-        hand_back(&mut self.freed, core);
+        core.records.put_back(std::mem::take(&mut self.freed));
     }
 
     /// Whether there will be a next task at hand when the one ends that is about to run. After it said
@@ -128,9 +128,10 @@ impl WorkerSeat {
         if !self.is_fresh(core, &backlog) {
             return false;
         }
-        let freed = &mut self.freed;
-        let free = |index| gather(freed, core, index);
-        let (made, evicted) = core.history.let_surplus_go(&backlog, core.places(), free);
+        let (made, evicted) = {
+            let (made, mut order) = core.history.let_surplus_go(&backlog, core.places());
+            (made, order.take_evicted())
+        };
         core.free_evicted(evicted, self);
         made
     }
@@ -159,21 +160,6 @@ impl WorkerSeat {
     }
 }
 
-/// Frees a record, and keeps it among others until there are enough.
-#[inline]
-fn gather(freed: &mut Handful, core: &Core, index: u32) {
-    if core.vacate(index) {
-        freed.push(index);
-        if freed.is_full() {
-            hand_back(freed, core);
-        }
-    }
-}
-
-fn hand_back(freed: &mut Handful, core: &Core) {
-    core.records.put_back(std::mem::take(freed));
-}
-
 impl Seat for WorkerSeat {
     #[inline]
     fn note_end(&mut self, core: &Core, index: u32) -> bool {
@@ -181,7 +167,8 @@ impl Seat for WorkerSeat {
             return false;
         }
         let Some(backlog) = &self.backlog else { return false };
-        backlog.note(index) || self.make_place(core) && self.note_end(core, index)
+        backlog.note(index, core.history.note_places())
+            || self.make_place(core) && self.note_end(core, index)
     }
 
     #[inline]
@@ -231,7 +218,13 @@ impl Seat for WorkerSeat {
 
     #[inline]
     fn free(&mut self, core: &Core, index: u32) {
-        gather(&mut self.freed, core, index);
+        if !core.vacate(index) {
+            return;
+        }
+        self.freed.push(index);
+        if self.freed.is_full() {
+            self.hand_back(core);
+        }
     }
 }
 

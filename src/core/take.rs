@@ -214,10 +214,11 @@ impl Core {
     #[inline]
     pub fn fetch_behind(&self, index: u32) -> u32 {
         let next = self.records.get(index).map_or(NIL, |record| record.link.load(Relaxed));
-        self.records.get(next).map_or(NIL, |record| {
-            slab::fetch(record);
-            next
-        })
+        match self.records.get(next) {
+            Some(record) if next != NIL => slab::fetch(record),
+            _ => return NIL,
+        }
+        next
     }
 
     /// Whether the owner of a lane has taken another task of it. Of [`NIL`], no.

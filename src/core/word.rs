@@ -475,7 +475,8 @@ impl Word {
     pub fn wait_for_stop(&self) -> bool {
         let mut seen = self.0.load(Acquire);
         loop {
-            if seen & CAUSE != 0 {
+            // Nothing sleeps as a task that has ended; whoever does so all the same is told at once.
+            if seen & CAUSE != 0 || Snapshot(seen).is_final() {
                 return false;
             }
             match self.0.compare_exchange_weak(seen, seen | WAITED, AcqRel, Acquire) {

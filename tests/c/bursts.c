@@ -280,6 +280,112 @@ static void a_burst_of_two_workers_leaves_as_many_known_as_may_be(void)
     ts_scheduler_free(scheduler);
 }
 
+/* Two workers in bursts, of which one notes many ends and then the other one five: how many of those five
+ * are not known. */
+static int newest_lost(int notes, const char *earlier, const char *later)
+{
+    enum { NEWEST = 5 };
+    static const char *const settings = "line_task_max: 2\nmaximum_queue_line: 0";
+    ts_scheduler *scheduler = scheduler_with(settings);
+    plug plugs[6];
+    ts_task_id newest[NEWEST];
+    int at, lost = 0;
+    memset(plugs, 0, sizeof plugs);
+    add(scheduler, earlier, run_plug, &plugs[0], NULL);
+    await(&plugs[0].started, 1);
+    add(scheduler, later, run_plug, &plugs[1], NULL);
+    await(&plugs[1].started, 1);
+    for (at = 0; at < 2; at++) {
+        add(scheduler, at == 0 ? "a" : "b", run_nothing, NULL, NULL);
+        add(scheduler, at == 0 ? "a" : "b", run_plug, &plugs[2 + at], NULL);
+    }
+    for (at = 0; at < notes; at++)
+        add(scheduler, "a", run_nothing, NULL, NULL);
+    add(scheduler, "a", run_plug, &plugs[4], NULL);
+    for (at = 0; at < NEWEST; at++)
+        newest[at] = add(scheduler, "b", run_nothing, NULL, NULL);
+    add(scheduler, "b", run_plug, &plugs[5], NULL);
+    for (at = 0; at < 4; at++) {
+        /* The plugs of "a" come first in each pair, whichever worker has it. */
+        pull(&plugs[at < 2 && *earlier == 'b' ? 1 - at : at]);
+        await(&plugs[2 + at].started, 1);
+    }
+    for (at = 0; at < NEWEST; at++)
+        lost += state_of(scheduler, newest[at]) == (ts_state)0;
+    pull(&plugs[4]);
+    pull(&plugs[5]);
+    ts_scheduler_free(scheduler);
+    return lost;
+}
+
+/* Of the last 60 ends of both these are the last. */
+static void the_newest_ends_of_two_bursts_are_known(void)
+{
+    int notes;
+    for (notes = 30; notes < 300; notes += 50) {
+        CHECK(newest_lost(notes, "a", "b") == 0);
+        CHECK(newest_lost(notes, "b", "a") == 0);
+    }
+}
+
+static int32_t run_failing(ts_token *token, void *user_data)
+{
+    (void)token;
+    (void)user_data;
+    return -1;
+}
+
+static void until_the_coarse_clock_ticks(void)
+{
+    struct timespec then, now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &then);
+    do
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    while (now.tv_sec == then.tv_sec && now.tv_nsec == then.tv_nsec);
+}
+
+/* Nine ends later, of 60 that are to be known. */
+static void an_end_of_another_worker_outlives_few_of_a_burst(void)
+{
+    int notes;
+    for (notes = 216; notes <= 262; notes += 2) {
+        static const char *const settings = "line_task_max: 2\nmaximum_queue_line: 0";
+        ts_scheduler *scheduler = scheduler_with(settings);
+        plug plugs[6];
+        ts_task_id dropping, failing;
+        int at;
+        memset(plugs, 0, sizeof plugs);
+        add(scheduler, "others", run_plug, &plugs[0], NULL);
+        add(scheduler, "long", run_plug, &plugs[1], NULL);
+        await(&plugs[0].started, 1);
+        await(&plugs[1].started, 1);
+        add(scheduler, "others", run_plug, &plugs[2], NULL);
+        dropping = add(scheduler, "others", run_nothing, NULL, drop_nothing);
+        failing = add(scheduler, "others", run_failing, NULL, NULL);
+        add(scheduler, "others", run_plug, &plugs[4], NULL);
+        for (at = 0; at < notes; at++)
+            add(scheduler, "long", run_nothing, NULL, NULL);
+        add(scheduler, "long", run_plug, &plugs[3], NULL);
+        for (at = 0; at < 8; at++)
+            add(scheduler, "long", run_nothing, NULL, NULL);
+        add(scheduler, "long", run_plug, &plugs[5], NULL);
+        pull(&plugs[0]);
+        await(&plugs[2].started, 1);
+        pull(&plugs[1]);
+        await(&plugs[3].started, 1);
+        until_the_coarse_clock_ticks();
+        pull(&plugs[2]);
+        await(&plugs[4].started, 1);
+        pull(&plugs[3]);
+        await(&plugs[5].started, 1);
+        CHECK(state_of(scheduler, dropping) == TS_COMPLETED);
+        CHECK(state_of(scheduler, failing) == TS_FAILED);
+        pull(&plugs[4]);
+        pull(&plugs[5]);
+        ts_scheduler_free(scheduler);
+    }
+}
+
 static const check_test tests[] = {
     TEST(what_ended_is_known_while_the_next_task_runs),
     TEST(the_last_of_a_long_burst_are_known),
@@ -289,6 +395,8 @@ static const check_test tests[] = {
     TEST(a_result_is_dropped_by_who_evicts_it),
     TEST(a_result_that_is_gone_was_dropped),
     TEST(a_burst_of_two_workers_leaves_as_many_known_as_may_be),
+    TEST(the_newest_ends_of_two_bursts_are_known),
+    TEST(an_end_of_another_worker_outlives_few_of_a_burst),
 };
 
 CHECK_ALL(tests)

@@ -403,6 +403,24 @@ static void a_name_whose_tasks_were_cancelled_is_nobodys(void)
     }
 }
 
+/* There is a worker, made for a task that was refused, and no task has ever been. */
+static void the_first_task_of_all_comes_by_a_handle(void)
+{
+    ts_scheduler *scheduler = scheduler_with("");
+    ts_lane *claimed = NULL, *lane = NULL;
+    ts_task_id id;
+    ts_task_options options = options_of("name", run_nothing, NULL, NULL, 0);
+    MUST(open_as(scheduler, TS_CLAIMS, NULL, 0, 0, &claimed));
+    options.runner = TS_WORKERS;
+    GIVES(TS_ERROR_IN_USE, ts_submit(scheduler, &options, &id));
+    lane = lane_of(scheduler, "other", TS_LINEAR, 0, 0);
+    MUST(ts_lane_add_task(lane, false, run_nothing, NULL, NULL, &id));
+    GIVES(TS_OK, ts_wait(scheduler, id, TS_FOREVER, NULL));
+    ts_lane_free(claimed);
+    ts_lane_free(lane);
+    ts_scheduler_free(scheduler);
+}
+
 static const check_test tests[] = {
     TEST(a_name_whose_tasks_were_cancelled_is_nobodys),
     TEST(adds_by_handle_and_by_name_are_in_one_order),
@@ -415,6 +433,7 @@ static const check_test tests[] = {
     TEST(memory_does_not_grow_with_names_that_had_handles),
     TEST(an_open_handle_keeps_its_lane),
     TEST(a_name_that_changes_hands_loses_no_task),
+    TEST(the_first_task_of_all_comes_by_a_handle),
 };
 
 CHECK_ALL(tests)

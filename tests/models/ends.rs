@@ -22,7 +22,7 @@ impl Ends {
 
     /// As the worker: ends a task; where no place is free it takes in what it noted itself.
     fn end(&self, index: u32) {
-        if !self.backlog.note(index) {
+        if !self.backlog.note(index, PLACES) {
             let mut entered = self.entered.lock().unwrap();
             while let Some(noted) = self.backlog.take() {
                 entered.push(noted);
