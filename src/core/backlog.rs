@@ -32,10 +32,6 @@ pub struct Backlog {
     /// Under history's lock: what is due, and how many.
     due: [AtomicU32; DUE],
     due_count: AtomicU32,
-    /// Under history's lock, while it is chosen what stays ([`super::newest`]): how many are noted, and
-    /// how many of these are not chosen.
-    all: AtomicU32,
-    surplus: AtomicU32,
 }
 
 impl Backlog {
@@ -48,8 +44,6 @@ impl Backlog {
             places: std::array::from_fn(|_| AtomicU32::new(0)),
             due: std::array::from_fn(|_| AtomicU32::new(0)),
             due_count: AtomicU32::new(0),
-            all: AtomicU32::new(0),
-            surplus: AtomicU32::new(0),
         }
     }
 
@@ -72,36 +66,6 @@ impl Backlog {
     #[inline]
     pub fn len(&self) -> usize {
         self.noted.load(Acquire).wrapping_sub(self.taken.load(Relaxed)) as usize
-    }
-
-    /// Counts all that is noted, of which nothing is chosen: how many.
-    pub fn count_all(&self) -> usize {
-        let all = self.len() as u32;
-        self.all.store(all, Relaxed);
-        self.surplus.store(all, Relaxed);
-        all as usize
-    }
-
-    /// So many of the last ones are chosen too.
-    pub fn choose(&self, more: usize) {
-        self.surplus.store(self.surplus.load(Relaxed) - more as u32, Relaxed);
-    }
-
-    /// How many are chosen.
-    pub fn chosen(&self) -> usize {
-        (self.all.load(Relaxed) - self.surplus.load(Relaxed)) as usize
-    }
-
-    /// How many are not.
-    pub fn surplus(&self) -> usize {
-        self.surplus.load(Relaxed) as usize
-    }
-
-    /// The last of those.
-    pub fn last_of_surplus(&self) -> Option<u32> {
-        let before = self.surplus.load(Relaxed).checked_sub(1)?;
-        let place = self.taken.load(Relaxed).wrapping_add(before) as usize % PLACES;
-        Some(self.places[place].load(Relaxed))
     }
 
     /// The first. By the worker, or under history's lock.

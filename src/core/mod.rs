@@ -7,7 +7,6 @@
 pub mod add;
 pub mod backlog;
 pub mod bound;
-pub mod bursts;
 pub mod claims;
 pub mod end;
 pub mod evicted;
@@ -22,7 +21,6 @@ pub mod lane;
 pub mod leaving;
 pub mod limit;
 pub mod names;
-pub mod newest;
 pub mod obstacles;
 pub mod outlet;
 pub mod places;
