@@ -265,6 +265,11 @@ impl Core {
             if !word.is_final() {
                 return Ok(());
             }
+            // It may have been noted since the lock was taken, and stands in history only now.
+            self.history.catch_up(&mut order, self.places());
+            if !record.word.load().is_held(generation) {
+                return Err(no_such(id));
+            }
             self.history.take_out(&mut order, index);
         }
         let garbage = super::evicted::let_go(self.places(), index);

@@ -415,11 +415,7 @@ fn listener_never_hears_the_end_of_an_earlier_task_of_the_place() {
         let listener = Listener::new();
         let waker = Waker::from(listener.clone());
         let reuses = task.spawn(move |task| {
-            let Some(((), false)) =
-                task.wait_end(|_, _| ())
-            else {
-                unreachable!()
-            };
+            let Some(((), false)) = task.wait_end(|_, _| ()) else { unreachable!() };
             // Nobody keeps it but history: it is forgotten, and the place used anew.
             if !task.let_go().is_garbage() {
                 return;
