@@ -412,6 +412,11 @@ impl Idle {
         });
     }
 
+    /// Whether this worker is the sentry: what told it so may have come late.
+    pub fn is_sentry(&self, worker: usize) -> bool {
+        self.state.lock().sentry == Some(worker)
+    }
+
     /// The sentry searches: the active ones get on badly (`blocked`), or a processor is free. False
     /// when it was told another part already.
     pub fn sentry_searches(&self, worker: usize, blocked: bool) -> bool {

@@ -5,6 +5,10 @@ use crate::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 /// See the module. A part that was told and not yet heard is kept.
+///
+/// Who tells it may be slow, so two can arrive in another order than they were decided in. That can
+/// only be when the first is to stand sentry, which the second ends: so that one never takes the place
+/// of another, and who hears it asks whether it still holds ([`super::idle::Idle::is_sentry`]).
 #[derive(Debug)]
 pub struct Parker {
     told: Mutex<Option<Part>>,
@@ -19,7 +23,11 @@ impl Parker {
 
     /// Tells the worker its part, and wakes it.
     pub fn unpark(&self, part: Part) {
-        *self.told.lock() = Some(part);
+        let mut told = self.told.lock();
+        if part != Part::Watch || told.is_none() {
+            *told = Some(part);
+        }
+        drop(told);
         self.news.notify_one();
     }
 

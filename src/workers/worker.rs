@@ -383,6 +383,10 @@ impl Worker {
     fn watch(&mut self) -> Next {
         let mut sentry = Sentry::default();
         let idle = &self.shared.idle;
+        if !idle.is_sentry(self.number) {
+            // It is parked, or about to be told another part.
+            return self.parked();
+        }
         loop {
             if let Some(part) = self.slot.parker.nap(NAP) {
                 return Next::Part(part);

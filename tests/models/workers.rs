@@ -225,6 +225,9 @@ impl Pool {
 
     /// As the sentry, which naps once here; or, where all are to leave, until it sees that.
     fn watch(&self, worker: usize) -> Option<Part> {
+        if !self.idle.is_sentry(worker) {
+            return self.sleep(worker);
+        }
         if self.tasks > 0 {
             let searches = self.anything_left(worker) && self.idle.sentry_searches(worker, true);
             return if searches { Some(Part::Search) } else { self.sleep(worker) };
@@ -390,6 +393,22 @@ fn sentry_beside_an_active_worker(tasks: usize) -> Pool {
     let pool = Pool::searching(2, 1, tasks);
     assert_eq!(pool.idle.found(true, || false), Wake::Parked(0, Part::Watch));
     pool
+}
+
+/// Who has picked the sentry is slow to say so, and the sentry is told to search meanwhile.
+#[test]
+fn part_that_is_told_late_takes_nothing_back() {
+    checker::model(|| {
+        let pool = Arc::new(Pool::searching(2, 1, 1));
+        let wake = pool.idle.found(true, || false);
+        assert_eq!(wake, Wake::Parked(0, Part::Watch));
+        let tells = pool.spawn(move |pool| pool.carry_out(wake));
+        let sleeps = pool.spawn(|pool| pool.sleep(0).into_iter().for_each(|p| pool.live(0, p)));
+        // The active one has run out before the task is there.
+        assert_eq!(pool.idle.park(1, false, || false), Parting::Parked { last: true });
+        pool.add(&[1]);
+        join([tells, sleeps]);
+    });
 }
 
 #[test]
