@@ -265,6 +265,9 @@ impl Core {
                 Some(index) => index,
                 None => {
                     door.free = self.records.refill()?;
+                    (0..AHEAD)
+                        .filter_map(|ahead| door.free.peek(ahead))
+                        .for_each(|soon| self.records.prefetch(soon));
                     door.free.pop().unwrap_or(NIL)
                 }
             };
