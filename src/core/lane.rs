@@ -2,16 +2,22 @@
 //!
 //! Tasks are linked through their records. New ones hang at `head … tail` under the inlet's lock;
 //! the lane's owner takes all of them at once and works them off from `taken`, without the lock.
+//!
+//! Each is a way to memory, and only who has read one knows the next. So each also says which comes
+//! [`LATER`] ones behind it, for the owner to fetch that while it runs those between.
 
 use super::gate::Gate;
 use super::record::Record;
 use super::slab::{NIL, Place, Slab};
 use crate::canary::Canary;
 use crate::kinds::Kind;
-use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::*};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering::*};
 use crate::{Result, memory};
 use std::borrow::Cow;
 use std::ptr;
+
+/// How far a task looks along its lane.
+const LATER: usize = 3;
 
 /// See the module. Adders and the owner work on lines of their own.
 #[derive(Debug)]
@@ -26,13 +32,9 @@ pub struct Lane {
     /// Under the inlet's lock.
     len: AtomicU32,
     dead: AtomicU32,
-    /// The inlet that it belongs to.
-    inlet: AtomicU32,
-    name_len: AtomicU32,
-    /// Of a lane with places: how many are taken, and how many of these are still on their way to who
-    /// runs them, for one that hangs here. Under the inlet's lock.
-    running: AtomicU32,
-    coming: AtomicU32,
+    /// Those that hang before the last, the nearest first, as far as they have yet to hear of one that
+    /// comes later. Under the inlet's lock.
+    recent: [AtomicU32; LATER - 1],
     /// Who runs its tasks: see [`super::outlet`]. Under the inlet's lock.
     outlet: AtomicU32,
     /// How many handles are open, and what they ask for: tasks at once and pending ones; 0 for the
@@ -40,6 +42,9 @@ pub struct Lane {
     handles: AtomicU32,
     width: AtomicU32,
     capacity: AtomicU32,
+    name_len: AtomicU8,
+    /// The inlet that it belongs to.
+    inlet: AtomicU8,
     /// Adds are refused. Under the inlet's lock.
     banned: AtomicBool,
     /// An add has to look closer: banned, async, counted, or not run by our workers. Under the
@@ -64,9 +69,14 @@ struct OwnersLine {
     counted: AtomicBool,
     came: AtomicU32,
     left: AtomicU32,
-    /// Of a lane with places: the task that has started last. Under the inlet's lock.
+    /// Of a lane with places: how many are taken, and how many of these are still on their way to who
+    /// runs them, for one that hangs here; and the task that has started last. Under the inlet's lock.
+    running: AtomicU32,
+    coming: AtomicU32,
     last_started: AtomicU32,
 }
+
+const _: () = assert!(size_of::<Lane>() == 128);
 
 // SAFETY: made of atomics; null pointers and zero numbers are good values.
 unsafe impl Place for Lane {
@@ -80,7 +90,7 @@ unsafe impl Place for Lane {
 impl Lane {
     /// Starts a free place as an empty lane. `name` stays where it is until [`Lane::close`].
     pub fn open(&self, inlet: usize, kind: Kind, name: &str) {
-        self.inlet.store(inlet as u32, Relaxed);
+        self.inlet.store(inlet as u8, Relaxed);
         self.is_async.store(kind == Kind::Async, Relaxed);
         self.banned.store(false, Relaxed);
         self.owners.counted.store(false, Relaxed);
@@ -88,7 +98,7 @@ impl Lane {
         self.outlet.store(super::outlet::WORKERS, Relaxed);
         self.dead.store(0, Relaxed);
         self.note_special();
-        self.name_len.store(name.len() as u32, Relaxed);
+        self.name_len.store(name.len() as u8, Relaxed);
         self.name.store(name.as_ptr().cast_mut(), Release);
     }
 
@@ -240,22 +250,22 @@ impl Lane {
 
     /// Of a lane with places: how many have one. Under the inlet's lock.
     pub fn running(&self) -> usize {
-        self.running.load(Relaxed) as usize
+        self.owners.running.load(Relaxed) as usize
     }
 
     /// As above.
     pub fn set_running(&self, running: usize) {
-        self.running.store(running as u32, Relaxed);
+        self.owners.running.store(running as u32, Relaxed);
     }
 
     /// Of a lane with places: so many are on their way. Under the inlet's lock.
     pub fn coming(&self) -> usize {
-        self.coming.load(Relaxed) as usize
+        self.owners.coming.load(Relaxed) as usize
     }
 
     /// As above.
     pub fn set_coming(&self, coming: usize) {
-        self.coming.store(coming as u32, Relaxed);
+        self.owners.coming.store(coming as u32, Relaxed);
     }
 
     /// Of a lane with places: how many wait for one, dead ones not counted. Under the inlet's lock.
@@ -279,6 +289,7 @@ impl Lane {
         if next == NIL {
             self.tail.store(NIL, Relaxed);
         }
+        self.forget_recent();
         self.len.store(self.len.load(Relaxed) - 1, Relaxed);
         Some(index)
     }
@@ -330,8 +341,27 @@ impl Lane {
         } else {
             records.at(tail).link.store(index, Relaxed);
         }
+        self.tell_recent(records, tail, index);
         self.tail.store(index, Relaxed);
         self.len.store(self.len.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// A task comes behind the last one. Under the inlet's lock.
+    #[inline]
+    fn tell_recent(&self, records: &Slab<Record>, last: u32, index: u32) {
+        let mut before = last;
+        for recent in &self.recent {
+            before = swap(recent, before);
+        }
+        if before != NIL {
+            records.at(before).note_later(index);
+        }
+    }
+
+    /// What hung here may have left. Under the inlet's lock.
+    #[inline]
+    fn forget_recent(&self) {
+        self.recent.iter().for_each(|recent| recent.store(NIL, Relaxed));
     }
 
     /// Takes all new tasks over to the owner, who has none left. Under the inlet's lock.
@@ -341,6 +371,7 @@ impl Lane {
         self.owners.taken.store(self.head.load(Relaxed), Release);
         self.head.store(NIL, Relaxed);
         self.tail.store(NIL, Relaxed);
+        self.forget_recent();
         self.len.store(0, Relaxed);
         self.dead.store(0, Relaxed);
     }
@@ -416,6 +447,7 @@ impl Lane {
             index = next;
         }
         self.tail.store(last, Relaxed);
+        self.forget_recent();
         self.len.store(len, Relaxed);
         if !self.has_places() {
             // Those that the owner took were counted too.
@@ -423,4 +455,12 @@ impl Lane {
         }
         garbage
     }
+}
+
+/// Stores under the lock that guards it; what was there.
+#[inline]
+fn swap(place: &AtomicU32, new: u32) -> u32 {
+    let old = place.load(Relaxed);
+    place.store(new, Relaxed);
+    old
 }

@@ -15,7 +15,7 @@ use crate::sync::atomic::Ordering::*;
 use crate::{Error, ErrorCode, Result};
 
 /// The longest name, in bytes.
-pub const LONGEST_NAME: usize = 255;
+pub const LONGEST_NAME: usize = u8::MAX as usize;
 
 /// Whether a name may be used: what is wrong with it, if anything.
 pub fn check_name(name: &[u8]) -> Result<&str> {

@@ -38,7 +38,7 @@ pub struct Record {
     /// When it was added: nanoseconds, the low bits a count of adds in the same tick.
     added: AtomicU64,
     /// When it started (nanoseconds), or 0; before the start, with the bit [`OWN_TIMEOUT`], the
-    /// nanoseconds that it may run.
+    /// nanoseconds that it may run, or with the bit [`LATER`] a task that comes later in its lane.
     started: AtomicU64,
     /// The next in its queue (under the lock of its inlet, or its lane's owner's); for a task
     /// without a name, its inlet.
@@ -51,6 +51,8 @@ const _: () = assert!(size_of::<Record>() == 64);
 
 /// What `started` holds is a time-out. No clock comes so far in 292 years.
 const OWN_TIMEOUT: u64 = 1 << 63;
+/// What `started` holds is an index.
+const LATER: u64 = 1 << 62;
 
 // SAFETY: made of atomics; null pointers and zero numbers are good values.
 unsafe impl Place for Record {
@@ -120,7 +122,7 @@ impl Record {
     /// When it started, or 0.
     pub fn started(&self) -> u64 {
         match self.started.load(Relaxed) {
-            timeout if timeout & OWN_TIMEOUT != 0 => 0,
+            not_yet if not_yet & (OWN_TIMEOUT | LATER) != 0 => 0,
             started => started,
         }
     }
@@ -137,6 +139,21 @@ impl Record {
     pub fn timeout(&self) -> Option<u64> {
         let timeout = self.started.load(Relaxed);
         (timeout & OWN_TIMEOUT != 0).then_some(timeout & !OWN_TIMEOUT)
+    }
+
+    /// Notes a task that comes later in its lane. While it hangs there, under the inlet's lock.
+    #[inline]
+    pub fn note_later(&self, index: u32) {
+        if self.started.load(Relaxed) == 0 {
+            self.started.store(LATER | u64::from(index), Relaxed);
+        }
+    }
+
+    /// That task, or one that was. By who runs the task, before the start is noted.
+    #[inline]
+    pub fn later(&self) -> Option<u32> {
+        let later = self.started.load(Relaxed);
+        (later & (OWN_TIMEOUT | LATER) == LATER).then_some(later as u32)
     }
 
     /// Notes the start. The caller runs the task.

@@ -192,6 +192,9 @@ impl Core {
             if next != NIL {
                 // On its way from the adder's core while this one runs.
                 self.records.prefetch(next);
+                if let Some(later) = self.records.at(index).later() {
+                    self.records.prefetch(later);
+                }
             }
             if let Some(claim) = self.start(index, seat) {
                 if its.is_counted() {
