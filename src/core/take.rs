@@ -7,7 +7,7 @@ use super::Core;
 use super::inlet::{INLETS, Inlet, Item};
 use super::record::Record;
 use super::seat::Seat;
-use super::slab::{self, NIL};
+use super::slab::NIL;
 use super::word;
 use crate::host::TaskFn;
 use crate::log;
@@ -204,24 +204,6 @@ impl Core {
                 return Some(claim);
             }
         }
-    }
-
-    /// The first task of a lane that will be taken up soon, for [`Core::fetch_behind`]; of a task without
-    /// a name, none.
-    #[inline]
-    pub fn first_of(&self, item: Item) -> u32 {
-        item.split().map_or(NIL, |lane| self.lanes.at(lane).taken().load(Relaxed))
-    }
-
-    /// Fetches the task behind that one of a lane into the cache, if they are still there: which that is.
-    #[inline]
-    pub fn fetch_behind(&self, index: u32) -> u32 {
-        let next = self.records.get(index).map_or(NIL, |record| record.link.load(Relaxed));
-        match self.records.get(next) {
-            Some(record) if next != NIL => slab::fetch(record),
-            _ => return NIL,
-        }
-        next
     }
 
     /// Whether the owner of a lane has taken another task of it. Of [`NIL`], no.

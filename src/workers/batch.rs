@@ -44,13 +44,6 @@ impl Batch {
         len - taken
     }
 
-    /// What lies so many behind the first, if it is still there.
-    #[inline]
-    pub fn peek(&self, behind: usize) -> Option<u32> {
-        let (_, len, taken) = split(self.cursor.load(Relaxed));
-        (len > taken + behind).then(|| self.items[taken + behind].load(Relaxed))
-    }
-
     /// Takes the first; the owner or a thief.
     #[inline]
     pub fn pop(&self) -> Option<u32> {

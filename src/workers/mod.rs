@@ -4,7 +4,6 @@
 //! what a worker has taken, [`worker`] is the life of one thread, [`watchdog`] looks after time-outs
 //! and [`interrupt`] after what blocks, and the [`Pool`] makes threads and ends them.
 
-mod ahead;
 pub mod batch;
 pub mod idle;
 pub mod interrupt;

@@ -1,6 +1,5 @@
 //! The life of one worker thread.
 
-use super::ahead::Ahead;
 use super::batch::BATCH;
 use super::idle::{NAP, Part, Parting, Stepped};
 use super::pace::Pace;
@@ -36,7 +35,6 @@ struct Worker {
     seat: WorkerSeat,
     /// Copies of all slots, as many as there were.
     peers: Vec<Arc<Slot>>,
-    ahead: Ahead,
     /// Where it looked first for something ready.
     inlet: usize,
     /// The last batch was small, and just now.
@@ -74,7 +72,6 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
         slot,
         seat,
         peers,
-        ahead: Ahead::new(),
         inlet,
         small,
         pace,
@@ -148,7 +145,6 @@ impl Worker {
         if count > 0 {
             self.small = count < SMALL;
             self.slot.batch.fill(items[..count].iter().map(|item| item.to_bits()));
-            self.ahead.begin(&self.shared.core, &self.slot.batch);
             return true;
         }
         self.know_peers();
@@ -158,7 +154,6 @@ impl Worker {
             let count = peer.batch.steal(&mut stolen);
             if count > 0 {
                 self.slot.batch.fill(stolen[..count].iter().copied());
-                self.ahead.begin(&self.shared.core, &self.slot.batch);
                 return true;
             }
         }
@@ -223,13 +218,11 @@ impl Worker {
             }
             Ok(lane) => {
                 let mut turn = 0;
-                self.ahead.turn(core, &self.slot.batch);
                 while let Some(claim) = self.shared.core.next_of(lane, &mut self.seat) {
                     if !self.run_task(claim, lane) {
                         return;
                     }
                     turn += 1;
-                    self.ahead.step(&self.shared.core);
                     let others = || self.slot.batch.len() > 0 || self.shared.core.seems_ready();
                     let crowd = turn % TURN == 0 && others();
                     if crowd || self.shared.surplus.load(Relaxed) && self.shared.idle.has_surplus()
