@@ -1,23 +1,18 @@
 //! The FIFO of one kind and name.
 //!
-//! Tasks are linked through their records. New ones hang at `head … tail` under the inlet's lock;
-//! the lane's owner takes all of them at once and works them off from `taken`, without the lock.
-//!
-//! Each is a way to memory, and only who has read one knows the next. So each also says which comes
-//! [`LATER`] ones behind it, for the owner to fetch that while it runs those between.
+//! What it is: its name, who runs it, what its handles ask for. How its tasks hang in it is [`fifo`].
+
+mod fifo;
 
 use super::gate::Gate;
-use super::record::Record;
-use super::slab::{NIL, Place, Slab};
+use super::slab::{NIL, Place};
 use crate::canary::Canary;
 use crate::kinds::Kind;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering::*};
 use crate::{Result, memory};
+use fifo::LATER;
 use std::borrow::Cow;
 use std::ptr;
-
-/// How far a task looks along its lane.
-const LATER: usize = 3;
 
 /// See the module. Adders and the owner work on lines of their own.
 #[derive(Debug)]
@@ -278,22 +273,6 @@ impl Lane {
         self.len.load(Relaxed).saturating_sub(self.dead.load(Relaxed)) as usize
     }
 
-    /// Of a lane with places: takes the first of those that wait. Under the inlet's lock.
-    pub fn pop(&self, records: &Slab<Record>) -> Option<u32> {
-        let index = self.head.load(Relaxed);
-        if index == NIL {
-            return None;
-        }
-        let next = records.at(index).link.load(Relaxed);
-        self.head.store(next, Relaxed);
-        if next == NIL {
-            self.tail.store(NIL, Relaxed);
-        }
-        self.forget_recent();
-        self.len.store(self.len.load(Relaxed) - 1, Relaxed);
-        Some(index)
-    }
-
     /// Of a lane with places: may be swept from now on if it holds nothing. Under the inlet's lock.
     pub fn rest_if_empty(&self) {
         if self.running() == 0 && self.head.load(Relaxed) == NIL {
@@ -325,142 +304,4 @@ impl Lane {
         // were checked to be UTF-8 when the lane was made.
         see(unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(bytes, len)) })
     }
-
-    /// Hangs a task at the end. Under the inlet's lock.
-    #[inline]
-    pub fn push(&self, records: &Slab<Record>, index: u32) {
-        let tail = self.tail.load(Relaxed);
-        if Canary::SwappedOrder.sings() && tail != NIL {
-            records.at(index).link.store(self.head.load(Relaxed), Relaxed);
-            self.head.store(index, Relaxed);
-            self.len.store(self.len.load(Relaxed) + 1, Relaxed);
-            return;
-        }
-        if tail == NIL {
-            self.head.store(index, Relaxed);
-        } else {
-            records.at(tail).link.store(index, Relaxed);
-        }
-        self.tell_recent(records, tail, index);
-        self.tail.store(index, Relaxed);
-        self.len.store(self.len.load(Relaxed) + 1, Relaxed);
-    }
-
-    /// A task comes behind the last one. Under the inlet's lock.
-    #[inline]
-    fn tell_recent(&self, records: &Slab<Record>, last: u32, index: u32) {
-        let mut before = last;
-        for recent in &self.recent {
-            before = swap(recent, before);
-        }
-        if before != NIL {
-            records.at(before).note_later(index);
-        }
-    }
-
-    /// What hung here may have left. Under the inlet's lock.
-    #[inline]
-    fn forget_recent(&self) {
-        self.recent.iter().for_each(|recent| recent.store(NIL, Relaxed));
-    }
-
-    /// Takes all new tasks over to the owner, who has none left. Under the inlet's lock.
-    #[inline]
-    pub fn take_all(&self) {
-        self.gate.own();
-        self.owners.taken.store(self.head.load(Relaxed), Release);
-        self.head.store(NIL, Relaxed);
-        self.tail.store(NIL, Relaxed);
-        self.forget_recent();
-        self.len.store(0, Relaxed);
-        self.dead.store(0, Relaxed);
-    }
-
-    /// The owner gives the lane up with what is left in `taken`; it goes back among what is
-    /// ready. Under the inlet's lock.
-    pub fn give_up(&self) {
-        self.gate.hold();
-    }
-
-    /// A new owner takes the lane from what is ready: first comes what an earlier one left. Under
-    /// the inlet's lock.
-    #[inline]
-    pub fn adopt(&self) {
-        if self.owners.taken.load(Relaxed) == NIL {
-            self.take_all();
-        } else if self.head.load(Relaxed) == NIL {
-            self.gate.own();
-        }
-    }
-
-    /// The first of the new tasks. Under the inlet's lock.
-    pub fn first(&self) -> u32 {
-        self.head.load(Relaxed)
-    }
-
-    /// The last of the new tasks, or [`NIL`]. Under the inlet's lock.
-    #[inline]
-    pub fn last(&self) -> u32 {
-        self.tail.load(Relaxed)
-    }
-
-    /// Counts a cancelled task that hangs here; true when the dead ones should be taken out. Under the
-    /// inlet's lock.
-    pub fn count_dead(&self, record: &Record) -> bool {
-        record.word.count_dead();
-        let dead = self.dead.load(Relaxed) + 1;
-        self.dead.store(dead, Relaxed);
-        dead > 64 && dead > self.len.load(Relaxed) / 2
-    }
-
-    /// A dead one has left; true when its record is garbage now. Under the inlet's lock, so that who
-    /// counts the dead knows whether it still hangs here.
-    pub fn unlink_dead(&self, record: &Record) -> bool {
-        let word = record.word.unlink();
-        if word.is_counted_dead() {
-            self.dead.store(self.dead.load(Relaxed).saturating_sub(1), Relaxed);
-        }
-        word.is_garbage()
-    }
-
-    /// Takes the dead out of the new tasks and unlinks them; those whose records are garbage now.
-    /// Under the inlet's lock.
-    pub fn take_dead(&self, records: &Slab<Record>) -> Vec<u32> {
-        let (mut garbage, mut last, mut len) = (Vec::new(), NIL, 0);
-        let mut index = self.head.load(Relaxed);
-        self.head.store(NIL, Relaxed);
-        while index != NIL {
-            let record = records.at(index);
-            let next = record.link.load(Relaxed);
-            if record.word.load().is_startable() {
-                if last == NIL {
-                    self.head.store(index, Relaxed);
-                } else {
-                    records.at(last).link.store(index, Relaxed);
-                }
-                record.link.store(NIL, Relaxed);
-                last = index;
-                len += 1;
-            } else if self.unlink_dead(record) {
-                garbage.push(index);
-            }
-            index = next;
-        }
-        self.tail.store(last, Relaxed);
-        self.forget_recent();
-        self.len.store(len, Relaxed);
-        if !self.has_places() {
-            // Those that the owner took were counted too.
-            self.dead.store(0, Relaxed);
-        }
-        garbage
-    }
-}
-
-/// Stores under the lock that guards it; what was there.
-#[inline]
-fn swap(place: &AtomicU32, new: u32) -> u32 {
-    let old = place.load(Relaxed);
-    place.store(new, Relaxed);
-    old
 }
