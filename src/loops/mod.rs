@@ -22,14 +22,14 @@ use crate::log::{self, LogLevel};
 use crate::margin::Margin;
 use crate::platform::thread::Thread;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::threads::{self, Role, Threads};
 use crate::workers::Pool;
 use crate::workers::watchdog::{Timed, Watched};
 use crate::{Error, ErrorCode, Result};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use tokio::sync::Notify;
 use waker::TaskWaker;
 
@@ -153,24 +153,24 @@ impl Watched for EventLoop {
     }
 }
 
-/// How many loops there can be: what the setting allows.
-const MOST: usize = 64;
-
 /// The loops of a scheduler.
 #[derive(Debug)]
 pub struct Loops {
     core: Arc<Core>,
     settings: Arc<Settings>,
     pool: Pool,
-    /// By number, each from its first use on.
-    all: [OnceLock<Arc<EventLoop>>; MOST],
-    /// So many of them are used, until the next shutdown; 0 before the first use. While a task is there
-    /// that is no other.
-    used: AtomicUsize,
-    /// From a shutdown's end of the threads on, until they are allowed again. A loop is made under the
-    /// lock, so that it is told of that, or knows.
-    closed: Mutex<bool>,
+    loops: Mutex<Known>,
     threads: Arc<Threads>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Every loop there ever was.
+    all: Vec<Arc<EventLoop>>,
+    /// So many of them are used, until the next shutdown; 0 before the first use.
+    used: usize,
+    /// From a shutdown's end of the threads on, until they are allowed again.
+    closed: bool,
 }
 
 impl Loops {
@@ -181,45 +181,23 @@ impl Loops {
         pool: Pool,
         threads: Arc<Threads>,
     ) -> Loops {
-        let (all, closed) = (std::array::from_fn(|_| OnceLock::new()), Mutex::new(false));
-        Loops { core, settings, pool, all, used: AtomicUsize::new(0), closed, threads }
+        Loops { core, settings, pool, loops: Mutex::default(), threads }
     }
 
     /// The loop of a hash.
-    #[inline]
-    fn of(&self, hash: u64) -> &Arc<EventLoop> {
-        let used = match self.used.load(Acquire) {
-            0 => self.choose(),
-            used => used,
-        };
-        let number = (hash >> 40) as usize % used;
-        self.all[number].get().unwrap_or_else(|| self.make(number))
-    }
-
-    /// How many are used from now on.
-    #[cold]
-    fn choose(&self) -> usize {
-        let _closed = self.closed.lock();
-        if self.used.load(Relaxed) == 0 {
-            self.used.store(self.settings.count(Key::EventLoopThreads).clamp(1, MOST), Release);
+    fn of(&self, hash: u64) -> Arc<EventLoop> {
+        let mut loops = self.loops.lock();
+        if loops.used == 0 {
+            loops.used = self.settings.count(Key::EventLoopThreads);
+            while loops.all.len() < loops.used {
+                let (number, counts) = (loops.all.len(), self.core.new_counts());
+                let event_loop = Arc::new(EventLoop::new(number, counts, loops.closed));
+                let watched: Arc<dyn Watched> = event_loop.clone();
+                self.pool.watch_too(Arc::downgrade(&watched));
+                loops.all.push(event_loop);
+            }
         }
-        self.used.load(Relaxed)
-    }
-
-    #[cold]
-    fn make(&self, number: usize) -> &Arc<EventLoop> {
-        let closed = self.closed.lock();
-        self.all[number].get_or_init(|| {
-            let event_loop = Arc::new(EventLoop::new(number, self.core.new_counts(), *closed));
-            let watched: Arc<dyn Watched> = event_loop.clone();
-            self.pool.watch_too(Arc::downgrade(&watched));
-            event_loop
-        })
-    }
-
-    /// Those that there are.
-    fn made(&self) -> impl Iterator<Item = &Arc<EventLoop>> {
-        self.all.iter().filter_map(OnceLock::get)
+        loops.all[(hash >> 40) as usize % loops.used].clone()
     }
 
     /// Makes sure that the loop of a task that is about to be added has a thread.
@@ -234,14 +212,14 @@ impl Loops {
             }
         }
         self.core.check_welcome(Kind::Async, to)?;
-        self.populate(event_loop)
+        self.populate(&event_loop)
     }
 
     /// A task may start.
     pub fn start(&self, hash: u64, start: Start) {
         let event_loop = self.of(hash);
         if !event_loop.send(|inbox| inbox.start.push_back(start))
-            && let Err(error) = self.populate(event_loop)
+            && let Err(error) = self.populate(&event_loop)
         {
             say_later(&error);
         }
@@ -249,7 +227,7 @@ impl Loops {
 
     /// A running task was told to stop.
     pub fn stopped(&self, task: RunningTask) {
-        for event_loop in self.made() {
+        for event_loop in &self.loops.lock().all {
             event_loop.send(|inbox| {
                 // A loop without a thread has no task.
                 if inbox.alive {
@@ -267,7 +245,7 @@ impl Loops {
         for (hash, lane) in self.core.set_async_limits(limits(&self.settings)) {
             self.start(hash, Start::Place(lane));
         }
-        for event_loop in self.made() {
+        for event_loop in &self.loops.lock().all {
             event_loop.send(|_| ());
         }
     }
@@ -305,8 +283,12 @@ impl Loops {
 
     /// Loops end as soon as they have no task, and none are made until [`Loops::reopen`].
     pub fn leave(&self) {
-        *self.closed.lock() = true;
-        for event_loop in self.made() {
+        let loops = {
+            let mut loops = self.loops.lock();
+            loops.closed = true;
+            loops.all.clone()
+        };
+        for event_loop in &loops {
             event_loop.send(|inbox| inbox.closing = true);
         }
     }
@@ -314,8 +296,12 @@ impl Loops {
     /// Waits until all threads are gone, which have been told to leave; after the last task has
     /// ended.
     pub fn join(&self) {
-        self.used.store(0, Release);
-        for event_loop in self.made() {
+        let loops = {
+            let mut loops = self.loops.lock();
+            loops.used = 0;
+            loops.all.clone()
+        };
+        for event_loop in &loops {
             let threads = std::mem::take(&mut event_loop.inbox.lock().threads);
             threads::join(threads);
             let mut inbox = event_loop.inbox.lock();
@@ -327,16 +313,17 @@ impl Loops {
 
     /// Threads may be made again.
     pub fn reopen(&self) {
-        let mut closed = self.closed.lock();
-        *closed = false;
-        for event_loop in self.made() {
+        let mut loops = self.loops.lock();
+        loops.closed = false;
+        for event_loop in &loops.all {
             event_loop.inbox.lock().closing = false;
         }
     }
 
     /// What came between the core's reopening and ours found no thread, and is looked for here.
     pub fn resume(&self) {
-        for event_loop in self.made() {
+        let loops = self.loops.lock().all.clone();
+        for event_loop in &loops {
             let waits = !event_loop.inbox.lock().start.is_empty();
             if waits && let Err(error) = self.populate(event_loop) {
                 say_later(&error);
@@ -346,14 +333,14 @@ impl Loops {
 
     /// Nothing comes any more: wakers that are left answer so.
     pub fn retire(&self) {
-        for event_loop in self.made() {
+        for event_loop in &self.loops.lock().all {
             event_loop.gone.store(true, Release);
         }
     }
 
     /// How many threads there are.
     pub fn threads(&self) -> usize {
-        self.made().filter(|event_loop| event_loop.inbox.lock().alive).count()
+        self.loops.lock().all.iter().filter(|event_loop| event_loop.inbox.lock().alive).count()
     }
 }
 
