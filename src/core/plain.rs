@@ -41,10 +41,9 @@ impl Core {
             }
             To::Lane { index, .. } => index,
         };
-        let last = if lane == NIL { NIL } else { self.lanes.at(lane).last() };
-        if last != NIL {
-            // The new one will be linked to it.
-            self.records.prefetch(last);
+        if lane != NIL {
+            // The new one will be linked to them.
+            self.lanes.at(lane).each_to_tell(|task| self.records.prefetch(task));
         }
         if door.closed || lane != NIL && self.lanes.at(lane).is_special() {
             return None;

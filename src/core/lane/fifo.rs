@@ -49,6 +49,14 @@ impl Lane {
         }
     }
 
+    /// Calls with each that hears of the next one to come: the last, and one before it. Under the
+    /// inlet's lock.
+    #[inline]
+    pub fn each_to_tell(&self, mut each: impl FnMut(u32)) {
+        let hear = [&self.tail, &self.recent[LATER - 2]].map(|place| place.load(Relaxed));
+        hear.into_iter().filter(|task| *task != NIL).for_each(&mut each);
+    }
+
     /// What hung here may have left. Under the inlet's lock.
     #[inline]
     fn forget_recent(&self) {
@@ -87,12 +95,6 @@ impl Lane {
     /// The first of the new tasks. Under the inlet's lock.
     pub fn first(&self) -> u32 {
         self.head.load(Relaxed)
-    }
-
-    /// The last of the new tasks, or [`NIL`]. Under the inlet's lock.
-    #[inline]
-    pub fn last(&self) -> u32 {
-        self.tail.load(Relaxed)
     }
 
     /// Counts a cancelled task that hangs here; true when the dead ones should be taken out. Under the
