@@ -144,3 +144,59 @@ impl Core {
         self.bound.tell();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::generations::task;
+    use crate::core::inlet::Item;
+    use crate::core::seat::Seat;
+    use std::sync::Arc;
+    use std::thread::{self, JoinHandle};
+
+    /// A worker that has begun to count a start; before it goes on the bound is set, and somebody waits
+    /// for the room that the start makes.
+    struct Slow {
+        core: Arc<Core>,
+        waiter: Option<JoinHandle<Result<()>>>,
+    }
+
+    impl Seat for Slow {
+        fn left(&mut self) {
+            self.core.set_bound(1);
+            let tries = Arc::new(AtomicUsize::new(0));
+            let (core, its) = (self.core.clone(), tries.clone());
+            let add = move || {
+                let added = core.add(&mut task()).map(drop);
+                its.fetch_add(1, SeqCst);
+                added
+            };
+            let (core, deadline) = (self.core.clone(), clock::precise() + 20_000_000_000);
+            self.waiter = Some(thread::spawn(move || core.when_room(Some(deadline), add)));
+            while tries.load(SeqCst) == 0 {
+                thread::yield_now();
+            }
+            self.core.visitor().left();
+        }
+
+        fn ended(&mut self) {
+            self.core.visitor().ended();
+        }
+
+        fn free(&mut self, core: &Core, index: u32) {
+            core.visitor().free(core, index);
+        }
+    }
+
+    #[test]
+    fn who_waits_hears_of_a_start_that_met_the_setting_of_the_bound() {
+        let core = Arc::new(Core::new(0, 0).unwrap());
+        core.add(&mut task()).unwrap();
+        let mut item = [Item::task(0)];
+        assert_eq!(core.take_ready(0, &mut item), 1);
+        let mut seat = Slow { core: core.clone(), waiter: None };
+        let claim = core.start(item[0].split().unwrap_err(), &mut seat).unwrap();
+        seat.waiter.take().unwrap().join().unwrap().unwrap();
+        assert!(core.end(claim, 0, &mut seat).is_final());
+    }
+}

@@ -175,7 +175,7 @@ impl Core {
         let word = record.word.load();
         let lane = record.lane.load(Relaxed);
         if !word.has(word::ASYNC) {
-            self.visitor().left(true);
+            self.visitor().left();
         }
         let outlet = self.outlet_of(record, word);
         match lane {

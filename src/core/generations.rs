@@ -23,8 +23,9 @@ fn core() -> Arc<Core> {
     Arc::new(Core::new(0, 0).unwrap())
 }
 
-fn add(core: &Arc<Core>) -> TaskId {
-    let mut task = NewTask {
+/// One that does nothing.
+pub(super) fn task() -> NewTask<'static> {
+    NewTask {
         to: To::Nobody,
         kind: Kind::Linear,
         function: nothing as *mut c_void,
@@ -37,8 +38,11 @@ fn add(core: &Arc<Core>) -> TaskId {
         claim: false,
         spare_slot: 0,
         stays: false,
-    };
-    core.add(&mut task).unwrap().id
+    }
+}
+
+fn add(core: &Arc<Core>) -> TaskId {
+    core.add(&mut task()).unwrap().id
 }
 
 /// Runs whatever is ready, on this thread.

@@ -29,8 +29,8 @@ pub struct Counts {
 
 /// Counts and gathers for the core; see the module.
 pub trait Seat {
-    /// A task left the queue; `bounded`: somebody may wait for the room.
-    fn left(&mut self, bounded: bool);
+    /// A task left the queue. Ordered against the look at who waits for room that follows: see `Bound`.
+    fn left(&mut self);
     /// A task reached its final state.
     fn ended(&mut self);
     /// Takes a record back.
@@ -203,12 +203,9 @@ impl Seat for WorkerSeat {
     }
 
     #[inline]
-    fn left(&mut self, bounded: bool) {
+    fn left(&mut self) {
         self.counts.left.store(self.counts.left.load(Relaxed) + 1, Release);
-        if bounded {
-            // Ordered against the look at who waits for room: see `Bound`.
-            barrier::light();
-        }
+        barrier::light();
     }
 
     #[inline]
@@ -285,9 +282,9 @@ impl Seat for HostSeat {
     }
 
     #[inline]
-    fn left(&mut self, bounded: bool) {
+    fn left(&mut self) {
         self.left += 1;
-        self.owes_room |= bounded;
+        self.owes_room = true;
     }
 
     #[inline]
@@ -313,7 +310,7 @@ impl Seat for HostSeat {
 pub struct Visitor<'a>(pub &'a Counts);
 
 impl Seat for Visitor<'_> {
-    fn left(&mut self, _: bool) {
+    fn left(&mut self) {
         self.0.left.fetch_add(1, SeqCst);
     }
 

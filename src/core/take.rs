@@ -244,11 +244,9 @@ impl Core {
 
     #[inline]
     pub(super) fn leave_queue(&self, seat: &mut impl Seat) {
-        let bounded = self.bound.limit() != 0;
-        seat.left(bounded);
-        if bounded {
-            self.bound.made_room();
-        }
+        // Whatever the bound is: it may have been set just now, and be waited for.
+        seat.left();
+        self.bound.made_room();
     }
 
     /// A cancelled task leaves its queue.

@@ -163,8 +163,8 @@ impl Local {
 struct SharedSeat<'a>(&'a RefCell<WorkerSeat>);
 
 impl Seat for SharedSeat<'_> {
-    fn left(&mut self, bounded: bool) {
-        self.0.borrow_mut().left(bounded);
+    fn left(&mut self) {
+        self.0.borrow_mut().left();
     }
 
     fn ended(&mut self) {
