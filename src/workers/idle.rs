@@ -288,8 +288,9 @@ impl Idle {
         })
     }
 
-    /// A wake's thread could not be made.
-    pub fn stillborn(&self, part: Part) {
+    /// A wake's thread could not be made. Who parked meanwhile, since that one was under way, takes its
+    /// part: no other thread is made.
+    pub fn stillborn(&self, part: Part) -> Wake {
         self.change(|state| {
             state.alive -= 1;
             match part {
@@ -299,7 +300,8 @@ impl Idle {
                 }
                 _ => state.sentry = None,
             }
-        });
+            if state.parked.is_empty() { Wake::Nobody } else { state.pick(part) }
+        })
     }
 
     /// An active worker has run out: true when it is the searcher now.
@@ -375,10 +377,14 @@ impl Idle {
         })
     }
 
-    /// An awake worker leaves if there are more than there may be: true when it is gone.
-    pub fn leave_surplus(&self, searcher: bool) -> bool {
+    /// An awake worker leaves if there are more than there may be: true when it is gone. Else the flag
+    /// that says so is cleared: here, so that whoever lowers the limit, and then sets it, is later.
+    pub fn leave_surplus(&self, searcher: bool, surplus: &AtomicBool) -> bool {
         self.change(|state| {
             if state.alive <= state.most {
+                if !state.closing {
+                    surplus.store(false, Relaxed);
+                }
                 return false;
             }
             state.alive -= 1;

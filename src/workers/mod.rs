@@ -297,11 +297,20 @@ impl Shared {
                 slot.parker.unpark(part);
                 Ok(())
             }
-            Wake::Spawn(part) => self.spawn(part).inspect_err(|_| self.idle.stillborn(part)),
+            Wake::Spawn(part) => self.spawn(part).or_else(|error| {
+                let instead = self.idle.stillborn(part);
+                // Nobody takes the missing one for the searcher while the host hears of this.
+                let text = words!("no thread could be made: {error}");
+                crate::log::line(crate::log::LogLevel::Error, || words!("{text}"));
+                match instead {
+                    Wake::Nobody => Err(Error::new(ErrorCode::System, text)),
+                    instead => self.carry_out(instead),
+                }
+            }),
         }
     }
 
-    fn spawn(self: &Arc<Shared>, part: Part) -> Result<()> {
+    fn spawn(self: &Arc<Shared>, part: Part) -> std::io::Result<()> {
         let (number, slot) = self.new_slot();
         let (shared, its_slot) = (self.clone(), slot.clone());
         let life = move || worker::run(shared, number, its_slot, part);
@@ -318,9 +327,7 @@ impl Shared {
             Err(error) => {
                 drop(threads);
                 self.slots.lock()[number].free.store(true, Release);
-                let text = words!("no thread could be made: {error}");
-                crate::log::line(crate::log::LogLevel::Error, || words!("{text}"));
-                Err(Error::new(ErrorCode::System, text))
+                Err(error)
             }
         }
     }

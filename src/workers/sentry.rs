@@ -4,6 +4,9 @@
 //! the last look: what the active ones run blocks. A thread that only waits for a processor looks the
 //! same, and another thread would make that worse; so after brisk tasks the sentry asks the system.
 //! Who wants to run, and has not used a processor since the look before, will get on when it has one.
+//!
+//! One that blocks may have more in its batch, and the others may get on for ever without coming to
+//! that: so that it has to be fetched is a reason of its own.
 
 use super::Shared;
 use crate::clock;
@@ -25,10 +28,23 @@ const PART: u64 = 4;
 pub enum Verdict {
     /// Another worker is needed; `blocked`: the active ones do not get on.
     Needed { blocked: bool },
+    /// The same, for what lies in the batch of this one, which does not get on.
+    HeldUp(usize),
     /// Neither is it, nor a sentry.
     NotNeeded,
     /// The next look will tell.
     Perhaps,
+}
+
+/// What a look counts.
+#[derive(Debug, Default)]
+struct Progress {
+    /// How many tasks were begun since the last look.
+    done: u64,
+    /// How many workers have got on lately.
+    busy: usize,
+    /// One of the others, who has more in its batch.
+    holder: Option<usize>,
 }
 
 /// See the module.
@@ -42,11 +58,22 @@ pub struct Sentry {
 }
 
 impl Sentry {
+    /// One who begins to watch now.
+    pub fn new(shared: &Shared) -> Sentry {
+        let mut sentry = Sentry::default();
+        // What was done before says nothing.
+        sentry.count(shared);
+        sentry
+    }
+
     /// Looks around; `left`: something is left to others.
     pub fn look(&mut self, shared: &Shared, left: bool) -> Verdict {
-        let (done, busy) = self.count(shared);
+        let Progress { done, busy, holder } = self.count(shared);
         if done > 0 {
             self.starved = None;
+        }
+        if let Some(worker) = holder {
+            return Verdict::HeldUp(worker);
         }
         if !left {
             return if done < STEADY { Verdict::NotNeeded } else { Verdict::Perhaps };
@@ -79,9 +106,9 @@ impl Sentry {
         now - since < PATIENCE && used.saturating_sub(before) * PART < now - since
     }
 
-    /// How many tasks were begun since the last look, and how many workers have got on lately.
-    fn count(&mut self, shared: &Shared) -> (u64, usize) {
-        let (mut done, mut busy) = (0, 0);
+    /// Counts what was begun since the last look.
+    fn count(&mut self, shared: &Shared) -> Progress {
+        let mut progress = Progress::default();
         for (at, slot) in shared.slots.lock().iter().enumerate() {
             let now = slot.counts.left.load(Relaxed);
             if at == self.seen.len() {
@@ -93,12 +120,15 @@ impl Sentry {
             }
             let (was, looks) = &mut self.seen[at];
             *looks = if *was == now { *looks + 1 } else { 0 };
-            done += now - *was;
+            progress.done += now - *was;
             *was = now;
             // One that did not get on lately may only have no processor.
-            busy += usize::from(*looks < BLOCKED);
+            progress.busy += usize::from(*looks < BLOCKED);
+            if *looks >= BLOCKED && slot.batch.len() > 0 {
+                progress.holder = Some(at);
+            }
         }
-        (done, busy)
+        progress
     }
 }
 

@@ -33,8 +33,11 @@ struct Worker {
     number: usize,
     slot: Arc<Slot>,
     seat: WorkerSeat,
-    /// Copies of all slots, as many as there were.
+    /// Copies of all slots, as many as there were, and how many tasks each had started when we looked.
     peers: Vec<Arc<Slot>>,
+    seen: Vec<u64>,
+    /// Which of them does not get on and has more in its batch: that comes before what is ready.
+    holder: Option<usize>,
     /// Where it looked first for something ready.
     inlet: usize,
     /// The last batch was small, and just now.
@@ -62,7 +65,8 @@ enum Next {
 pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::with_backlog(slot.counts.clone(), slot.backlog.clone());
     let (floats, mask) = (Floats::of_this_thread(), Mask::of_this_thread());
-    let (peers, inlet, small, pace) = (Vec::new(), number, false, Pace::default());
+    let (peers, seen, holder) = (Vec::new(), Vec::new(), None);
+    let (inlet, small, pace) = (number, false, Pace::default());
     let (others, added) = (0, (0, 0));
     waits::set_lender(Some(shared.clone()));
     slot.thread.store(signals::thread_id(), Relaxed);
@@ -72,6 +76,8 @@ pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
         slot,
         seat,
         peers,
+        seen,
+        holder,
         inlet,
         small,
         pace,
@@ -138,6 +144,11 @@ impl Worker {
 
     /// Fills the batch from what is ready, or from another worker's batch.
     fn take(&mut self) -> bool {
+        if let Some(holder) = self.holder.take()
+            && self.steal_from(holder)
+        {
+            return true;
+        }
         let mut items = [Item::from_bits(0); BATCH];
         // Another inlet first each time, or a busy one would starve the others.
         self.inlet = self.inlet.wrapping_add(1);
@@ -147,25 +158,47 @@ impl Worker {
             self.slot.batch.fill(items[..count].iter().map(|item| item.to_bits()));
             return true;
         }
+        self.steal()
+    }
+
+    /// Fills the batch from another worker's.
+    fn steal(&mut self) -> bool {
         self.know_peers();
+        let others = 1..self.peers.len();
+        let number = |step| (self.number + step) % self.peers.len();
+        others.map(number).any(|peer| self.steal_from(peer))
+    }
+
+    fn steal_from(&self, peer: usize) -> bool {
         let mut stolen = [0; BATCH];
-        for step in 1..self.peers.len() {
-            let peer = &self.peers[(self.number + step) % self.peers.len()];
-            let count = peer.batch.steal(&mut stolen);
-            if count > 0 {
-                self.slot.batch.fill(stolen[..count].iter().copied());
-                return true;
-            }
+        let count = self.peers.get(peer).map_or(0, |peer| peer.batch.steal(&mut stolen));
+        if count > 0 {
+            self.slot.batch.fill(stolen[..count].iter().copied());
         }
-        false
+        count > 0
     }
 
     fn know_peers(&mut self) {
         if self.peers.len() != self.shared.slot_count.load(Acquire) {
             let slots = self.shared.slots.lock();
             // Without memory it goes on with those that it knows.
-            if self.peers.try_reserve(slots.len() - self.peers.len()).is_ok() {
+            let more = slots.len() - self.peers.len();
+            if self.peers.try_reserve(more).is_ok() && self.seen.try_reserve(more).is_ok() {
                 self.peers.clone_from(&slots);
+                self.seen.resize(slots.len(), 0);
+            }
+        }
+    }
+
+    /// Looks for another worker that has more in its batch and has begun nothing since the last time
+    /// that we looked. Whoever finds enough elsewhere would never come to that.
+    fn look_for_holder(&mut self) {
+        self.know_peers();
+        for (at, (peer, seen)) in self.peers.iter().zip(&mut self.seen).enumerate() {
+            let started = peer.counts.left.load(Relaxed);
+            let stands = std::mem::replace(seen, started) == started && peer.batch.len() > 0;
+            if stands && at != self.number {
+                self.holder = Some(at);
             }
         }
     }
@@ -184,6 +217,7 @@ impl Worker {
                 self.run_item(Item::from_bits(bits));
             }
             if let Some(brisk) = self.pace.look(self.seat.started()) {
+                self.look_for_holder();
                 let brisk = brisk && self.adds_go_on();
                 self.shared.idle.set_brisk(brisk);
                 if brisk
@@ -223,8 +257,7 @@ impl Worker {
                         return;
                     }
                     turn += 1;
-                    let others = || self.slot.batch.len() > 0 || self.shared.core.seems_ready();
-                    let crowd = turn % TURN == 0 && others();
+                    let crowd = turn % TURN == 0 && self.others_wait();
                     if crowd || self.shared.surplus.load(Relaxed) && self.shared.idle.has_surplus()
                     {
                         self.shared.core.requeue(lane);
@@ -234,6 +267,12 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Whether others than the lane that it runs are to have their turn.
+    fn others_wait(&mut self) -> bool {
+        self.look_for_holder();
+        self.holder.is_some() || self.slot.batch.len() > 0 || self.shared.core.seems_ready()
     }
 
     /// Runs and ends a task; true while the lane is still ours.
@@ -268,12 +307,7 @@ impl Worker {
             self.shared.idle.leave_closing(true, searcher);
             return true;
         }
-        if !self.shared.idle.leave_surplus(searcher) {
-            self.shared.surplus.store(false, Relaxed);
-            // Said again if it has become true meanwhile.
-            if self.shared.idle.has_surplus() {
-                self.shared.surplus.store(true, Relaxed);
-            }
+        if !self.shared.idle.leave_surplus(searcher, &self.shared.surplus) {
             return false;
         }
         while let Some(bits) = self.slot.batch.pop() {
@@ -374,12 +408,12 @@ impl Worker {
 
     /// As the sentry: naps, and looks whether the others get on.
     fn watch(&mut self) -> Next {
-        let mut sentry = Sentry::default();
-        let idle = &self.shared.idle;
-        if !idle.is_sentry(self.number) {
+        if !self.shared.idle.is_sentry(self.number) {
             // It is parked, or about to be told another part.
             return self.parked();
         }
+        let mut sentry = Sentry::new(&self.shared);
+        let idle = &self.shared.idle;
         loop {
             if let Some(part) = self.slot.parker.nap(NAP) {
                 return Next::Part(part);
@@ -395,6 +429,13 @@ impl Worker {
             match sentry.look(&self.shared, left) {
                 Verdict::Needed { blocked } => {
                     if idle.sentry_searches(self.number, blocked) {
+                        return Next::Part(Part::Search);
+                    }
+                }
+                Verdict::HeldUp(by) => {
+                    if idle.sentry_searches(self.number, true) {
+                        self.know_peers();
+                        self.holder = Some(by);
                         return Next::Part(Part::Search);
                     }
                 }

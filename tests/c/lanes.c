@@ -333,6 +333,55 @@ static void a_list_is_in_the_order_of_the_adds(void)
     ts_scheduler_free(scheduler);
 }
 
+/* A lane that is never empty: each of its tasks adds the next one. */
+typedef struct {
+    ts_scheduler *scheduler;
+    int pause, paused, resume, stop, stopped;
+    plug behind;
+} endless;
+
+static int32_t run_endless(ts_token *token, void *user_data)
+{
+    endless *its = user_data;
+    (void)token;
+    if (counted(&its->pause) && !counted(&its->paused)) {
+        count(&its->paused);
+        await(&its->resume, 1);
+    }
+    if (counted(&its->stop))
+        count(&its->stopped);
+    else
+        add(its->scheduler, "endless", run_endless, its, NULL);
+    return 0;
+}
+
+/* What a worker has taken along with a task that blocks is fetched by one who would never run out. */
+static void what_was_taken_with_a_task_that_blocks_does_not_wait_for_it(void)
+{
+    for (int round = 0; round < 4; round++) {
+        endless its;
+        plug other;
+        memset(&its, 0, sizeof its);
+        memset(&other, 0, sizeof other);
+        its.scheduler = scheduler_with("line_task_max: 2");
+        add(its.scheduler, "endless", run_endless, &its, NULL);
+        add(its.scheduler, NULL, run_plug, &other, NULL);
+        await(&other.started, 1);
+        count(&its.pause);
+        await(&its.paused, 1);
+        /* Both workers are held: these are taken together, by the one that goes on first. */
+        add(its.scheduler, NULL, run_plug, &its.behind, NULL);
+        add(its.scheduler, NULL, run_count, &its.behind.may_go, NULL);
+        count(&its.resume);
+        await(&its.behind.started, 1);
+        pull(&other);
+        await(&its.behind.may_go, 1);
+        count(&its.stop);
+        await(&its.stopped, 1);
+        ts_scheduler_free(its.scheduler);
+    }
+}
+
 static const check_test tests[] = {
     TEST(same_name_is_fifo_and_one_at_a_time),
     TEST(same_name_is_fifo_from_four_threads),
@@ -343,6 +392,7 @@ static const check_test tests[] = {
     TEST(a_busy_name_starves_no_other),
     TEST(a_list_is_in_the_order_of_the_adds),
     TEST(nameless_tasks_queue_behind_nothing_but_count),
+    TEST(what_was_taken_with_a_task_that_blocks_does_not_wait_for_it),
 };
 
 CHECK_ALL(tests)

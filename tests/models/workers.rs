@@ -395,6 +395,39 @@ fn sentry_beside_an_active_worker(tasks: usize) -> Pool {
     pool
 }
 
+/// Who parked while a thread was on its way, which could not be made, does what that one was to do.
+#[test]
+fn who_parked_beside_a_thread_that_was_not_made_is_woken() {
+    checker::model(|| {
+        let pool = Arc::new(Pool::searching(1, 1, 1));
+        assert_eq!(pool.idle.found(false, || false), Wake::Nobody);
+        pool.idle.set_most(|| 2);
+        assert_eq!(pool.idle.wake(), Wake::Spawn(Part::Search));
+        // No other one is tried.
+        pool.idle.set_most(|| 1);
+        let fails = pool.spawn(|pool| pool.carry_out(pool.idle.stillborn(Part::Search)));
+        let works = pool.spawn(|pool| pool.work(0).into_iter().for_each(|p| pool.live(0, p)));
+        pool.add(&[1]);
+        join([fails, works]);
+    });
+}
+
+/// A limit that is lowered is seen from then on, whatever a worker found just before.
+#[test]
+fn lowered_limit_is_seen_from_then_on() {
+    checker::model(|| {
+        let pool = Arc::new(Pool::searching(2, 2, 0));
+        assert_eq!(pool.idle.found(true, || false), Wake::Parked(0, Part::Search));
+        assert_eq!(pool.idle.found(false, || false), Wake::Nobody);
+        pool.surplus.store(true, Relaxed);
+        let looks = pool.spawn(|pool| _ = pool.idle.leave_surplus(false, &pool.surplus));
+        pool.idle.set_most(|| 1);
+        pool.surplus.store(true, Release);
+        assert!(pool.surplus.load(Relaxed) || !pool.idle.has_surplus());
+        join([looks]);
+    });
+}
+
 /// Who has picked the sentry is slow to say so, and the sentry is told to search meanwhile.
 #[test]
 fn part_that_is_told_late_takes_nothing_back() {
