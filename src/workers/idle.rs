@@ -10,7 +10,7 @@
 //!
 //! What holds: *when something is ready, or left in the batch of a worker that may block, then
 //! there is a searcher, or a sentry beside an active worker, or a wake under way, or no worker is
-//! left to wake.* It holds because of three rules.
+//! left to wake.* It holds because of four rules.
 //!
 //! 1. Who makes something ready then looks at the summary, and wakes one if neither a searcher nor
 //!    such a sentry is there ([`Idle::must_wake`], [`Idle::wake`]). Who fills its batch beside a
@@ -19,6 +19,10 @@
 //!    batch or elsewhere ([`Idle::found`]).
 //! 3. Who stops searching, or standing sentry, because it found nothing looks once more after it
 //!    said so, at what is ready and at every batch ([`Idle::park`], [`Idle::sentry_parks`]).
+//! 4. A wake whose thread could not be made goes to one who parked meanwhile ([`Idle::stillborn`]).
+//!
+//! Who searches takes what is ready first, and so may never come to a batch. Therefore active workers
+//! and the sentry also look for one that does not get on and has more in its own ([`super::peers`]).
 //!
 //! The rules meet in the middle by locks. For what is ready they are those under which tasks become
 //! so: the adder makes its task ready under such a lock and then loads the summary; the parting

@@ -1,8 +1,9 @@
 //! Our own threads, which run linear tasks: the first customer of the core.
 //!
 //! [`idle`] decides who is awake, [`lending`] who may be there beside those that wait, [`batch`] is
-//! what a worker has taken, [`worker`] is the life of one thread, [`watchdog`] looks after time-outs
-//! and [`interrupt`] after what blocks, and the [`Pool`] makes threads and ends them.
+//! what a worker has taken, [`peers`] what it knows of the others, [`worker`] is the life of one thread,
+//! [`watchdog`] looks after time-outs and [`interrupt`] after what blocks, and the [`Pool`] makes threads
+//! and ends them.
 
 pub mod batch;
 pub mod idle;
@@ -10,6 +11,7 @@ pub mod interrupt;
 pub mod lending;
 pub mod pace;
 pub mod parker;
+mod peers;
 pub mod sentry;
 pub mod watchdog;
 pub mod worker;

@@ -150,3 +150,58 @@ fn time_of_willing(shared: &Shared) -> Option<u64> {
     let used = threads.iter().filter_map(|thread| doing::processor_time(*thread)).sum();
     threads.iter().any(|thread| doing::wants_to_run(*thread)).then_some(used)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Pool;
+    use super::*;
+    use crate::config::{self, Settings};
+    use crate::core::Core;
+    use crate::host::ThreadHook;
+    use crate::threads::Threads;
+    use std::ptr;
+    use std::sync::Arc;
+
+    /// A pool without a thread, and two slots. Tasks are brisk.
+    fn stage() -> Arc<Shared> {
+        let settings = Arc::new(Settings::new(&config::defaults()));
+        // SAFETY: there is no function, and nothing to drop.
+        let hook = unsafe { ThreadHook::new(None, ptr::null_mut(), None) };
+        let maker = Arc::new(Threads::new(settings.clone(), hook));
+        let shared = Pool::new(Arc::new(Core::new(0, 0).unwrap()), settings, maker).0;
+        shared.new_slot();
+        shared.new_slot();
+        shared.idle.set_brisk(true);
+        shared
+    }
+
+    /// The second worker begins some tasks.
+    fn get_on(shared: &Shared) {
+        let begun = &shared.slots.lock()[1].counts.left;
+        begun.store(begun.load(Relaxed) + 10, Relaxed);
+    }
+
+    #[test]
+    fn what_one_holds_up_is_seen_though_another_gets_on() {
+        let shared = stage();
+        shared.slots.lock()[0].batch.fill([7].into_iter());
+        let mut sentry = Sentry::new(&shared);
+        // It has looked once already.
+        for _ in 2..BLOCKED {
+            get_on(&shared);
+            assert_eq!(sentry.look(&shared, true), Verdict::Perhaps);
+        }
+        get_on(&shared);
+        assert_eq!(sentry.look(&shared, true), Verdict::HeldUp(0));
+    }
+
+    #[test]
+    fn what_was_done_before_it_watched_says_nothing() {
+        let shared = stage();
+        get_on(&shared);
+        let mut sentry = Sentry::new(&shared);
+        assert_eq!(sentry.look(&shared, false), Verdict::NotNeeded);
+        get_on(&shared);
+        assert_eq!(sentry.look(&shared, true), Verdict::Perhaps);
+    }
+}

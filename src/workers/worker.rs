@@ -3,6 +3,7 @@
 use super::batch::BATCH;
 use super::idle::{NAP, Part, Parting, Stepped};
 use super::pace::Pace;
+use super::peers::Peers;
 use super::sentry::{Sentry, Verdict};
 use super::{Shared, Slot};
 use crate::clock;
@@ -33,19 +34,13 @@ struct Worker {
     number: usize,
     slot: Arc<Slot>,
     seat: WorkerSeat,
-    /// Copies of all slots, as many as there were, and how many tasks each had started when we looked.
-    peers: Vec<Arc<Slot>>,
-    seen: Vec<u64>,
-    /// Which of them does not get on and has more in its batch: that comes before what is ready.
-    holder: Option<usize>,
+    peers: Peers,
     /// Where it looked first for something ready.
     inlet: usize,
     /// The last batch was small, and just now.
     small: bool,
     /// How long its tasks take.
     pace: Pace,
-    /// How many tasks the others had started when it last looked at that.
-    others: u64,
     /// How many tasks have been added, and when that was seen first (nanoseconds).
     added: (u64, u64),
     /// What its thread was when it started, and is to be for each task.
@@ -65,27 +60,12 @@ enum Next {
 pub fn run(shared: Arc<Shared>, number: usize, slot: Arc<Slot>, part: Part) {
     let seat = WorkerSeat::with_backlog(slot.counts.clone(), slot.backlog.clone());
     let (floats, mask) = (Floats::of_this_thread(), Mask::of_this_thread());
-    let (peers, seen, holder) = (Vec::new(), Vec::new(), None);
-    let (inlet, small, pace) = (number, false, Pace::default());
-    let (others, added) = (0, (0, 0));
+    let (peers, pace) = (Peers::new(number), Pace::default());
+    let (inlet, small, added) = (number, false, (0, 0));
     waits::set_lender(Some(shared.clone()));
     slot.thread.store(signals::thread_id(), Relaxed);
-    let mut worker = Worker {
-        shared,
-        number,
-        slot,
-        seat,
-        peers,
-        seen,
-        holder,
-        inlet,
-        small,
-        pace,
-        others,
-        added,
-        floats,
-        mask,
-    };
+    let mut worker =
+        Worker { shared, number, slot, seat, peers, inlet, small, pace, added, floats, mask };
     if part == Part::Watch {
         worker.shared.idle.name_sentry(number);
     }
@@ -144,9 +124,7 @@ impl Worker {
 
     /// Fills the batch from what is ready, or from another worker's batch.
     fn take(&mut self) -> bool {
-        if let Some(holder) = self.holder.take()
-            && self.steal_from(holder)
-        {
+        if self.peers.steal_from_holder(&self.slot.batch) {
             return true;
         }
         let mut items = [Item::from_bits(0); BATCH];
@@ -158,49 +136,7 @@ impl Worker {
             self.slot.batch.fill(items[..count].iter().map(|item| item.to_bits()));
             return true;
         }
-        self.steal()
-    }
-
-    /// Fills the batch from another worker's.
-    fn steal(&mut self) -> bool {
-        self.know_peers();
-        let others = 1..self.peers.len();
-        let number = |step| (self.number + step) % self.peers.len();
-        others.map(number).any(|peer| self.steal_from(peer))
-    }
-
-    fn steal_from(&self, peer: usize) -> bool {
-        let mut stolen = [0; BATCH];
-        let count = self.peers.get(peer).map_or(0, |peer| peer.batch.steal(&mut stolen));
-        if count > 0 {
-            self.slot.batch.fill(stolen[..count].iter().copied());
-        }
-        count > 0
-    }
-
-    fn know_peers(&mut self) {
-        if self.peers.len() != self.shared.slot_count.load(Acquire) {
-            let slots = self.shared.slots.lock();
-            // Without memory it goes on with those that it knows.
-            let more = slots.len() - self.peers.len();
-            if self.peers.try_reserve(more).is_ok() && self.seen.try_reserve(more).is_ok() {
-                self.peers.clone_from(&slots);
-                self.seen.resize(slots.len(), 0);
-            }
-        }
-    }
-
-    /// Looks for another worker that has more in its batch and has begun nothing since the last time
-    /// that we looked. Whoever finds enough elsewhere would never come to that.
-    fn look_for_holder(&mut self) {
-        self.know_peers();
-        for (at, (peer, seen)) in self.peers.iter().zip(&mut self.seen).enumerate() {
-            let started = peer.counts.left.load(Relaxed);
-            let stands = std::mem::replace(seen, started) == started && peer.batch.len() > 0;
-            if stands && at != self.number {
-                self.holder = Some(at);
-            }
-        }
+        self.peers.steal(&self.shared, &self.slot.batch)
     }
 
     /// As an active worker: runs the batch, then looks for more.
@@ -217,7 +153,7 @@ impl Worker {
                 self.run_item(Item::from_bits(bits));
             }
             if let Some(brisk) = self.pace.look(self.seat.started()) {
-                self.look_for_holder();
+                self.peers.look_for_holder(&self.shared);
                 let brisk = brisk && self.adds_go_on();
                 self.shared.idle.set_brisk(brisk);
                 if brisk
@@ -271,8 +207,9 @@ impl Worker {
 
     /// Whether others than the lane that it runs are to have their turn.
     fn others_wait(&mut self) -> bool {
-        self.look_for_holder();
-        self.holder.is_some() || self.slot.batch.len() > 0 || self.shared.core.seems_ready()
+        self.peers.look_for_holder(&self.shared)
+            || self.slot.batch.len() > 0
+            || self.shared.core.seems_ready()
     }
 
     /// Runs and ends a task; true while the lane is still ours.
@@ -348,15 +285,12 @@ impl Worker {
     /// After tasks that were brisk: leaves the work to another worker, if one gets on.
     #[cold]
     fn step_down(&mut self) -> Option<Next> {
-        self.know_peers();
-        let all: u64 = self.peers.iter().map(|peer| peer.counts.left.load(Relaxed)).sum();
-        // Without memory it may not know itself.
-        let others = all.wrapping_sub(self.seat.started());
-        if std::mem::replace(&mut self.others, others) == others {
+        if !self.peers.get_on(&self.shared, self.seat.started()) {
             return None;
         }
-        let stepped = self.shared.idle.step_down(self.number)?;
+        // Before anybody counts on its new part.
         self.settle();
+        let stepped = self.shared.idle.step_down(self.number)?;
         Some(match stepped {
             Stepped::Watches => Next::Part(Part::Watch),
             Stepped::Parked => self.parked(),
@@ -434,8 +368,7 @@ impl Worker {
                 }
                 Verdict::HeldUp(by) => {
                     if idle.sentry_searches(self.number, true) {
-                        self.know_peers();
-                        self.holder = Some(by);
+                        self.peers.note_holder(&self.shared, by);
                         return Next::Part(Part::Search);
                     }
                 }
