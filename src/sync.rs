@@ -59,7 +59,7 @@ impl<T> Mutex<T> {
     }
 
     /// Takes the lock.
-    #[inline]
+    #[inline(always)]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         #[cfg(all(ts_checker, not(any(ts_loom, ts_shuttle))))]
         let base = self.0.lock();

@@ -4,7 +4,7 @@
 //! leaves no trace.
 
 use super::Core;
-use super::inlet::{Door, INLETS, Item};
+use super::inlet::{Door, INLETS, Inlet, Item};
 use super::lane::Lane;
 use super::names::check_name;
 use super::outlet::{self, WORKERS};
@@ -297,7 +297,7 @@ impl Core {
             record.link.store(if lane == NIL { at as u32 } else { NIL }, Relaxed);
             record.word.open(generation, task.bits);
             inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
-            let ready = self.queue_up(&mut door, at, lane, index);
+            let ready = self.queue_up(inlet, &mut door, self.numbered(lane), index);
             return Ok(Added { id, then: Then::ready(ready) });
         }
     }
@@ -368,28 +368,43 @@ impl Core {
         if way.outlet != WORKERS {
             return self.place_out(lane, way.outlet, index);
         }
-        if lane != NIL && self.lanes.at(lane).is_counted() {
-            self.lanes.at(lane).count_came();
+        let lane = self.numbered(lane);
+        if let Some((_, its)) = lane
+            && its.is_counted()
+        {
+            its.count_came();
         }
-        Then::ready(self.queue_up(door, at, lane, index))
+        Then::ready(self.queue_up(inlet, door, lane, index))
     }
 
     /// Hangs a task that our workers run where they find it; true when something became ready by
     /// that. Under the inlet's lock.
-    #[inline]
-    pub(super) fn queue_up(&self, door: &mut Door, at: usize, lane: u32, index: u32) -> bool {
-        let item = if lane == NIL {
-            Item::task(index)
-        } else {
-            let its = self.lanes.at(lane);
-            its.push(&self.records, index);
-            if !its.gate.announce() {
-                return false;
+    #[inline(always)]
+    pub(super) fn queue_up(
+        &self,
+        inlet: &Inlet,
+        door: &mut Door,
+        lane: Option<(u32, &Lane)>,
+        index: u32,
+    ) -> bool {
+        let item = match lane {
+            None => Item::task(index),
+            Some((number, lane)) => {
+                lane.push(&self.records, index);
+                if !lane.gate.announce() {
+                    return false;
+                }
+                Item::lane(number)
             }
-            Item::lane(lane)
         };
-        self.inlets[at].push_ready(door, item);
+        inlet.push_ready(door, item);
         true
+    }
+
+    /// The lane of that number, if it is one.
+    #[inline]
+    fn numbered(&self, number: u32) -> Option<(u32, &Lane)> {
+        (number != NIL).then(|| (number, self.lanes.at(number)))
     }
 
     /// Who runs a new task: whoever its owner asks for, or who runs its lane, or who does by

@@ -6,46 +6,80 @@
 
 use super::Core;
 use super::add::{AHEAD, To, own_inlet, stamp};
+use super::inlet::{Door, Inlet};
+use super::lane::Lane;
 use super::outlet::WORKERS;
 use super::slab::NIL;
 use crate::TaskId;
 use crate::kinds::Kind;
 use crate::platform::annotate;
+use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering::*;
 use crate::task::Call;
 use std::ffi::c_void;
 
+/// An inlet whose lock is held.
+struct Opened<'a> {
+    at: usize,
+    inlet: &'a Inlet,
+    door: MutexGuard<'a, Door>,
+    /// When that was.
+    now: u64,
+}
+
 impl Core {
     /// Adds such a task: its id, and whether something became ready by it. A name is of a length that
     /// names have.
-    #[inline]
+    ///
+    /// The caller mostly knows which of the three it is: inlined, nothing is left of the choice.
+    #[inline(always)]
     pub(crate) fn add_plain(&self, to: To<'_>, call: Call) -> Option<(TaskId, bool)> {
         if self.default_outlet() != WORKERS {
             return None;
         }
-        let (hash, at) = match to {
-            To::Nobody => (0, own_inlet()),
-            To::Name(name) => {
-                let hash = self.hash_of(name);
-                (hash, Core::inlet_of(hash))
+        match to {
+            To::Nobody => {
+                let opened = self.open(own_inlet());
+                self.add_here(opened, None, call)
             }
-            To::Lane { hash, .. } => (hash, Core::inlet_of(hash)),
-        };
-        let added = stamp();
-        let inlet = &self.inlets[at];
-        let mut door = inlet.lock();
-        let lane = match to {
-            To::Nobody => NIL,
-            To::Name(name) => {
-                door.find_soon(hash, Kind::Linear, name, |lane| self.lanes.prefetch(lane))?
+            To::Name(name) => self.add_by_name(name, call),
+            To::Lane { index, hash } => {
+                let opened = self.open(Core::inlet_of(hash));
+                self.add_here(opened, Some((index, self.lanes.at(index))), call)
             }
-            To::Lane { index, .. } => index,
-        };
-        if lane != NIL {
-            // The new one will be linked to them.
-            self.lanes.at(lane).each_to_tell(|task| self.records.prefetch(task));
         }
-        if door.closed || lane != NIL && self.lanes.at(lane).is_special() {
+    }
+
+    /// Once in the code, for the search to be inlined into it.
+    #[inline(never)]
+    fn add_by_name(&self, name: &[u8], call: Call) -> Option<(TaskId, bool)> {
+        let hash = self.hash_of(name);
+        let opened = self.open(Core::inlet_of(hash));
+        let soon = |lane| self.lanes.prefetch(lane);
+        let lane = opened.door.find_soon(hash, Kind::Linear, name, soon)?;
+        self.add_here(opened, Some((lane, self.lanes.at(lane))), call)
+    }
+
+    #[inline(always)]
+    fn open(&self, at: usize) -> Opened<'_> {
+        let now = stamp();
+        let inlet = &self.inlets[at];
+        Opened { at, inlet, door: inlet.lock(), now }
+    }
+
+    #[inline(always)]
+    fn add_here(
+        &self,
+        opened: Opened<'_>,
+        lane: Option<(u32, &Lane)>,
+        call: Call,
+    ) -> Option<(TaskId, bool)> {
+        let Opened { at, inlet, mut door, now } = opened;
+        if let Some((_, lane)) = lane {
+            // The new one will be linked to them.
+            lane.each_to_tell(|task| self.records.prefetch(task));
+        }
+        if door.closed || lane.is_some_and(|(_, lane)| lane.is_special()) {
             return None;
         }
         let bounded = self.bound.limit() != 0;
@@ -59,12 +93,13 @@ impl Core {
         }
         let record = self.records.at(index);
         let generation = record.word.load().generation() + 1;
-        record.fill(call.function as *mut c_void, call.user_data, call.drop, lane, added);
+        let number = lane.map_or(NIL, |(number, _)| number);
+        record.fill(call.function as *mut c_void, call.user_data, call.drop, number, now);
         annotate::release(record);
-        record.link.store(if lane == NIL { at as u32 } else { NIL }, Relaxed);
+        record.link.store(if lane.is_none() { at as u32 } else { NIL }, Relaxed);
         record.word.open(generation, 0);
         inlet.added.store(inlet.added.load(Relaxed) + 1, Release);
-        let ready = self.queue_up(&mut door, at, lane, index);
+        let ready = self.queue_up(inlet, &mut door, lane, index);
         drop(door);
         Some((self.id(index, generation), ready))
     }

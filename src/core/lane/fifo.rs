@@ -18,7 +18,7 @@ pub(super) const LATER: usize = 3;
 
 impl Lane {
     /// Hangs a task at the end. Under the inlet's lock.
-    #[inline]
+    #[inline(always)]
     pub fn push(&self, records: &Slab<Record>, index: u32) {
         let tail = self.tail.load(Relaxed);
         if Canary::SwappedOrder.sings() && tail != NIL {
@@ -38,7 +38,7 @@ impl Lane {
     }
 
     /// A task comes behind the last one. Under the inlet's lock.
-    #[inline]
+    #[inline(always)]
     fn tell_recent(&self, records: &Slab<Record>, last: u32, index: u32) {
         let mut before = last;
         for recent in &self.recent {
@@ -51,10 +51,15 @@ impl Lane {
 
     /// Calls with each that hears of the next one to come: the last, and one before it. Under the
     /// inlet's lock.
-    #[inline]
-    pub fn each_to_tell(&self, mut each: impl FnMut(u32)) {
-        let hear = [&self.tail, &self.recent[LATER - 2]].map(|place| place.load(Relaxed));
-        hear.into_iter().filter(|task| *task != NIL).for_each(&mut each);
+    #[inline(always)]
+    pub fn each_to_tell(&self, each: impl Fn(u32)) {
+        let tell = |task| {
+            if task != NIL {
+                each(task);
+            }
+        };
+        tell(self.tail.load(Relaxed));
+        tell(self.recent[LATER - 2].load(Relaxed));
     }
 
     /// What hung here may have left. Under the inlet's lock.
