@@ -7,6 +7,7 @@
 //! Lock order: bound → inlet → history → slab supply. Nobody holds two inlets at once.
 
 use super::slab::Handful;
+use super::sweeps::Sweeps;
 use crate::Result;
 use crate::kinds::Kind;
 use crate::margin::Margin;
@@ -70,8 +71,8 @@ pub struct Door {
     pub closed: bool,
     /// Lanes by name.
     pub names: HashTable<Entry>,
-    /// Look for idle lanes when there are as many names as this.
-    pub sweep_at: usize,
+    /// When to look for those that can be forgotten.
+    pub sweeps: Sweeps,
     /// Lanes whose names have others now; and when to look which of them can go.
     pub left: Vec<Entry>,
     pub sweep_left_at: usize,
@@ -110,9 +111,8 @@ pub struct Inlet {
 impl Inlet {
     /// An empty one.
     pub fn new() -> Inlet {
-        let door = Door { sweep_at: SWEEP_LEAST, ..Door::default() };
         Inlet {
-            door: CachePadded::new(Mutex::new(door)),
+            door: CachePadded::new(Mutex::new(Door::default())),
             ready: CachePadded::new(AtomicUsize::new(0)),
             added: AtomicUsize::new(0),
             added_async: AtomicUsize::new(0),
@@ -134,9 +134,6 @@ impl Inlet {
         self.ready.store(door.ready.len(), Relaxed);
     }
 }
-
-/// Fewer names than this are not worth looking through.
-pub const SWEEP_LEAST: usize = 2048;
 
 impl Door {
     /// Makes room in `ready` for one that is about to be added, and for whatever may be put back there

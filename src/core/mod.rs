@@ -32,6 +32,7 @@ pub mod saying;
 pub mod seat;
 pub mod slab;
 pub mod stop;
+mod sweeps;
 pub mod take;
 pub mod view;
 pub mod waiting;
@@ -300,6 +301,7 @@ impl Core {
         for at in 0..INLETS {
             let mut door = self.inlets[at].lock();
             self.sweep(&mut door);
+            door.sweeps.shrink();
             self.sweep_left(&mut door);
             if door.left.is_empty() {
                 door.left = Vec::new();

@@ -1,12 +1,12 @@
 //! Names, and the lanes that they are made into by their first use.
 //!
 //! A lane is made and swept under its inlet's lock. It is swept when it holds nothing, no handle keeps
-//! it, and the history remembers nobody of its name; a ban outlives it. The name may have another one
+//! it, and the history remembers nobody of its name, when [`super::sweeps`] says so; a ban outlives it. The name may have another one
 //! by then ([`super::leaving`]).
 
 use super::Core;
 use super::history::Order;
-use super::inlet::{Door, Entry, SWEEP_LEAST};
+use super::inlet::{Door, Entry};
 use super::slab::NIL;
 use crate::canary::Canary;
 use crate::kinds::Kind;
@@ -60,9 +60,8 @@ impl Core {
         kind: Kind,
         name: &[u8],
     ) -> Result<u32> {
-        if door.names.len() >= door.sweep_at {
+        if door.sweeps.come(hash, door.names.len()) {
             self.sweep(door);
-            door.sweep_at = SWEEP_LEAST.max(door.names.len() * 2);
         }
         let no_memory = |_| Error::from(ErrorCode::OutOfMemory);
         door.names.try_reserve(1, |entry| entry.hash).map_err(no_memory)?;
@@ -103,7 +102,15 @@ impl Core {
     /// Frees the lanes that hold nothing and that nobody remembers.
     pub(super) fn sweep(&self, door: &mut Door) {
         let mut history = self.lock_history();
-        door.names.retain(|entry| !self.sweep_one(entry, &mut history));
+        let Door { names, sweeps, .. } = door;
+        names.retain(|entry| {
+            let idle = self.sweep_one(entry, &mut history);
+            if idle {
+                sweeps.forget(entry.hash);
+            }
+            !idle
+        });
+        sweeps.left(names.len());
     }
 
     /// Frees a lane, if it holds nothing and nobody remembers it: whether it did. Under the inlet's lock
