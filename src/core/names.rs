@@ -1,8 +1,8 @@
 //! Names, and the lanes that they are made into by their first use.
 //!
 //! A lane is made and swept under its inlet's lock. It is swept when it holds nothing, no handle keeps
-//! it, and the history remembers nobody of its name, when [`super::sweeps`] says so; a ban outlives it. The name may have another one
-//! by then ([`super::leaving`]).
+//! it, the history remembers nobody of its name, and there are many ([`super::sweeps`]); a ban outlives
+//! it. The name may have another one by then ([`super::leaving`]).
 
 use super::Core;
 use super::history::Order;
