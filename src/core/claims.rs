@@ -42,6 +42,11 @@ impl Core {
         call
     }
 
+    /// Whether a task that was just handed out was told to stop before it could be found.
+    pub fn was_told(&self, index: u32) -> bool {
+        self.records.at(index).word.noted().cause().is_some()
+    }
+
     /// As [`Core::hand_out`], of a task that was cancelled before it started.
     pub fn hand_out_stopped(&self, index: u32, slot: u32) -> (*mut c_void, *mut c_void) {
         let call = self.hand_out(index, slot);

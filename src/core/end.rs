@@ -188,9 +188,11 @@ impl Core {
         if outlet != WORKERS {
             self.purge(outlet);
         }
-        if word.has(word::CLAIMS) {
-            return self.put_stopped(index);
-        }
+        let here = match word.has(word::CLAIMS) {
+            true => self.put_stopped(index),
+            false => Some(index),
+        };
+        let Some(index) = here else { return };
         if host::is_dropping() {
             let core = Arc::clone(self);
             let holding = Holding { core: self.address(), index, lane: NIL };

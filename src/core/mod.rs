@@ -168,13 +168,15 @@ impl Core {
 
     /// How many tasks left the queue and how many ended, so far.
     fn counted(&self) -> (u64, u64) {
+        // First, so that nobody moves what he counted to the visitors between the two looks.
+        let seats = self.seats.lock();
         let mut left = self.visitors.left.load(SeqCst);
         let mut ended = self.visitors.ended.load(Acquire);
         for inlet in &self.inlets {
             left += inlet.left.load(Acquire);
             ended += inlet.ended.load(Acquire);
         }
-        for counts in self.seats.lock().iter() {
+        for counts in seats.iter() {
             left += counts.left.load(SeqCst);
             ended += counts.ended.load(Acquire);
         }

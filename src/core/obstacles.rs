@@ -19,7 +19,7 @@ use super::slab::NIL;
 use super::waits::{Held, Known, Target};
 use super::word;
 use crate::kinds::State;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 /// Who knows on which threads of the host claims are.
 pub trait Holders: Send + Sync + std::fmt::Debug {
@@ -27,6 +27,12 @@ pub trait Holders: Send + Sync + std::fmt::Debug {
     fn each(&self, see: &mut dyn FnMut(u32, u32, u32));
     /// The thread that holds the claim in that slot, if it is this task's.
     fn holder(&self, slot: u32, index: u32, generation: u64) -> Option<u32>;
+    /// A thread waits: others may have what it holds meanwhile. Whether that is anything.
+    fn lend(&self, thread: u32) -> bool;
+    /// It does not wait any more.
+    fn take_back(&self, thread: u32);
+    /// What was marked as stuck is replaced for that, and not lent.
+    fn replaced(&self, slot: u32, index: u32, generation: u64);
 }
 
 impl Core {
@@ -35,15 +41,13 @@ impl Core {
         let _ = self.holders.set(holders);
     }
 
-    /// How many claims this thread holds.
-    pub(super) fn claims_held_by(&self, thread: u32) -> usize {
-        let mut count = 0;
-        self.each_claim(|holder, _, _| count += usize::from(holder == thread));
-        count
+    /// Who knows of claims, if there can be any.
+    pub(super) fn holders(&self) -> Option<Arc<dyn Holders>> {
+        self.holders.get().and_then(Weak::upgrade)
     }
 
     fn each_claim(&self, mut see: impl FnMut(u32, u32, u32)) {
-        if let Some(holders) = self.holders.get().and_then(Weak::upgrade) {
+        if let Some(holders) = self.holders() {
             holders.each(&mut see);
         }
     }
@@ -60,9 +64,8 @@ impl Core {
         let mut way = Way::new();
         let started = word.state() == Some(State::Running) || word.is_handed();
         if started && word.has(word::CLAIMS) {
-            let holders = self.holders.get().and_then(Weak::upgrade);
-            let holder =
-                holders.and_then(|all| all.holder(record.slot(), index, target.generation));
+            let all = self.holders();
+            let holder = all.and_then(|all| all.holder(record.slot(), index, target.generation));
             way.extend(holder.map(|thread| held(Held::Thread(thread))));
         } else if started && word.has(word::ASYNC) {
             // One that was told to stop ends where it is.
@@ -108,8 +111,11 @@ impl Core {
             }
             CLAIMS => {
                 let mut holders = Vec::new();
-                self.each_claim(|thread, _, _| {
-                    holders.extend(known.holders(Held::Thread(thread)));
+                self.each_claim(|thread, index, _| {
+                    // What is only to be finished has no place.
+                    if self.word(index).state() == Some(State::Running) {
+                        holders.extend(known.holders(Held::Thread(thread)));
+                    }
                 });
                 gates.push(Gate { holders, most: self.claim_limit().most() });
             }

@@ -192,7 +192,7 @@ impl Core {
     }
 
     /// How many may be out has changed, by who waits.
-    pub(super) fn claim_limit_changed(&self) {
+    pub fn claim_limit_changed(&self) {
         self.outlets.claims.mailbox.let_go();
     }
 
@@ -329,9 +329,18 @@ impl Core {
         }
     }
 
-    /// A task that is run by claims was cancelled before it started: it comes out as that.
-    pub(super) fn put_stopped(&self, index: u32) {
-        self.outlets.claims.mailbox.push_urgent(index);
+    /// A task that is run by claims was cancelled before it started: it comes out as that. When nobody
+    /// takes any more, one that did so is to be ended here: who closes them says so and then ends all
+    /// that he finds, so either he finds this one there, or we find that they are closed.
+    pub(super) fn put_stopped(&self, index: u32) -> Option<u32> {
+        let claims = &self.outlets.claims;
+        claims.mailbox.push_urgent(index);
+        if claims.is_closed() { claims.mailbox.pop_urgent() } else { None }
+    }
+
+    /// Nobody takes claims any more.
+    pub fn close_claims(&self) {
+        self.outlets.claims.closed.store(true, SeqCst);
     }
 
     /// A task was cancelled before it started: what lies in front and is dead now is taken out, so

@@ -6,6 +6,7 @@
 //! here, and the adder says it afterwards. A start and a stop are told in the same way.
 
 use super::Core;
+use super::stop::Stopped;
 use super::word::{self, Cause, Snapshot, Stop, Word};
 use crate::TaskId;
 use crate::kinds::Kind;
@@ -17,7 +18,10 @@ use std::borrow::Cow;
 #[derive(Debug, Default)]
 pub struct Unsaid(Mutex<Lines>);
 
-type Lines = Vec<(u32, LogLevel, Cow<'static, str>)>;
+/// What is to be said.
+pub type Line = Cow<'static, str>;
+
+type Lines = Vec<(u32, LogLevel, Line)>;
 
 /// Leaves a line there; without memory for it, it is lost.
 fn leave(unsaid: &mut Lines, line: (u32, LogLevel, Cow<'static, str>)) {
@@ -39,35 +43,39 @@ impl Core {
         }
     }
 
-    /// Stops a task, and tells that a running one was before anything that comes of it is told.
+    /// Stops a task. A running one is marked: what comes of the stop is told after it, and that is told
+    /// by [`Core::say_stopped`], with the line that comes back. Without one somebody else tells it.
     #[cold]
-    pub(super) fn stop_aloud(&self, id: TaskId, cause: Cause) -> Option<Stop> {
+    pub(super) fn stop_aloud(&self, id: TaskId, cause: Cause) -> Option<(Stop, Option<Line>)> {
         let (index, generation, record) = self.locate(id)?;
         let word = &record.word;
         let mut unsaid = self.unsaid.0.lock();
         let mine = word.start_saying(generation);
         let stop = word.stop(generation, cause);
-        let Stop::Running { waited } = stop else {
+        if !matches!(stop, Stop::Running { .. }) {
             drop(unsaid);
             if mine {
                 self.say_rest(index, word);
             }
-            return Some(stop);
-        };
+            return Some((stop, None));
+        }
         let kind = word.load().kind().log_word();
         let line = words!("Io {kind} task | {id} | has been forcibly cancelled");
-        if !mine {
-            // The adder, or another one who stops, is telling, and tells this too.
-            leave(&mut unsaid, (index, LogLevel::Warning, line));
-            return Some(stop);
+        if mine {
+            return Some((stop, Some(line)));
         }
-        drop(unsaid);
-        if waited {
-            self.tell(index);
+        // The adder, or another one who stops, is telling, and tells this too.
+        leave(&mut unsaid, (index, LogLevel::Warning, line));
+        Some((stop, None))
+    }
+
+    /// Tells of a stop, after whoever runs the task was told: the host may wait in its log for what comes
+    /// of that.
+    pub fn say_stopped(&self, stopped: Stopped) {
+        if let Some(line) = stopped.line {
+            log::line(LogLevel::Warning, || line);
+            self.say_rest(stopped.index, &self.records.at(stopped.index).word);
         }
-        log::line(LogLevel::Warning, || line);
-        self.say_rest(index, word);
-        Some(Stop::Running { waited: false })
     }
 
     /// Says what was left to be said of a task, by who has marked it, and takes the mark away.

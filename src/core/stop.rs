@@ -5,6 +5,7 @@ use super::evicted::{forget_name, remember_name};
 use super::names::check_name;
 
 use super::record::Record;
+use super::saying::Line;
 use super::slab::NIL;
 use super::view::{RunningTask, Stuck};
 use super::word::{self, Cause, Snapshot, Stop};
@@ -44,10 +45,21 @@ impl Noted {
     }
 }
 
+/// A running task that was told to stop.
+#[derive(Debug)]
+#[must_use]
+pub struct Stopped {
+    /// The task.
+    pub task: RunningTask,
+    pub(super) index: u32,
+    /// What is to be said of it.
+    pub(super) line: Option<Line>,
+}
+
 impl Core {
-    /// Tells the task to stop. Ok is a promise: it will not complete. A running task that was told
-    /// comes back, to be watched.
-    pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<Option<RunningTask>> {
+    /// Tells the task to stop. Ok is a promise: it will not complete. A running task comes back: whoever
+    /// runs it is to be told, and then [`Core::say_stopped`] to be called.
+    pub fn stop(self: &Arc<Self>, id: TaskId, cause: Cause) -> Result<Option<Stopped>> {
         let (index, generation, record) = self.locate(id).ok_or_else(|| no_such(id))?;
         annotate::release(record);
         // A pending one, whatever else may happen to its word meanwhile.
@@ -58,9 +70,9 @@ impl Core {
             }
             seen = record.word.load();
         }
-        let stop = match log::is_on() {
+        let (stop, line) = match log::is_on() {
             true => self.stop_aloud(id, cause).ok_or_else(|| no_such(id))?,
-            false => record.word.stop(generation, cause),
+            false => (record.word.stop(generation, cause), None),
         };
         match stop {
             // Pending ones were dealt with above, and no task becomes pending again.
@@ -72,7 +84,7 @@ impl Core {
                 if Canary::EarlyDrop.sings() {
                     drop(record.take_user_data());
                 }
-                Ok(Some(RunningTask::new(index, generation)))
+                Ok(Some(Stopped { task: RunningTask::new(index, generation), index, line }))
             }
             Stop::Again => Ok(None),
             Stop::Stopping => Err(ErrorCode::AlreadyStopping.into()),
@@ -236,12 +248,13 @@ impl Core {
             self.remember(lane);
             lane
         };
-        log::line(LogLevel::Warning, || {
-            words!("Io {} task | {text} | is banned from execution", kind.log_word())
-        });
+        // Before the host hears of it, who may wait in its log for what is cancelled.
         if let Some(lane) = lane {
             self.cancel_lane(lane);
         }
+        log::line(LogLevel::Warning, || {
+            words!("Io {} task | {text} | is banned from execution", kind.log_word())
+        });
         Ok(())
     }
 
@@ -388,10 +401,27 @@ impl Core {
     pub fn mark_stuck(self: &Arc<Self>, task: RunningTask) -> Option<Stuck> {
         let seen = self.still_running(task)?;
         let (record, generation) = (self.records.at(task.index), seen.generation());
+        let counts = seen.has(word::CLAIMS) && !seen.is_stuck();
+        let replaced = || {
+            if counts && let Some(all) = self.holders() {
+                all.replaced(record.slot(), task.index, generation);
+            }
+        };
+        if counts {
+            // Not lent and replaced at once. And counted first: who gives it back takes it off again when
+            // he sees the mark.
+            replaced();
+            self.count_stuck_claim();
+        }
         let first = record.word.mark_stuck(generation);
+        if counts && !first {
+            self.uncount_stuck_claim();
+        }
         if !first && !record.word.load().is_stuck() {
             return None;
         }
+        // Its thread may have begun to wait meanwhile.
+        replaced();
         let lane = record.lane.load(Relaxed);
         let lane_released = lane != NIL
             && !seen.has(word::ASYNC)
@@ -399,9 +429,6 @@ impl Core {
             && self.release_lane(lane, record, generation);
         if lane_released {
             self.go_on(lane);
-        }
-        if first && seen.has(word::CLAIMS) {
-            self.count_stuck_claim();
         }
         let by_workers = !seen.has(word::ASYNC | word::HOSTED);
         let (id, kind) = (self.id(task.index, generation), seen.kind());

@@ -22,6 +22,7 @@
 
 use super::Core;
 use super::knots;
+use super::obstacles::Holders;
 use super::slab::NIL;
 use crate::host::{self, Holding};
 use crate::platform;
@@ -80,6 +81,8 @@ struct Waiter {
     holdings: Vec<Holding>,
     held: Vec<Held>,
     lender: Option<Arc<dyn Lender>>,
+    /// An async task, which ends where it is when it is told to stop.
+    is_async: bool,
 }
 
 /// See the module.
@@ -151,7 +154,7 @@ pub struct Waiting {
     waiter: Option<usize>,
     lent: Option<(Arc<dyn Lender>, u32)>,
     /// Claims that the thread holds, of that core.
-    claims: Option<(Arc<Core>, usize)>,
+    claims: Option<(Arc<Core>, Arc<dyn Holders>)>,
 }
 
 impl Waits {
@@ -172,14 +175,14 @@ impl Waits {
         held.push(Held::Thread(here));
         held.extend(lender.iter().map(|lender| Held::Place(lender.core())));
         let task = holdings.first().map_or(NIL, |holding| holding.index);
-        let claims = core.claims_held_by(here);
         let mut known = self.lock();
         if let Some(lender) = &lender {
             lender.waits(task);
         }
-        core.claim_limit().lend(claims);
+        let claims = core.holders().filter(|claims| claims.lend(here));
         let lent = lender.clone();
-        let waiter = known.put(Waiter { targets: vec![target], holdings, held, lender });
+        let waiter =
+            known.put(Waiter { targets: vec![target], holdings, held, lender, is_async: false });
         let knotted = known.is_knotted(waiter);
         if knotted || !for_ever {
             known.take(waiter);
@@ -188,20 +191,20 @@ impl Waits {
             if let Some(lender) = &lent {
                 lender.goes_on(task);
             }
-            core.claim_limit().take_back(claims);
+            claims.into_iter().for_each(|claims| claims.take_back(here));
             return Err(Knotted);
         }
         drop(known);
         if let Some(lender) = &lent {
             lender.clone().apply();
         }
-        if claims > 0 {
+        if claims.is_some() {
             core.claim_limit_changed();
         }
         Ok(Some(Waiting {
             waiter: for_ever.then_some(waiter),
             lent: lent.map(|lender| (lender, task)),
-            claims: (claims > 0).then_some((core, claims)),
+            claims: claims.map(|claims| (core, claims)),
         }))
     }
 
@@ -214,8 +217,8 @@ impl Waits {
             if let Some((lender, task)) = &waiting.lent {
                 lender.goes_on(*task);
             }
-            if let Some((core, claims)) = &waiting.claims {
-                core.claim_limit().take_back(*claims);
+            if let Some((_, claims)) = &waiting.claims {
+                claims.take_back(host::thread_number());
             }
         }
         if let Some((lender, _)) = &waiting.lent {
@@ -268,11 +271,18 @@ impl Drop for Waiting {
 }
 
 impl Waiter {
+    /// Whether it is an async task that was told to stop. It waits for tasks of its own core alone.
+    fn was_told(&self) -> bool {
+        let mut parts = self.targets.iter().zip(&self.holdings);
+        self.is_async
+            && parts.any(|(target, holding)| target.core.word(holding.index).cause().is_some())
+    }
+
     /// An async task.
     fn of(task: Holding, targets: Vec<Target>) -> Waiter {
         let holdings = vec![task];
         let held = held_by(&holdings);
-        Waiter { targets, holdings, held, lender: None }
+        Waiter { targets, holdings, held, lender: None, is_async: true }
     }
 }
 
@@ -325,6 +335,9 @@ impl Known {
     }
 
     fn ways(&self, at: usize) -> Vec<knots::Way> {
+        if self.waiters[at].as_ref().is_some_and(Waiter::was_told) {
+            return vec![knots::Way::new()];
+        }
         let waiter = self.waiters[at].iter();
         let targets = waiter.flat_map(|waiter| &waiter.targets);
         targets.map(|target| target.core.way_to_end(target, self)).collect()

@@ -358,6 +358,11 @@ impl Word {
         self.0.fetch_or(COUNTED, AcqRel);
     }
 
+    /// Where it can be found was noted: either who stops it from here on sees that, or his stop is seen here.
+    pub fn noted(&self) -> Snapshot {
+        Snapshot(self.0.fetch_or(0, AcqRel))
+    }
+
     /// A task that never started is handed out to be ended.
     pub fn hand_out(&self) {
         self.0.fetch_or(HANDED, AcqRel);

@@ -46,7 +46,7 @@ use crate::TaskId;
 use crate::error::{Error, ErrorCode, Result};
 use crate::hosts::claims::{End, Handed};
 use crate::kinds::State;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Finisher, Scheduler};
 use crate::task::{More, RawTask};
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -267,7 +267,7 @@ unsafe fn finish(
             Ok(id) => id,
             Err(error) => return Err(end.refuse(error)),
         };
-        let (state, next) = scheduler.finish_claim(id, end, !out_next.is_null())?;
+        let (state, next) = scheduler.finisher().finish(id, end, !out_next.is_null())?;
         if let (Some(next), Some(place)) = (next, out_next.as_mut()) {
             *place = next.into();
         }
@@ -372,12 +372,12 @@ pub unsafe extern "C" fn ts_claims_finish(
         let out_count = Out::cleared(out_count, 0, "out_count")?;
         arguments::array(claims, count, "claims")?;
         arguments::array(out_next, count, "out_next")?;
-        let scheduler = arguments::scheduler(scheduler)?;
+        let finisher = arguments::scheduler(scheduler)?.finisher();
         let mut found = 0;
         let mut first: Option<Error> = None;
         for at in 0..count {
             let code = if codes.is_null() { 0 } else { codes.add(at).read() };
-            match finish_one(scheduler, claims.add(at), code) {
+            match finish_one(&finisher, claims.add(at), code) {
                 // Never before the claim of its place was read: both may be one array.
                 Ok(Some(next)) => {
                     out_next.add(found).write(next.into());
@@ -397,13 +397,13 @@ pub unsafe extern "C" fn ts_claims_finish(
 /// # Safety
 /// The claim is readable.
 unsafe fn finish_one(
-    scheduler: &Scheduler,
+    finisher: &Finisher,
     claim: *const ts_claim,
     code: i32,
 ) -> Result<Option<Handed>> {
     // SAFETY: the caller's promise.
     let id = unsafe { claim_id(claim)? };
-    Ok(scheduler.finish_claim(id, End::of(code), true)?.1)
+    Ok(finisher.finish(id, End::of(code), true)?.1)
 }
 
 /// Takes up to capacity claims that did not come out of an add or a finish, or

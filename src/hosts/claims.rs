@@ -7,6 +7,8 @@
 //! at under the outlet's lock by whoever puts something in or takes something out, so one of the two
 //! comes after the other and finds what is left.
 
+mod lending;
+
 use super::deadlines::{Deadlines, What};
 use super::slots::Slots;
 use crate::config::{Key, Settings};
@@ -177,6 +179,9 @@ impl Claims {
             let due = clock::precise().saturating_add(limit);
             self.set_timer(slot, (index, generation), What::TimeOut, due);
         }
+        if self.has_fd.load(SeqCst) && self.core.was_told(index) {
+            self.told(RunningTask::new(index, generation));
+        }
         self.core.begin_claim(index, now, claim.tells);
         let (token, id) = (&raw const self.slots.at(slot).token, self.core.id(index, generation));
         Handed { token, id, function, user_data }
@@ -272,6 +277,7 @@ impl Claims {
         let (index, slot) =
             self.core.claim(id, |slot, index, it| self.slots.is(slot, index, it))?;
         self.slots.at(slot).hold();
+        self.unlend(slot);
         match self.core.word(index).cause() {
             None => Ok(()),
             Some(_) => Err(ErrorCode::Stopped.into()),
@@ -305,6 +311,7 @@ impl Claims {
             }
             false => self.slots.empty(slot),
         }
+        self.unlend(slot);
         let mut seat = HostSeat::default();
         let mut spare = Some(slot);
         let mut next = None;
@@ -410,6 +417,7 @@ impl Claims {
 
     /// Ends the tasks that were cancelled before they started and that nobody will take any more.
     pub fn end_untaken(&self) {
+        self.core.close_claims();
         while let Some(index) = self.core.next_stopped_claim() {
             self.core.end_untaken(index);
         }
@@ -433,15 +441,5 @@ impl Watched for Claims {
             Some(due) if !self.has_fd.load(SeqCst) => self.pool.counted(due),
             _ => NEVER,
         }
-    }
-}
-
-impl Holders for Claims {
-    fn each(&self, see: &mut dyn FnMut(u32, u32, u32)) {
-        self.slots.each_out(see);
-    }
-
-    fn holder(&self, slot: u32, index: u32, generation: u64) -> Option<u32> {
-        self.slots.is(slot, index, generation).then(|| self.slots.at(slot).holder())
     }
 }

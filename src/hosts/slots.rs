@@ -26,6 +26,8 @@ pub struct Slot {
     holder: AtomicU32,
     /// The lane, for who waits.
     lane: AtomicU32,
+    /// Its holder waits, and it is counted as lent.
+    lent: AtomicBool,
     /// The timers of its time-out, and of when it is stuck, each plus one; 0 for none. Under the
     /// deadlines' lock.
     pub timers: [AtomicU32; 2],
@@ -60,6 +62,16 @@ impl Slot {
     pub fn hold(&self) {
         waits::set_runs();
         self.holder.store(host::thread_number(), Relaxed);
+    }
+
+    /// It is counted as lent from now on; false if it is already.
+    pub fn mark_lent(&self) -> bool {
+        !self.lent.swap(true, AcqRel)
+    }
+
+    /// It is not to be counted as lent any more: whether it was.
+    pub fn unmark_lent(&self) -> bool {
+        self.lent.swap(false, AcqRel)
     }
 
     /// The thread that holds it.
@@ -126,13 +138,20 @@ impl Slots {
         self.at(slot).generation.store(0, Release);
     }
 
+    fn each(&self) -> impl Iterator<Item = &Slot> {
+        (1..self.slots.end()).filter_map(|number| self.slots.get(number))
+    }
+
     /// Every claim that is out: the thread that holds it, its record, and its lane.
     pub fn each_out(&self, see: &mut dyn FnMut(u32, u32, u32)) {
-        for slot in (1..self.slots.end()).filter_map(|number| self.slots.get(number)) {
-            if slot.generation.load(Acquire) != 0 {
-                see(slot.holder(), slot.index.load(Relaxed), slot.lane.load(Relaxed));
-            }
+        for slot in self.each().filter(|slot| slot.generation.load(Acquire) != 0) {
+            see(slot.holder(), slot.index.load(Relaxed), slot.lane.load(Relaxed));
         }
+    }
+
+    /// Every slot that was last held by that thread.
+    pub fn each_of(&self, thread: u32) -> impl Iterator<Item = &Slot> {
+        self.each().filter(move |slot| slot.holder() == thread)
     }
 
     /// Whether this thread holds a claim.

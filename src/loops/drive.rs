@@ -57,6 +57,8 @@ pub struct Local {
     current: Cell<(u32, *const Token)>,
     /// When it last had something to do.
     busy: Cell<u64>,
+    /// Polls and looks since the system was asked.
+    since: Cell<usize>,
 }
 
 /// Without a destructor, for which a thread that asks might have no memory.
@@ -87,6 +89,7 @@ pub fn run(
         fds: RefCell::default(),
         current: Cell::new((NIL, std::ptr::null())),
         busy: Cell::new(clock::precise()),
+        since: Cell::new(0),
         event_loop,
         core,
         settings,
@@ -95,7 +98,10 @@ pub fn run(
     // For the first task at least there is memory.
     local.make_room();
     LOCAL.with(|own| *own.borrow_mut() = Some(local.clone()));
-    runtime.block_on(drive(local.clone()));
+    {
+        let _waits = host::MustNotWait::enter();
+        runtime.block_on(drive(local.clone()));
+    }
     LOCAL.with(|own| *own.borrow_mut() = None);
     local.seat.borrow_mut().hand_back(&local.core);
     if local.pool.is_deserted() {
@@ -116,13 +122,22 @@ async fn drive(local: Rc<Local>) {
             local.run_round()
         });
         if more {
+            local.since.set(0);
             tokio::task::yield_now().await;
             continue;
         }
         // Once for a number of polls, since it is a system call.
         local.mask.restore();
         local.floats.settle_all();
-        let Some(until) = host::ends_child(|| local.lie_down()) else { continue };
+        let Some(until) = host::ends_child(|| local.lie_down()) else {
+            // Who wakes itself, or is woken again and again, keeps nobody from his descriptor.
+            local.since.set(local.since.get() + 1);
+            if local.since.get() >= ROUND {
+                local.since.set(0);
+                tokio::task::yield_now().await;
+            }
+            continue;
+        };
         let Some(until) = until else { return };
         let notified = local.event_loop.notify.notified();
         let mut notified = std::pin::pin!(notified);

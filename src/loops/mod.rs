@@ -240,9 +240,15 @@ impl Loops {
         }
     }
 
-    /// Puts changed settings in force: limits, and how long a loop may be idle.
-    pub fn reconfigure(&self) {
-        for (hash, lane) in self.core.set_async_limits(limits(&self.settings)) {
+    /// Puts the limits that are set in force: the lanes that got a place by that, with their hashes.
+    pub fn set_limits(&self) -> Vec<(u64, u32)> {
+        self.core.set_async_limits(limits(&self.settings))
+    }
+
+    /// Tells the loops that settings have changed: which lanes got a place, and how long a loop may be
+    /// idle.
+    pub fn reconfigure(&self, freed: Vec<(u64, u32)>) {
+        for (hash, lane) in freed {
             self.start(hash, Start::Place(lane));
         }
         for event_loop in &self.loops.lock().all {

@@ -22,6 +22,11 @@ impl Queued {
         !self.0.swap(true, AcqRel)
     }
 
+    /// Whether one is on its way. By the loop, after what tells that it was sent.
+    pub fn is_under_way(&self) -> bool {
+        self.0.load(Acquire)
+    }
+
     /// The loop has taken it out of the inbox: what comes from here on is sent anew.
     pub fn taken(&self) {
         // Not a store, which would not see who found one on its way.

@@ -67,7 +67,7 @@ impl TaskWaker {
     /// Whether only the end of what it waits for may wake it. If not for the host's wakers, it is
     /// polled again when those are back.
     pub(super) fn is_back(&self) -> bool {
-        self.handed.are_back()
+        self.handed.are_back() && !self.queued.is_under_way()
     }
 
     /// The loop has taken it out of the inbox: what comes from here on is a new wake.

@@ -27,7 +27,7 @@ impl Scheduler {
     }
 
     fn change_config(&self, change: impl FnOnce(&mut config::Values) -> Result<()>) -> Result<()> {
-        {
+        let freed = {
             let _changing = self.changing.lock();
             let mut values = self.shared.settings.values()?;
             change(&mut values)?;
@@ -36,13 +36,15 @@ impl Scheduler {
                 self.shared.core.set_history_limit(calculate(|| limit as usize))?;
             }
             self.shared.settings.set_all(values);
+            // Each under the lock, so that of two changes the later one is what stays.
             self.shared.core.set_bound(self.shared.settings.count(Key::MaximumQueueLine));
-        }
+            self.shared.claims.reconfigure();
+            self.shared.loops.set_limits()
+        };
         // Not under the lock: what cannot be done is said to the log, which is the host's, and what
         // is forgotten is dropped.
         self.shared.pool.reconfigure();
-        self.shared.loops.reconfigure();
-        self.shared.claims.reconfigure();
+        self.shared.loops.reconfigure(freed);
         self.shared.core.trim_history();
         Ok(())
     }

@@ -10,8 +10,10 @@ use crate::hosts::pump::Pump;
 use crate::id::TaskId;
 use crate::kinds::State;
 use crate::lane::{Lane, LaneOptions};
+use crate::scheduler::shared::Shared;
 use crate::task::{RawTask, Runner};
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 impl Scheduler {
     /// Who runs linear tasks whose lane and owner say nothing: of names that are not in use, and
@@ -53,15 +55,9 @@ impl Scheduler {
         self.shared.claims.start(id)
     }
 
-    /// Ends a claim: the final state of its task, and with `wants_next` the next claim, of its lane or
-    /// else any.
-    pub fn finish_claim(
-        &self,
-        id: TaskId,
-        end: End,
-        wants_next: bool,
-    ) -> Result<(State, Option<Handed>)> {
-        self.shared.claims.finish(id, end, wants_next)
+    /// Who ends claims. A free on another thread waits for the last claim, not for the call that ends it.
+    pub fn finisher(&self) -> Finisher {
+        Finisher(self.shared.clone())
     }
 
     /// Takes up to `most` claims that became runnable otherwise, or are only to be finished, and
@@ -78,5 +74,22 @@ impl Scheduler {
     /// A descriptor that is readable while [`Scheduler::take_claims`] has something to do.
     pub fn claims_fd(&self) -> Result<RawFd> {
         self.shared.claims.fd()
+    }
+}
+
+/// See [`Scheduler::finisher`].
+#[derive(Debug)]
+pub struct Finisher(Arc<Shared>);
+
+impl Finisher {
+    /// Ends a claim: the final state of its task, and with `wants_next` the next claim, of its lane or
+    /// else any.
+    pub fn finish(
+        &self,
+        id: TaskId,
+        end: End,
+        wants_next: bool,
+    ) -> Result<(State, Option<Handed>)> {
+        self.0.claims.finish(id, end, wants_next)
     }
 }

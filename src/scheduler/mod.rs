@@ -24,6 +24,7 @@ use crate::sync::Mutex;
 use crate::task::{Call, RawTask, TaskStatus, Value};
 use crate::{clock, info, loops, platform};
 use configure::{in_file, read_config};
+pub use handles::Finisher;
 pub use options::SchedulerOptions;
 use shared::Shared;
 pub use shutdown::Remains;
@@ -135,8 +136,9 @@ impl Scheduler {
     /// Tells a task to stop; a pending one is cancelled on the spot. Ok is a promise: whatever its
     /// function returns, the task ends cancelled.
     pub fn force_stop(&self, id: TaskId) -> Result<()> {
-        if let Some(told) = self.shared.core.stop(id, Cause::Force)? {
-            self.shared.told(told);
+        if let Some(stopped) = self.shared.core.stop(id, Cause::Force)? {
+            self.shared.told(stopped.task);
+            self.shared.core.say_stopped(stopped);
         }
         Ok(())
     }

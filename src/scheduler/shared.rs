@@ -93,10 +93,11 @@ impl Shared {
         if self.core.is_claimed(task) {
             return self.claims.told(task);
         }
-        self.pool.told(task);
         if self.core.is_async(task) {
             self.loops.stopped(task);
         }
+        // Last: it may take a while, and say something to the log.
+        self.pool.told(task);
     }
 
     /// Waits until no thread of ours is left; false when the deadline passed before. All were told

@@ -439,6 +439,8 @@ impl Shared {
             self.resize();
         } else if first {
             self.stuck.fetch_sub(1, SeqCst);
+            // Who counted meanwhile counted it too.
+            self.resize();
         }
         let Some(stuck) = stuck else { return };
         log::line(LogLevel::Warning, || {

@@ -74,16 +74,25 @@ static void *add_on(void *scheduler)
     return NULL;
 }
 
+/* Adds a task beside threads that keep the queue full. */
+static void add_at_last(ts_scheduler *scheduler, const char *name, ts_task_fn run)
+{
+    ts_task_id id;
+    ts_error error;
+    while ((error = ts_add_task(scheduler, true, name, run, NULL, NULL, &id)) == TS_ERROR_QUEUE_FULL)
+        sched_yield();
+    MUST(error);
+}
+
 /* Threads of the host's, which nobody waits for, and tasks. */
 static void be_busy(void)
 {
     int at;
-    ts_task_id id;
     MUST(ts_scheduler_new(NULL, &own));
     for (at = 0; at < 4; at++)
         pthread_detach(thread(add_on, at % 2 ? own : NULL));
-    MUST(ts_add_task(NULL, true, "long", run_long, NULL, NULL, &id));
-    MUST(ts_add_task(own, true, "long", run_hard, NULL, NULL, &id));
+    add_at_last(NULL, "long", run_long);
+    add_at_last(own, "long", run_hard);
     while (running < 2 || called < 100)
         sched_yield();
 }
@@ -208,10 +217,9 @@ static ts_poll poll_exit(ts_token *token, void *user_data)
 
 static void exit_in_a_task(void)
 {
-    ts_task_id id;
     atexit(refused);
     be_busy();
-    MUST(ts_add_task(own, false, "exit", run_exit, NULL, NULL, &id));
+    add_at_last(own, "exit", run_exit);
     for (;;)
         pause();
 }

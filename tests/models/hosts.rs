@@ -251,3 +251,31 @@ fn three_claim_what_two_put_in_at_the_limit() {
         assert_eq!(mailbox.len(), 0);
     });
 }
+
+/// What `Core::mark_stuck` and the end of its claim do, in the small: a stuck one that is given back is
+/// never taken off before it was counted.
+#[test]
+fn a_stuck_claim_that_comes_back_lets_no_more_out_than_may_be() {
+    checker::model(|| {
+        let (word, limit) = (claimed(), Arc::new(ClaimLimit::new()));
+        limit.set(1, 64);
+        assert!(limit.reserve());
+        word.stop(1, Cause::Force);
+        let watchdog = {
+            let (word, limit) = (word.clone(), limit.clone());
+            thread::spawn(move || {
+                limit.count_stuck();
+                if !word.mark_stuck(1) {
+                    limit.uncount_stuck();
+                }
+            })
+        };
+        word.give_back(1).expect("nobody else has it");
+        if word.finish(State::Running, State::Cancelled).is_stuck() {
+            limit.uncount_stuck();
+        }
+        assert!(limit.most() <= 2, "{} may be out", limit.most());
+        watchdog.join().unwrap();
+        assert_eq!(limit.most(), 1);
+    });
+}

@@ -164,14 +164,16 @@ impl Local {
             let mut fibers = self.fibers.borrow_mut();
             let Some(fiber) = fibers.get(place) else { return };
             fiber.limit = wheel::NIL;
-            if now.saturating_sub(fiber.limit_at) > MUCH_TOO_LATE {
+            let Some(claim) = &fiber.claim else { return };
+            // The watchdog may have stopped it during its last poll, and tells nobody here.
+            let stopped = self.core.word(claim.index).cause().is_some();
+            if !stopped && now.saturating_sub(fiber.limit_at) > MUCH_TOO_LATE {
                 // Nobody could run meanwhile: the pause does not count.
                 let asleep = self.busy.get().min(fiber.limit_at);
                 fiber.limit_at = now + (now - asleep);
                 fiber.limit = self.wheel.borrow_mut().set(fiber.limit_at, place << 1 | 1);
                 return;
             }
-            let Some(claim) = &fiber.claim else { return };
             RunningTask::new(claim.index, claim.word.generation())
         };
         self.core.time_out(task);
