@@ -279,3 +279,59 @@ fn a_stuck_claim_that_comes_back_lets_no_more_out_than_may_be() {
         assert_eq!(limit.most(), 1);
     });
 }
+
+/// What a slot knows of who has its claim, in the small: see `hosts/claims/lending.rs`.
+struct Lending {
+    limit: ClaimLimit,
+    word: Arc<Word>,
+    out: AtomicBool,
+    lent: AtomicBool,
+}
+
+impl Lending {
+    fn lend(&self) {
+        let lends = || self.out.load(Acquire) && !self.word.load().is_stuck();
+        if !lends() {
+            return;
+        }
+        self.limit.lend(1);
+        assert!(!self.lent.swap(true, AcqRel));
+        if !lends() {
+            self.take_back();
+        }
+    }
+
+    fn take_back(&self) {
+        if self.lent.swap(false, AcqRel) {
+            self.limit.take_back(1);
+        }
+    }
+}
+
+/// A claim whose thread begins to wait, while another one finishes it or it is found to be stuck, is not
+/// lent after that; and never twice, though it is taken back by each.
+#[test]
+fn what_is_finished_or_stuck_is_not_lent() {
+    for finishes in [false, true] {
+        checker::model(move || {
+            let (limit, word) = (ClaimLimit::new(), claimed());
+            limit.set(1, 0);
+            word.stop(1, Cause::Force);
+            let (out, lent) = (AtomicBool::new(true), AtomicBool::new(false));
+            let all = Arc::new(Lending { limit, word, out, lent });
+            let waits = {
+                let all = all.clone();
+                thread::spawn(move || all.lend())
+            };
+            match finishes {
+                true => all.out.store(false, Release),
+                false => _ = all.word.mark_stuck(1),
+            }
+            all.take_back();
+            waits.join().unwrap();
+            assert_eq!(all.limit.most(), 1);
+            all.take_back();
+            assert_eq!(all.limit.most(), 1);
+        });
+    }
+}
