@@ -6,15 +6,16 @@
 //! second finds the room, or what is there, and nobody sleeps beside both.
 
 use crate::canary::Canary;
-use crate::sync::atomic::{AtomicUsize, Ordering::*};
+use crate::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::*};
 
 /// See the module.
 #[derive(Debug)]
 pub struct ClaimLimit {
     out: AtomicUsize,
     most: AtomicUsize,
-    /// Stuck ones, of which so many may be replaced.
-    stuck: AtomicUsize,
+    /// Stuck ones, of which so many may be replaced. One that comes back between its mark and its count is
+    /// taken off first.
+    stuck: AtomicIsize,
     replaced: AtomicUsize,
     /// Those whose thread waits for a task; as many as may be out are lent to others meanwhile.
     lent: AtomicUsize,
@@ -24,13 +25,13 @@ impl ClaimLimit {
     /// None are out; one may be.
     pub fn new() -> ClaimLimit {
         let (out, most) = (AtomicUsize::new(0), AtomicUsize::new(1));
-        let (stuck, replaced) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (stuck, replaced) = (AtomicIsize::new(0), AtomicUsize::new(0));
         ClaimLimit { out, most, stuck, replaced, lent: AtomicUsize::new(0) }
     }
 
     /// How many may be out now.
     pub fn most(&self) -> usize {
-        let stuck = self.stuck.load(SeqCst);
+        let stuck = self.stuck.load(SeqCst).max(0) as usize;
         let replaced = if stuck == 0 { 0 } else { stuck.min(self.replaced.load(SeqCst)) };
         let most = self.most.load(SeqCst);
         most + replaced + self.lent.load(SeqCst).min(most)

@@ -7,6 +7,7 @@
 pub mod add;
 pub mod backlog;
 pub mod bound;
+mod cancel;
 pub mod claims;
 pub mod end;
 pub mod evicted;

@@ -320,6 +320,10 @@ impl Core {
         entries: &mut VecDeque<Item>,
         last: Option<Item>,
     ) {
+        if !entries.is_empty() {
+            // Some may have been cancelled while they were out.
+            outlet.thinned.store(true, Relaxed);
+        }
         outlet.mailbox.put_back(entries);
         if let Some(last) = last {
             outlet.mailbox.push(last);

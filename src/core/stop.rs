@@ -1,7 +1,7 @@
 //! How tasks are stopped: one, all that are queued under a name, or all there are.
 
 use super::Core;
-use super::evicted::{forget_name, remember_name};
+use super::evicted::remember_name;
 use super::names::check_name;
 
 use super::record::Record;
@@ -17,33 +17,6 @@ use crate::sync::atomic::Ordering::*;
 use crate::task::TaskStatus;
 use crate::{Error, ErrorCode, Result, TaskId, clock, memory};
 use std::sync::Arc;
-
-/// Tasks that are to be cancelled: a few at least, whatever memory there is.
-#[derive(Debug, Default)]
-struct Noted {
-    few: [Option<(u32, Snapshot)>; 16],
-    count: usize,
-    more: Vec<(u32, Snapshot)>,
-    /// There was no memory for all.
-    lost: bool,
-}
-
-impl Noted {
-    fn push(&mut self, index: u32, seen: Snapshot) {
-        if let Some(place) = self.few.get_mut(self.count) {
-            *place = Some((index, seen));
-            self.count += 1;
-        } else if self.more.try_reserve(1).is_ok() {
-            self.more.push((index, seen));
-        } else {
-            self.lost = true;
-        }
-    }
-
-    fn each(self) -> impl Iterator<Item = (u32, Snapshot)> {
-        self.few.into_iter().flatten().chain(self.more)
-    }
-}
 
 /// A running task that was told to stop.
 #[derive(Debug)]
@@ -94,136 +67,6 @@ impl Core {
         }
     }
 
-    /// Stops a task if it is pending and has this word; false if it had changed. From that step on
-    /// its lane is remembered for its name: its owner may find the task dead at once, and the lane
-    /// empty.
-    fn cancel_if(self: &Arc<Self>, index: u32, seen: Snapshot, cause: Cause) -> bool {
-        if Canary::RunAfterCancel.sings() {
-            return true;
-        }
-        let record = self.records.at(index);
-        let lane = record.lane.load(Relaxed);
-        let counted = lane != NIL && self.lanes.at(lane).is_counted();
-        let cancelled = {
-            // Counted before the lane can be found at rest, and its count be started anew.
-            let door = counted.then(|| self.inlets[self.lanes.at(lane).inlet()].lock());
-            let _history = self.lock_history();
-            // A claim that is cancelled is finished by another thread.
-            annotate::release(record);
-            let cancelled = record.word.cancel_pending(seen, cause);
-            if cancelled {
-                remember_name(&self.lanes, lane);
-                if door.is_some() && self.lanes.at(lane).is_counted() {
-                    self.lanes.at(lane).count_left();
-                }
-            }
-            cancelled
-        };
-        if cancelled {
-            self.end_pending(index);
-        }
-        cancelled
-    }
-
-    /// Cancels what is queued under a name; how many.
-    pub fn cancel_queued(self: &Arc<Self>, kind: Kind, name: &[u8]) -> Result<usize> {
-        check_name(name)?;
-        let hash = self.hash(name);
-        let lane = {
-            let door = self.inlets[Core::inlet_of(hash)].lock();
-            let lane = door.find(hash, kind, name);
-            self.remember(lane);
-            lane
-        };
-        Ok(lane.map_or(0, |lane| self.cancel_lane(lane)))
-    }
-
-    /// Keeps a lane from being swept and used anew, until [`Core::cancel_lane`] has done its work.
-    /// Under the inlet's lock.
-    fn remember(&self, lane: Option<u32>) {
-        if let Some(lane) = lane {
-            let _history = self.lock_history();
-            remember_name(&self.lanes, lane);
-        }
-    }
-
-    /// Cancels the pending tasks of a lane that was remembered for this.
-    fn cancel_lane(self: &Arc<Self>, lane: u32) -> usize {
-        let cancelled = self.cancel_pending_of(lane);
-        let _history = self.lock_history();
-        forget_name(&self.lanes, lane);
-        cancelled
-    }
-
-    fn cancel_pending_of(self: &Arc<Self>, lane: u32) -> usize {
-        let mut cancelled = 0;
-        // More than once only where there was no memory to note all of them.
-        loop {
-            let (count, all) = self.cancel_some_of(lane);
-            cancelled += count;
-            if all {
-                return cancelled;
-            }
-        }
-    }
-
-    /// Cancels pending tasks of a lane; how many, and whether those were all.
-    fn cancel_some_of(self: &Arc<Self>, lane: u32) -> (usize, bool) {
-        let its = self.lanes.at(lane);
-        let mut victims = Noted::default();
-        {
-            let _door = self.inlets[its.inlet()].lock();
-            let mut index = its.first();
-            while index != NIL {
-                let record = self.records.at(index);
-                let seen = record.word.load();
-                if seen.is_startable() {
-                    victims.push(index, seen);
-                }
-                index = record.link.load(Relaxed);
-            }
-        }
-        // What the owner took, from the back of the line: it may start some while we look. A
-        // record that went on while we looked at it sends us back to the owner's next one.
-        let mut index = its.taken().load(Acquire);
-        let mut taken = Noted::default();
-        while index != NIL {
-            let record = self.records.at(index);
-            let seen = record.word.load();
-            let next = record.link.load(Acquire);
-            let here = record.lane.load(Relaxed) == lane;
-            let now = record.word.load();
-            if !here || now.generation() != seen.generation() || !now.is_linked() {
-                let again = its.taken().load(Acquire);
-                if again == index {
-                    std::hint::spin_loop();
-                }
-                index = again;
-                taken = Noted::default();
-                continue;
-            }
-            if now.is_startable() {
-                taken.push(index, now);
-            }
-            index = next;
-        }
-        let all = !taken.lost && !victims.lost;
-        let both = taken.each().chain(victims.each());
-        (both.filter(|(index, seen)| self.cancel_if_still(*index, *seen)).count(), all)
-    }
-
-    pub(super) fn cancel_if_still(self: &Arc<Self>, index: u32, mut seen: Snapshot) -> bool {
-        let generation = seen.generation();
-        let word = &self.records.at(index).word;
-        while seen.generation() == generation && seen.is_startable() {
-            if self.cancel_if(index, seen, Cause::Force) {
-                return true;
-            }
-            seen = word.load();
-        }
-        false
-    }
-
     /// Refuses adds of a name from now on and cancels what is queued under it.
     pub fn ban(self: &Arc<Self>, kind: Kind, name: &[u8]) -> Result<()> {
         let text = check_name(name)?;
@@ -267,8 +110,11 @@ impl Core {
                 let _door = self.inlets[its.inlet()].lock();
                 its.name()
             };
-            // Banned by somebody else meanwhile is as good.
-            let _ = self.ban(its.kind(), name.as_bytes());
+            let banned = self.ban(its.kind(), name.as_bytes());
+            if banned.is_err_and(|error| error.code() == ErrorCode::AlreadyBanned) {
+                // Whoever has banned it meanwhile may not have come to all that is queued.
+                let _ = self.cancel_queued(its.kind(), name.as_bytes());
+            }
         }
     }
 
@@ -401,27 +247,10 @@ impl Core {
     pub fn mark_stuck(self: &Arc<Self>, task: RunningTask) -> Option<Stuck> {
         let seen = self.still_running(task)?;
         let (record, generation) = (self.records.at(task.index), seen.generation());
-        let counts = seen.has(word::CLAIMS) && !seen.is_stuck();
-        let replaced = || {
-            if counts && let Some(all) = self.holders() {
-                all.replaced(record.slot(), task.index, generation);
-            }
-        };
-        if counts {
-            // Not lent and replaced at once. And counted first: who gives it back takes it off again when
-            // he sees the mark.
-            replaced();
-            self.count_stuck_claim();
-        }
         let first = record.word.mark_stuck(generation);
-        if counts && !first {
-            self.uncount_stuck_claim();
-        }
         if !first && !record.word.load().is_stuck() {
             return None;
         }
-        // Its thread may have begun to wait meanwhile.
-        replaced();
         let lane = record.lane.load(Relaxed);
         let lane_released = lane != NIL
             && !seen.has(word::ASYNC)
@@ -429,6 +258,13 @@ impl Core {
             && self.release_lane(lane, record, generation);
         if lane_released {
             self.go_on(lane);
+        }
+        if first && seen.has(word::CLAIMS) {
+            // Never lent and replaced at once.
+            if let Some(all) = self.holders() {
+                all.replaced(record.slot(), task.index, generation);
+            }
+            self.count_stuck_claim();
         }
         let by_workers = !seen.has(word::ASYNC | word::HOSTED);
         let (id, kind) = (self.id(task.index, generation), seen.kind());
@@ -494,12 +330,14 @@ impl Core {
     pub fn drop_results(&self, deadline: Option<u64>) -> bool {
         let dropping = self.dropping();
         // Nothing starts any more: what has no box by now has left nothing.
-        for (_, record) in self.each_record().filter(|(_, record)| record.has_extra()) {
+        for (index, record) in self.each_record().filter(|(_, record)| record.has_extra()) {
             let result = {
                 let _history = self.lock_history();
+                // What only a waiter keeps is kept while we are in his room.
+                let _room = self.rooms.lock(index);
                 let word = record.word.load();
                 annotate::acquire(record);
-                match word.is_final() && word.is_readable() {
+                match word.is_final() && (word.is_readable() || word.is_waited()) {
                     true => record.see_extra(|extra| extra.result.take()).flatten(),
                     false => None,
                 }
@@ -519,4 +357,54 @@ impl Core {
 /// There is no task of this id.
 pub(super) fn no_such(id: TaskId) -> Error {
     Error::new(ErrorCode::NotFound, words!("there is no task {id}, or no longer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::add::{NewTask, To};
+    use crate::core::generations::task;
+    use crate::core::inlet::Item;
+    use std::ffi::c_void;
+    use std::sync::atomic::AtomicUsize;
+    use std::thread;
+
+    static STEP: AtomicUsize = AtomicUsize::new(0);
+
+    unsafe extern "C" fn slow_drop(_: *mut c_void) {
+        STEP.store(1, SeqCst);
+        while STEP.load(SeqCst) == 1 {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_failure_that_meets_a_ban_of_its_name_lets_none_start() {
+        let core = Arc::new(Core::new(0, 0).unwrap());
+        let add = |bits, drop| {
+            let mut new = NewTask { to: To::Name(b"name"), bits, drop, ..task() };
+            core.add(&mut new).unwrap();
+        };
+        add(word::BAN_ON_FAILURE, None);
+        add(0, Some(slow_drop as crate::host::DropFn));
+        add(0, None);
+        let mut item = [Item::task(0)];
+        assert_eq!(core.take_ready(0, &mut item), 1);
+        let lane = item[0].split().unwrap();
+        let mut seat = core.visitor();
+        let claim = core.next_of(lane, &mut seat).unwrap();
+        let bans = {
+            let core = core.clone();
+            thread::spawn(move || core.ban(Kind::Linear, b"name"))
+        };
+        // It has banned the name, and is at the first of what it cancels.
+        while STEP.load(SeqCst) == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(core.end(claim, 1, &mut seat).state(), Some(State::Failed));
+        let next = core.next_of(lane, &mut seat);
+        STEP.store(2, SeqCst);
+        bans.join().unwrap().unwrap();
+        assert!(next.is_none());
+    }
 }

@@ -43,9 +43,15 @@ impl Core {
         deadline: Option<u64>,
         look: impl FnOnce(Snapshot, Waited) -> R,
     ) -> Option<R> {
-        let word = &self.records.get(index)?.word;
-        let room = self.rooms.of(index);
+        let record = self.records.get(index)?;
+        let (word, room) = (&record.word, self.rooms.of(index));
         let history = || self.lock_history();
+        // What we may have to drop is waited for by a shutdown, from before we leave the room.
+        let mut dropping = None;
+        let look = |word, waited| {
+            dropping = record.has_extra().then(|| self.dropping());
+            look(word, waited)
+        };
         let (out, garbage) = room.wait_end(word, index, generation, deadline, history, look)?;
         if garbage {
             self.bury(index, &mut self.visitor());
@@ -98,5 +104,63 @@ impl Core {
         if self.rooms.of(index).unlisten(&record.word, index, waker) {
             self.bury(index, &mut self.visitor());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::generations::task;
+    use crate::core::inlet::Item;
+    use crate::core::record::{Extra, Outcome};
+    use crate::host::Owned;
+    use std::ffi::c_void;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::mpsc::channel;
+    use std::{ptr, thread};
+
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+
+    unsafe extern "C" fn count_drop(_: *mut c_void) {
+        DROPS.fetch_add(1, SeqCst);
+    }
+
+    #[test]
+    fn a_shutdown_drops_the_results_that_only_waiters_keep() {
+        let core = Arc::new(Core::new(0, 0).unwrap());
+        let owned = Owned::new(ptr::null_mut(), Some(count_drop));
+        let result = Some(Outcome { owned, size: 0 });
+        let mut new = task();
+        new.extra = Some(Box::new(Extra { result, ..Extra::default() }));
+        let (index, generation, _) = core.locate(core.add(&mut new).unwrap().id).unwrap();
+        let mut seat = core.visitor();
+        assert_eq!(core.take_ready(0, &mut [Item::task(0)]), 1);
+        let claim = core.start(index, &mut seat).unwrap();
+        let (tell, hear) = channel::<()>();
+        let waits = {
+            let core = core.clone();
+            // One that is slow to leave.
+            let look = move |_, _| hear.recv().unwrap();
+            thread::spawn(move || core.wait_end(index, generation, None, look).unwrap())
+        };
+        while !core.word(index).is_waited() {
+            thread::yield_now();
+        }
+        // History keeps none.
+        core.end(claim, 0, &mut seat);
+        core.close();
+        assert!(core.wait_everything(None));
+        let shutdown = {
+            let core = core.clone();
+            thread::spawn(move || core.drop_results(None))
+        };
+        while DROPS.load(SeqCst) == 0 {
+            thread::yield_now();
+        }
+        tell.send(()).unwrap();
+        waits.join().unwrap();
+        assert!(shutdown.join().unwrap());
+        assert_eq!(DROPS.load(SeqCst), 1);
     }
 }

@@ -104,11 +104,13 @@ impl Shared {
     /// to leave.
     pub fn wait_threads(&self, deadline: Option<u64>) -> bool {
         loop {
+            // One that was picked may still be on its way to be made, and counted. Asked first: one that
+            // is not counted yet may come and go while we wait, and be at the host's function for it.
+            let deserted = self.pool.is_deserted();
             if !self.threads.wait_gone(deadline) {
                 return false;
             }
-            // One that was picked just before may still be on its way to be made, and counted.
-            if self.pool.is_deserted() {
+            if deserted {
                 return true;
             }
             if deadline.is_some_and(|deadline| clock::until(deadline).is_none()) {

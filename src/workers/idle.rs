@@ -189,7 +189,7 @@ impl Idle {
     /// Whether there is no worker at all.
     #[inline]
     pub fn is_deserted(&self) -> bool {
-        self.summary.load(Relaxed) & ALIVE == 0
+        self.summary.load(Acquire) & ALIVE == 0
     }
 
     /// How many worker threads there are.

@@ -37,10 +37,12 @@ impl Waiters {
         }
     }
 
-    /// A task was found to be stuck, and is replaced for that.
-    pub fn replaced(&self, task: u32) {
-        for (other, replaced) in self.0.lock().iter_mut() {
-            *replaced |= *other == task;
+    /// A task was found to be stuck, and is replaced for that. Whether it still runs is asked under the
+    /// lock: the record may be that of a later one, which waits now.
+    pub fn replaced(&self, task: u32, runs: impl FnOnce() -> bool) {
+        let mut waiters = self.0.lock();
+        if runs() {
+            waiters.iter_mut().for_each(|(other, replaced)| *replaced |= *other == task);
         }
     }
 
@@ -69,5 +71,20 @@ impl Lender for Shared {
 
     fn most(&self) -> usize {
         Shared::most(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_task_is_not_replaced_for_an_earlier_one_of_its_record() {
+        let waiters = Waiters::default();
+        waiters.come(7, || false);
+        waiters.replaced(7, || false);
+        assert_eq!(waiters.lent(), 1);
+        waiters.replaced(7, || true);
+        assert_eq!(waiters.lent(), 0);
     }
 }

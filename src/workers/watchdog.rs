@@ -148,7 +148,13 @@ impl Watchdog {
 
     /// Counted time.
     fn now(&self) -> u64 {
-        self.counted(clock::precise())
+        self.now_by(clock::precise)
+    }
+
+    fn now_by(&self, clock: impl FnOnce() -> u64) -> u64 {
+        // Before the clock: if a pause is found between the two, this is too late and not too early.
+        let lost = self.lost.load(Acquire);
+        clock().saturating_sub(lost)
     }
 
     /// A moment in counted time.
@@ -356,7 +362,7 @@ impl Shared {
             let gap = clock::precise().saturating_sub(seen);
             seen += gap;
             if gap > SLICE + MUCH_TOO_LATE {
-                watchdog.lost.fetch_add(gap, Relaxed);
+                watchdog.lost.fetch_add(gap, Release);
             }
             let now = seen.saturating_sub(watchdog.lost.load(Relaxed));
             let earliest = self.look(now);
@@ -435,7 +441,7 @@ impl Shared {
         let stuck = self.core.mark_stuck(task);
         let replaced = first && stuck.is_some_and(|stuck| stuck.by_workers);
         if replaced {
-            self.waiters.replaced(task.index);
+            self.waiters.replaced(task.index, || self.core.is_running(task));
             self.resize();
         } else if first {
             self.stuck.fetch_sub(1, SeqCst);
@@ -481,4 +487,19 @@ impl Shared {
 /// Whether that task stands at that place of the list.
 fn is_at(list: &[Told], at: usize, task: RunningTask) -> bool {
     list.get(at).is_some_and(|there| there.task == task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_that_is_found_while_the_clock_is_read_makes_no_deadline_early() {
+        let watchdog = Watchdog::new();
+        let now = watchdog.now_by(|| {
+            watchdog.lost.fetch_add(10, Relaxed);
+            1000
+        });
+        assert!(now >= 1000, "{now}");
+    }
 }

@@ -77,6 +77,41 @@ static void it_is_heard_in_its_own_tasks_too(void)
     ts_scheduler_free(its.scheduler);
 }
 
+typedef struct {
+    ts_scheduler *scheduler;
+    ts_task_id other;
+} stopping;
+
+static int32_t run_stops_the_other(ts_token *token, void *user_data)
+{
+    stopping *its = user_data;
+    (void)token;
+    GIVES(TS_OK, ts_force_stop(its->scheduler, its->other));
+    return 0;
+}
+
+/* A run has taken both, and is over after the first. */
+static void what_a_run_leaves_dead_is_nothing_to_be_heard(void)
+{
+    ts_pump_options wanted = TS_PUMP_OPTIONS_INIT;
+    ts_pump *pump = NULL;
+    stopping its;
+    int heard = 0, ran = 0, fd = -7;
+    its.scheduler = scheduler_with("maximum_queue_line: 0");
+    wanted.ready = drop_count;
+    wanted.user_data = &heard;
+    MUST(ts_pump_new(its.scheduler, &wanted, &pump));
+    MUST(ts_pump_fd(pump, &fd));
+    pumped(its.scheduler, pump, NULL, run_stops_the_other, &its, NULL, 0);
+    its.other = pumped(its.scheduler, pump, NULL, run_count, &ran, NULL, 0);
+    CHECK(counted(&heard) == 1);
+    CHECK(run(pump, 1) == 1);
+    CHECK(!is_readable(fd) && counted(&heard) == 1);
+    CHECK(run(pump, 0) == 0 && counted(&ran) == 0);
+    ts_pump_free(pump);
+    ts_scheduler_free(its.scheduler);
+}
+
 /* The level: what was cancelled is nothing to run. */
 static void what_was_cancelled_is_not_readable(void)
 {
@@ -200,6 +235,7 @@ static void the_descriptor_says_that_the_scheduler_is_gone(void)
 static const check_test tests[] = {
     TEST(it_is_heard_when_there_is_something_and_was_nothing),
     TEST(it_is_heard_in_its_own_tasks_too),
+    TEST(what_a_run_leaves_dead_is_nothing_to_be_heard),
     TEST(what_a_run_leaves_is_heard_of_once),
     TEST(who_hears_of_the_rest_is_still_in_the_run),
     TEST(what_was_cancelled_is_not_readable),
