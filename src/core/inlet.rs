@@ -84,8 +84,9 @@ pub struct Door {
     pub margin: Margin,
     /// Cancelled tasks without a name, still in `ready`.
     pub dead: usize,
-    /// Free records.
+    /// Free records, and free lanes.
     pub free: Handful,
+    pub free_lanes: Handful,
     /// Free slots, of who hands out claims.
     pub slots: Handful,
     /// Adds that may be let in before the bound is counted again.

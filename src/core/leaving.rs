@@ -85,7 +85,8 @@ impl Core {
     /// Frees the lanes that were left, as far as nobody needs them any more. Under the inlet's lock.
     pub(super) fn sweep_left(&self, door: &mut Door) {
         let mut history = self.lock_history();
-        door.left.retain_mut(|entry| !self.sweep_one(entry, &mut history));
+        let Door { left, free_lanes, .. } = door;
+        left.retain_mut(|entry| !self.sweep_one(entry, free_lanes, &mut history));
     }
 
     /// Whether everything that was in a lane seems to have ended, though it is not at rest: a hint,

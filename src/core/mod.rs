@@ -322,6 +322,7 @@ impl Core {
                 door.names = smaller;
             }
             self.records.put_back(std::mem::take(&mut door.free));
+            self.lanes.put_back(std::mem::take(&mut door.free_lanes));
         }
         self.records.trim();
         self.lanes.trim();

@@ -7,7 +7,7 @@
 use super::Core;
 use super::history::Order;
 use super::inlet::{Door, Entry};
-use super::slab::NIL;
+use super::slab::{Handful, NIL};
 use crate::canary::Canary;
 use crate::kinds::Kind;
 use crate::platform::annotate;
@@ -73,7 +73,7 @@ impl Core {
     /// A lane for a name, and the bytes that it points into. Under the inlet's lock.
     pub(super) fn open_place(
         &self,
-        door: &Door,
+        door: &mut Door,
         at: usize,
         hash: u64,
         kind: Kind,
@@ -83,9 +83,13 @@ impl Core {
         let mut own = String::new();
         own.try_reserve_exact(text.len()).map_err(|_| Error::from(ErrorCode::OutOfMemory))?;
         own.push_str(text);
-        let mut places = self.lanes.refill()?;
-        let lane = places.pop().unwrap_or(NIL);
-        self.lanes.put_back(places);
+        if door.free_lanes.is_empty() {
+            door.free_lanes = self.lanes.refill()?;
+        }
+        let lane = door.free_lanes.pop().unwrap_or(NIL);
+        if let Some(soon) = door.free_lanes.peek(1) {
+            self.lanes.prefetch(soon);
+        }
         let name = own.into_boxed_str();
         self.lanes.at(lane).open(at, kind, &name);
         // The last task of the name may have been in another lane.
@@ -102,9 +106,9 @@ impl Core {
     /// Frees the lanes that hold nothing and that nobody remembers.
     pub(super) fn sweep(&self, door: &mut Door) {
         let mut history = self.lock_history();
-        let Door { names, sweeps, .. } = door;
+        let Door { names, sweeps, free_lanes, .. } = door;
         names.retain(|entry| {
-            let idle = self.sweep_one(entry, &mut history);
+            let idle = self.sweep_one(entry, free_lanes, &mut history);
             if idle {
                 sweeps.forget(entry.hash);
             }
@@ -115,7 +119,12 @@ impl Core {
 
     /// Frees a lane, if it holds nothing and nobody remembers it: whether it did. Under the inlet's lock
     /// and history's.
-    pub(super) fn sweep_one(&self, entry: &mut Entry, history: &mut Order) -> bool {
+    pub(super) fn sweep_one(
+        &self,
+        entry: &mut Entry,
+        free_lanes: &mut Handful,
+        history: &mut Order,
+    ) -> bool {
         let lane = self.lanes.at(entry.lane);
         let mut idle = lane.is_at_rest() && lane.handles() == 0;
         if idle {
@@ -130,7 +139,10 @@ impl Core {
             if Canary::LeakedName.sings() {
                 std::mem::forget(std::mem::take(&mut entry.name));
             }
-            self.lanes.put_back_one(entry.lane);
+            if free_lanes.is_full() {
+                self.lanes.put_back(std::mem::take(free_lanes));
+            }
+            free_lanes.push(entry.lane);
         }
         idle
     }
