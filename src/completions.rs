@@ -53,12 +53,14 @@ impl Completions {
             return Err(Error::new(ErrorCode::WouldDeadlock, text));
         }
         let deadline = if seconds == 0.0 { Some(0) } else { clock::deadline_in(seconds) };
+        // A drop that this brings about may free the queue.
+        let (shared, ends) = (self.shared.clone(), self.ends.clone());
         loop {
-            let count = self.shared.core.take_ends(&self.ends, most, &mut each);
+            let count = shared.core.take_ends(&ends, most, &mut each);
             if count > 0 {
                 return Ok(count);
             }
-            match self.ends.mailbox.wait(deadline) {
+            match ends.mailbox.wait(deadline) {
                 News::Items | News::Alarm => {}
                 News::TimeOver if seconds == 0.0 => return Err(ErrorCode::NotYet.into()),
                 News::TimeOver => return Err(ErrorCode::TimedOut.into()),
@@ -81,7 +83,7 @@ impl Drop for Completions {
     fn drop(&mut self) {
         if self.shared.is_of_this_process() {
             self.ends.close();
-            self.shared.core.take_ends(&self.ends, usize::MAX, |_| ());
+            while self.shared.core.take_ends(&self.ends, usize::MAX, |_| ()) > 0 {}
         }
     }
 }

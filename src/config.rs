@@ -140,10 +140,7 @@ impl Key {
     pub fn find(name: &str) -> Result<Key> {
         match TABLE.iter().position(|row| row.name == name) {
             Some(at) => Ok(KEYS[at]),
-            None => {
-                let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
-                Err(wrong(words!("there is no key '{name}'; the keys are {}", names.join(", "))))
-            }
+            None => Err(wrong(words!("there is no key '{name}'; the keys are {}", Names))),
         }
     }
 
@@ -244,6 +241,18 @@ impl Row {
             Ok(value) if plain => self.number(value, &text),
             _ => Err(self.refused(&words!("'{text}'"))),
         }
+    }
+}
+
+/// Every key, in words.
+struct Names;
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        TABLE.iter().enumerate().try_for_each(|(at, row)| {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            f.write_str(row.name)
+        })
     }
 }
 

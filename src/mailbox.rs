@@ -201,9 +201,12 @@ impl<T, U> Mailbox<T, U> {
 
     /// Takes up to `most` of what is not urgent.
     pub fn take(&self, most: usize) -> Vec<T> {
+        let mut items = Vec::new();
         let mut inner = self.inner.lock();
         let count = most.min(inner.items.len());
-        let items = inner.items.drain(..count).collect();
+        if items.try_reserve_exact(count).is_ok() {
+            items.extend(inner.items.drain(..count));
+        }
         self.changed(&mut inner);
         items
     }

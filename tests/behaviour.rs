@@ -263,6 +263,11 @@ fn ends() {
 }
 
 #[test]
+fn drops_inside() {
+    theme("drops_inside");
+}
+
+#[test]
 fn handles() {
     theme("handles");
 }

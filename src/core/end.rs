@@ -101,7 +101,7 @@ impl Core {
         }
         match Canary::LostDrop.sings() {
             true => drop(user_data.into_parts()),
-            false => drop(user_data),
+            false => user_data.drop_before_end(),
         }
         if state == State::Failed {
             self.note_failure(index, word, code);
@@ -197,7 +197,7 @@ impl Core {
             let core = Arc::clone(self);
             let holding = Holding { core: self.address(), index, lane: NIL };
             let end = move || _ = core.end_cancelled(index);
-            host::end_later(holding, Box::new(end));
+            host::end_later(holding, end);
         } else {
             self.end_cancelled(index);
         }
@@ -212,7 +212,7 @@ impl Core {
         self.log_end(index, word, state, 0);
         let ending = Ending::enter(Holding { core: self.address(), index, lane: NIL });
         drop(self.take_result(index));
-        drop(record.take_user_data());
+        record.take_user_data().drop_before_end();
         self.enter_history(index, &mut seat);
         drop(ending);
         record.set_ended(seat.now(), 0);
@@ -250,9 +250,9 @@ impl Core {
             if word.has(word::ASYNC | word::HOSTED) && !word.is_linked() {
                 return;
             }
-            let mut garbage = Vec::new();
+            let mut garbage = Evicted::NONE;
             if its.count_dead(record) {
-                garbage = its.take_dead(&self.records);
+                its.take_dead(&self.records, &mut garbage);
             }
             if its.has_places() {
                 self.settle_if_empty(its, &mut garbage);
@@ -280,8 +280,10 @@ impl Core {
         }
     }
 
-    pub(super) fn bury_all(&self, garbage: Vec<u32>, seat: &mut impl Seat) {
-        garbage.into_iter().for_each(|index| self.bury(index, seat));
+    pub(super) fn bury_all(&self, mut garbage: Evicted, seat: &mut impl Seat) {
+        while let Some(index) = garbage.next(&self.records) {
+            self.bury(index, seat);
+        }
     }
 
     pub(super) fn unlink_all(&self, dead: Vec<u32>) {

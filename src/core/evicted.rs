@@ -28,6 +28,16 @@ impl From<u32> for Evicted {
 }
 
 impl Evicted {
+    /// None.
+    pub const NONE: Evicted = Evicted(NIL);
+
+    /// One more, which hangs in no queue any more.
+    pub fn push(&mut self, records: &Slab<Record>, index: u32) {
+        // As where history hangs one up.
+        records.at(index).link.store(self.0, Release);
+        self.0 = index;
+    }
+
     /// The next one.
     #[inline]
     pub fn next(&mut self, records: &Slab<Record>) -> Option<u32> {

@@ -444,7 +444,9 @@ impl Core {
 
     /// Takes everything away that lies in an outlet, when only dead tasks are left.
     fn clear_outlet(self: &Arc<Self>, outlet: &Outlet) {
-        self.discard_all(&mut outlet.mailbox.take(usize::MAX).into());
+        while let Some(item) = outlet.mailbox.pop_if(|_| true) {
+            self.discard(item);
+        }
     }
 
     /// Takes entries away of which nothing is left but dead tasks.
@@ -454,8 +456,18 @@ impl Core {
 
     /// Takes everything away that lies in any outlet, when only dead tasks are left.
     pub fn clear_outlets(self: &Arc<Self>) {
-        let pumps: Vec<_> = self.outlets.pumps.lock().values().cloned().collect();
         self.clear_outlet(&self.outlets.claims);
-        pumps.iter().for_each(|outlet| self.clear_outlet(outlet));
+        let mut cleared = CLAIMS;
+        loop {
+            // By their numbers, since a list of them would need memory.
+            let next = {
+                let pumps = self.outlets.pumps.lock();
+                let next = pumps.keys().copied().filter(|number| *number > cleared).min();
+                next.and_then(|number| pumps.get(&number).cloned())
+            };
+            let Some(outlet) = next else { return };
+            cleared = outlet.number;
+            self.clear_outlet(&outlet);
+        }
     }
 }

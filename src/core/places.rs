@@ -9,6 +9,7 @@
 //! swept.
 
 use super::Core;
+use super::evicted::Evicted;
 use super::inlet::Item;
 use super::lane::Lane;
 use super::seat::{HostSeat, Seat};
@@ -83,7 +84,7 @@ impl Core {
             return false;
         }
         let its = self.lanes.at(lane);
-        let mut garbage = Vec::new();
+        let mut garbage = Evicted::NONE;
         let next = {
             let _door = self.inlets[its.inlet()].lock();
             let next = its.waiting() > 0 && its.running() <= self.width_of(its);
@@ -114,7 +115,7 @@ impl Core {
     /// Frees a place that is on its way, if it `may`, which is asked under the inlet's lock.
     fn take_back_place(&self, lane: u32, may: impl FnOnce(&Lane) -> bool) -> bool {
         let its = self.lanes.at(lane);
-        let mut garbage = Vec::new();
+        let mut garbage = Evicted::NONE;
         let free = {
             let _door = self.inlets[its.inlet()].lock();
             let free = may(its);
@@ -129,17 +130,17 @@ impl Core {
     }
 
     /// Under the inlet's lock; the garbage is to be buried after it.
-    fn free_place(&self, its: &Lane, garbage: &mut Vec<u32>) {
+    fn free_place(&self, its: &Lane, garbage: &mut Evicted) {
         its.set_running(its.running() - 1);
         self.settle_if_empty(its, garbage);
     }
 
     /// A lane in which nothing is alive comes to rest; of the dead that hang in it the garbage is to
     /// be buried by the caller, after the inlet's lock, under which this is.
-    pub(super) fn settle_if_empty(&self, its: &Lane, garbage: &mut Vec<u32>) {
+    pub(super) fn settle_if_empty(&self, its: &Lane, garbage: &mut Evicted) {
         if its.running() == 0 && its.alive() == 0 {
             if its.first() != NIL {
-                garbage.append(&mut its.take_dead(&self.records));
+                its.take_dead(&self.records, garbage);
             }
             its.rest_if_empty();
         }
@@ -165,7 +166,7 @@ impl Core {
 
     fn next_in(&self, lane: u32, coming: bool, seat: &mut impl Seat) -> Option<Claim> {
         let its = self.lanes.at(lane);
-        let mut garbage = Vec::new();
+        let mut garbage = Evicted::NONE;
         let claim = {
             let _door = self.inlets[its.inlet()].lock();
             self.next_under(its, coming, &mut garbage)
@@ -184,7 +185,7 @@ impl Core {
         seat: &mut HostSeat,
     ) -> std::result::Result<Claim, Option<u32>> {
         let its = self.lanes.at(lane);
-        let mut garbage = Vec::new();
+        let mut garbage = Evicted::NONE;
         let mut left_over = Some(slot);
         let claim = {
             let inlet = &self.inlets[its.inlet()];
@@ -202,7 +203,7 @@ impl Core {
     }
 
     /// Under the inlet's lock.
-    fn next_under(&self, its: &Lane, coming: bool, garbage: &mut Vec<u32>) -> Option<Claim> {
+    fn next_under(&self, its: &Lane, coming: bool, garbage: &mut Evicted) -> Option<Claim> {
         if coming {
             its.set_coming(its.coming() - 1);
         }
@@ -218,7 +219,7 @@ impl Core {
         claim
     }
 
-    fn started_next(&self, claim: &Option<Claim>, garbage: Vec<u32>, seat: &mut impl Seat) {
+    fn started_next(&self, claim: &Option<Claim>, garbage: Evicted, seat: &mut impl Seat) {
         self.bury_all(garbage, seat);
         if let Some(claim) = claim {
             if !claim.word.has(word::ASYNC) {
@@ -231,7 +232,7 @@ impl Core {
 
     /// Starts the first live task of a lane with places. Under the inlet's lock, so a cancel of all
     /// that hangs there misses none.
-    fn start_first(&self, lane: &Lane, garbage: &mut Vec<u32>) -> Option<Claim> {
+    fn start_first(&self, lane: &Lane, garbage: &mut Evicted) -> Option<Claim> {
         loop {
             let index = lane.pop(&self.records)?;
             if let Some(claim) = self.try_start(index) {
@@ -239,7 +240,7 @@ impl Core {
                 return Some(claim);
             }
             if lane.unlink_dead(self.records.at(index)) {
-                garbage.push(index);
+                garbage.push(&self.records, index);
             }
         }
     }

@@ -143,7 +143,7 @@ impl Core {
                 ends.mailbox.push(end);
                 // Closed meanwhile: nobody takes it, unless that did.
                 if ends.closed.load(SeqCst) {
-                    self.take_ends(&ends, usize::MAX, |_| ());
+                    while self.take_ends(&ends, usize::MAX, |_| ()) > 0 {}
                 }
             }
             _ => self.end_was_heard(index, seat),
@@ -153,19 +153,21 @@ impl Core {
     /// Takes up to `most` ends: how many.
     pub fn take_ends(&self, ends: &Ends, most: usize, mut each: impl FnMut(Completion)) -> usize {
         let taken = ends.mailbox.take(most);
+        // Without memory for more, one.
+        let one = if taken.is_empty() { ends.mailbox.pop_if(|_| most > 0) } else { None };
         let mut seat = self.visitor();
         let _dropping = self.dropping();
-        for end in &taken {
+        for end in taken.iter().chain(&one) {
             if let Some((index, _, record)) = self.locate(TaskId::from_halves(end.id)) {
                 annotate::acquire(record);
                 self.end_was_heard(index, &mut seat);
             }
         }
-        ends.unexpect(taken.len());
+        let count = taken.len() + usize::from(one.is_some());
+        ends.unexpect(count);
         // As much as may come stays, and a little for the next burst.
         ends.mailbox.shrink(|| ends.expected.load(SeqCst).max(1024));
-        let count = taken.len();
-        taken.into_iter().for_each(&mut each);
+        taken.into_iter().chain(one).for_each(&mut each);
         count
     }
 

@@ -31,6 +31,23 @@ pub struct Room {
     news: Condvar,
 }
 
+/// Who is to be woken.
+#[derive(Debug, Default)]
+pub struct Wakers {
+    all: Vec<Waker>,
+    /// Without memory for all: then there may be others.
+    one: Option<Waker>,
+}
+
+impl Wakers {
+    /// Wakes them; false where there may be others.
+    pub fn wake(self) -> bool {
+        let all = self.one.is_none();
+        self.all.into_iter().chain(self.one).for_each(Waker::wake);
+        all
+    }
+}
+
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
@@ -50,16 +67,14 @@ impl Room {
     /// to be woken, when the record's task has ended; with them comes whether the record is garbage
     /// now.
     #[cold]
-    pub fn tell(&self, word: &Word, index: u32) -> (Vec<Waker>, bool) {
+    pub fn tell(&self, word: &Word, index: u32) -> (Wakers, bool) {
         let mut guests = self.guests.lock();
-        let mut wakers = Vec::new();
+        let mut wakers = Wakers::default();
         let mut garbage = false;
         // Asked under the lock: who waited may have left before, and the record be another task's,
         // with other guests.
-        if word.load().is_final() {
-            let of_record = |waker: &mut (u32, Waker)| waker.0 == index;
-            wakers.extend(guests.wakers.extract_if(.., of_record).map(|(_, waker)| waker));
-            garbage = !wakers.is_empty() && guests.tidy(word, index);
+        if word.load().is_final() && guests.give_wakers(index, &mut wakers) {
+            garbage = guests.tidy(word, index);
         }
         drop(guests);
         self.news.notify_all();
@@ -173,6 +188,21 @@ impl Room {
 }
 
 impl Guests {
+    /// The wakers of a record, as many as there is memory for, but one at least; false if there is none.
+    fn give_wakers(&mut self, index: u32, to: &mut Wakers) -> bool {
+        let its = |waker: &(u32, Waker)| waker.0 == index;
+        let Some(first) = self.wakers.iter().position(its) else { return false };
+        let count = self.wakers.iter().filter(|waker| its(waker)).count();
+        match to.all.try_reserve_exact(count) {
+            Ok(()) => {
+                let all = self.wakers.extract_if(.., |waker| its(waker));
+                to.all.extend(all.map(|(_, waker)| waker));
+            }
+            Err(_) => to.one = Some(self.wakers.remove(first).1),
+        }
+        true
+    }
+
     fn come(&mut self, index: u32) {
         match self.threads.iter_mut().find(|guest| guest.0 == index) {
             Some(guest) => guest.1 += 1,

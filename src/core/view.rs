@@ -118,6 +118,13 @@ impl Core {
         let lane = record.lane.load(Relaxed);
         let point = |at: u64| if at == 0 { 0.0 } else { clock::since_epoch(at) };
         let ended = word.is_final();
+        let started = match (state, record.started()) {
+            // It may have started since its word was read.
+            (State::Pending, _) => 0,
+            // Whoever starts it is about to note that.
+            (State::Running, 0) => clock::coarse().max(record.added()),
+            (_, started) => started,
+        };
         if ended {
             annotate::acquire(record);
         }
@@ -133,7 +140,7 @@ impl Core {
             id: self.id(index, word.generation()),
             added_at: point(record.added()),
             stamp: record.added(),
-            started_at: point(record.started()),
+            started_at: point(started),
             ended_at: if ended { point(record.ended()) } else { 0.0 },
             state,
             kind: word.kind(),
@@ -377,4 +384,68 @@ impl Core {
 fn would_deadlock(id: TaskId) -> Error {
     let text = words!("the task {id} cannot end before this wait is over");
     Error::new(ErrorCode::WouldDeadlock, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::generations::task;
+    use crate::core::inlet::Item;
+    use crate::core::seat::Seat;
+
+    /// A core with one task, which was taken.
+    fn taken() -> (Arc<Core>, TaskId, u32) {
+        let core = Arc::new(Core::new(0, 1).unwrap());
+        let id = core.add(&mut task()).unwrap().id;
+        assert_eq!(core.take_ready(0, &mut [Item::task(0)]), 1);
+        let index = core.locate(id).unwrap().0;
+        (core, id, index)
+    }
+
+    #[test]
+    fn a_status_has_a_start_if_it_runs_and_none_before() {
+        let (core, id, index) = taken();
+        let record = core.records.at(index);
+        let pending = record.word.load();
+        let claim = core.start(index, &mut core.visitor()).unwrap();
+        // It runs, and its start is yet to be noted.
+        let status = core.status(id).unwrap();
+        assert!(status.state == State::Running && status.started_at >= status.added_at);
+        core.begin(&claim, clock::coarse());
+        // It was looked at before it started.
+        let status = core.picture(index, record, pending).unwrap();
+        assert!(status.state == State::Pending && status.started_at == 0.0);
+        core.end(claim, 0, &mut core.visitor());
+    }
+
+    /// A seat whose clock is behind.
+    struct Behind<'a>(&'a Core);
+
+    impl Seat for Behind<'_> {
+        fn left(&mut self) {
+            self.0.visitor().left();
+        }
+
+        fn ended(&mut self) {
+            self.0.visitor().ended();
+        }
+
+        fn free(&mut self, core: &Core, index: u32) {
+            self.0.visitor().free(core, index);
+        }
+
+        fn now(&mut self) -> u64 {
+            1
+        }
+    }
+
+    #[test]
+    fn a_task_ends_no_earlier_than_it_was_added_and_started() {
+        let (core, id, index) = taken();
+        let claim = core.start(index, &mut core.visitor()).unwrap();
+        core.begin(&claim, 1);
+        core.end(claim, 0, &mut Behind(&core));
+        let status = core.status(id).unwrap();
+        assert!(status.added_at <= status.started_at && status.started_at <= status.ended_at);
+    }
 }

@@ -77,11 +77,15 @@ impl Core {
     #[cold]
     pub(super) fn tell(&self, index: u32) {
         let word = &self.records.at(index).word;
-        let (wakers, garbage) = self.rooms.of(index).tell(word, index);
-        if garbage {
-            self.bury(index, &mut self.visitor());
+        loop {
+            let (wakers, garbage) = self.rooms.of(index).tell(word, index);
+            if garbage {
+                self.bury(index, &mut self.visitor());
+            }
+            if wakers.wake() || garbage {
+                return;
+            }
         }
-        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Wakes `waker` when a task has ended. True when it has ended already.

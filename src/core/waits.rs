@@ -307,6 +307,8 @@ impl Known {
             Some(place) => *place = Some(waiter),
             None => self.waiters.push(Some(waiter)),
         }
+        // Who goes on may find no memory.
+        self.free.reserve(self.waiters.len() - self.free.len());
         at
     }
 

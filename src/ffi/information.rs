@@ -315,9 +315,10 @@ pub unsafe extern "C" fn ts_list_tasks(
 }
 
 /// A text for people: the tasks of a kind that are known, finished ones
-/// included, in the order of their adds and with the time that each ran, NaN
-/// for one that never started; and the last ten errors. With show_id also the
-/// ids. Free it with ts_string_free.
+/// included, in the order of their adds, of several threads to some
+/// milliseconds, and with the time that each ran, NaN for one that never
+/// started; and the last ten errors. With show_id also the ids. Free it with
+/// ts_string_free.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
 ///

@@ -35,7 +35,7 @@ pub unsafe extern "C" fn ts_should_stop(token: *const ts_token) -> bool {
 /// plain sleep.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_KIND in an async task,
-/// which may not block.
+/// which may not block; TS_ERROR_WRONG_THREAD with another thread's token.
 ///
 /// The task's thread, or any with NULL. Blocks. From a task: yes, if linear.
 #[unsafe(no_mangle)]

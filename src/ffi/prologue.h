@@ -39,7 +39,10 @@
  * file descriptor -1; other outputs are as they were. errno is kept. No pointer
  * may be NULL unless the description says so; a wrong NULL, and a number that
  * its enumeration does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can
- * give TS_ERROR_PANIC. What was freed must not be used again.
+ * give TS_ERROR_PANIC, one that has something to copy or to keep
+ * TS_ERROR_OUT_OF_MEMORY, and one on the default scheduler TS_ERROR_CONFIG
+ * while the file that the environment names cannot be used. What was freed must
+ * not be used again.
  *
  * Threads. Each description ends in one line: which thread may make the call,
  * whether it blocks, and whether a task may make it. What a task may do, every
@@ -53,9 +56,10 @@
  * exactly once, when the function can no longer run. For a task that ran, that
  * is on the thread where it ran, before its final state can be seen; for one
  * that never started, on the thread that cancelled it. A drop that happens
- * inside another drop is called after it, on the same thread. Everything else
- * that you pass is copied. What you receive says how to free it; freeing NULL
- * does nothing.
+ * inside another drop is called after it, on the same thread; but that of a
+ * task which ran, and ends there by a claim or a pump, is called at once.
+ * Everything else that you pass is copied. What you receive says how to free
+ * it; freeing NULL does nothing.
  *
  * Functions of yours return. One that leaves by longjmp, pthread_exit or a C++
  * exception ends the process.

@@ -48,8 +48,9 @@ pub struct ts_shutdown_report {
     /// How many threads of the library are still there.
     pub threads: usize,
     /// Where to write the statuses of those that still run, at most capacity
-    /// of them, in the order of their adds; NULL with capacity 0. tasks[0].size
-    /// must be set and counts for every element.
+    /// of them, in the order of their adds, of several threads to some
+    /// milliseconds; NULL with capacity 0. tasks[0].size must be set and counts
+    /// for every element.
     pub tasks: *mut ts_task_status,
     /// How many fit there.
     pub capacity: usize,

@@ -259,7 +259,8 @@ pub struct ts_task_options {
     pub completion_data: *mut c_void,
     /// Called last, after drop, when the task can be waited for and its result
     /// be taken; or NULL. Before the next of its name starts, so be quick. An
-    /// end that it brings about itself is told of when it has returned.
+    /// end that it brings about itself is told of when it has returned; then
+    /// the next of that name may have started.
     pub on_end: ts_end_fn,
     /// Handed to on_end.
     pub on_end_data: *mut c_void,

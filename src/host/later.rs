@@ -61,8 +61,12 @@ pub(super) fn dropping(call: impl FnOnce()) {
 }
 
 /// Ends the task when the destructor that this thread is in has returned.
-pub(crate) fn end_later(holding: Holding, end: Box<dyn FnOnce()>) {
-    put_off(Later::End(holding, end));
+pub(crate) fn end_later(holding: Holding, end: impl FnOnce() + 'static) {
+    match memory::boxed_or(end) {
+        Ok(end) => put_off(Later::End(holding, end)),
+        // Without memory it is done inside the other one.
+        Err(end) => end(),
+    }
 }
 
 /// Puts it off until the destructor that this thread is in has returned.

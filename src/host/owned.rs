@@ -41,6 +41,15 @@ impl Owned {
         }
     }
 
+    /// Drops what a task used, before its end can be seen: here and now, also inside another
+    /// destructor, where a claim may be finished and a pump be run.
+    pub(crate) fn drop_before_end(self) {
+        match is_dropping() && !is_leaving() {
+            true => self.drop_now(),
+            false => drop(self),
+        }
+    }
+
     /// The last step of its life.
     fn call(&self, drop: DropFn) {
         let _inside = Inside::enter();

@@ -169,9 +169,152 @@ static void what_runs_can_be_stopped(void)
     ts_scheduler_free(scheduler);
 }
 
+static ts_task_id behind;
+
+/* What was cancelled and forgotten hangs before the next of the name. */
+static int32_t run_cancels_the_next(ts_token *token, void *user_data)
+{
+    (void)token;
+    MUST(ts_force_stop(user_data, behind));
+    MUST(ts_task_forget(user_data, behind));
+    fail_memory(0, 1000000);
+    return 0;
+}
+
+static void a_pump_passes_over_what_was_cancelled(void)
+{
+    ts_scheduler *scheduler = scheduler_with(NULL);
+    ts_task_options options = options_of("name", run_cancels_the_next, scheduler, NULL, 0);
+    ts_task_id id;
+    size_t ran = 77;
+    MUST(ts_pump_new(scheduler, NULL, &options.pump));
+    MUST(ts_submit(scheduler, &options, &id));
+    options.run = run_nothing;
+    options.flags = TS_KEEP;
+    MUST(ts_submit(scheduler, &options, &behind));
+    MUST(ts_submit(scheduler, &options, &id));
+    GIVES(TS_OK, ts_pump_run(options.pump, 0, 0, &ran));
+    CHECK(restore_memory() >= 0 && ran == 2);
+    CHECK(ended(scheduler, id) == TS_COMPLETED);
+    ts_pump_free(options.pump);
+    ts_scheduler_free(scheduler);
+}
+
+static ts_poll poll_until(ts_token *token, void *user_data)
+{
+    atomic_int *go = user_data;
+    if (*go == 2)
+        return TS_POLL_READY;
+    *go = *go ? *go : 1;
+    (void)ts_async_sleep(token, 0.001);
+    return TS_POLL_PENDING;
+}
+
+static void a_loop_passes_over_what_was_cancelled(void)
+{
+    ts_scheduler *scheduler = scheduler_with("maximum_event_loop_tasks: 1");
+    atomic_int go = 0;
+    ts_task_options options = options_of("name", NULL, &go, NULL, TS_KEEP);
+    ts_task_id first, last;
+    is_hosts = true;
+    options.poll = poll_until;
+    MUST(ts_submit(scheduler, &options, &first));
+    MUST(ts_submit(scheduler, &options, &behind));
+    MUST(ts_submit(scheduler, &options, &last));
+    while (go != 1)
+        ;
+    MUST(ts_force_stop(scheduler, behind));
+    CHECK(ended(scheduler, behind) == TS_CANCELLED);
+    MUST(ts_task_forget(scheduler, behind));
+    atomic_store(&theirs_fail, true);
+    go = 2;
+    CHECK(ended(scheduler, first) == TS_COMPLETED && ended(scheduler, last) == TS_COMPLETED);
+    atomic_store(&theirs_fail, false);
+    ts_scheduler_free(scheduler);
+}
+
+enum { CROWD = 20 };
+
+typedef struct {
+    ts_scheduler *scheduler;
+    ts_task_id waited_for;
+    atomic_int asked;
+} crowd;
+
+static ts_poll poll_waits(ts_token *token, void *user_data)
+{
+    crowd *its = user_data;
+    /* To ask once more would need memory. */
+    if (state_of(its->scheduler, its->waited_for) == TS_COMPLETED)
+        return TS_POLL_READY;
+    GIVES(TS_NOT_YET, ts_async_wait_task(token, its->waited_for));
+    its->asked++;
+    return TS_POLL_PENDING;
+}
+
+static void end_beside_a_crowd(ts_scheduler *scheduler, bool fails)
+{
+    plug blocked = { 0, 0 };
+    crowd all = { scheduler, { { 0 } }, 0 };
+    ts_task_id waits[CROWD], id;
+    int at;
+    all.waited_for = submit(scheduler, NULL, run_plug, &blocked, NULL, TS_KEEP);
+    await(&blocked.started, 1);
+    for (at = 0; at < CROWD; at++) {
+        ts_task_options options = options_of(NULL, NULL, &all, NULL, TS_KEEP);
+        options.poll = poll_waits;
+        MUST(ts_submit(scheduler, &options, &waits[at]));
+    }
+    while (all.asked < CROWD)
+        ;
+    /* Behind the last of them on its loop: it is known by then who waits. */
+    MUST(ts_add_async_task(scheduler, false, NULL, poll_sleep, NULL, NULL, &id));
+    MUST(ts_wait(scheduler, id, TS_FOREVER, NULL));
+    atomic_store(&theirs_fail, fails);
+    pull(&blocked);
+    for (at = 0; at < CROWD; at++)
+        CHECK(ended(scheduler, waits[at]) == TS_COMPLETED);
+    atomic_store(&theirs_fail, false);
+}
+
+static void an_end_wakes_all_who_wait_for_it(void)
+{
+    ts_scheduler *scheduler = scheduler_with("line_task_max: 1\nmaximum_queue_async: 0");
+    is_hosts = true;
+    /* The worker has woken the loop before. */
+    end_beside_a_crowd(scheduler, false);
+    theirs_failed = 0;
+    end_beside_a_crowd(scheduler, true);
+    CHECK(theirs_failed > 0);
+    ts_scheduler_free(scheduler);
+}
+
+/* More than are looked through at once. */
+static void all_of_a_name_can_be_cancelled(void)
+{
+    ts_scheduler *scheduler = scheduler_with("maximum_queue_line: 0\nmaximum_task_info_storage: 5");
+    ts_task_options options = options_of("name", run_nothing, NULL, NULL, 0);
+    size_t cancelled = 0;
+    int at;
+    ts_task_id id;
+    MUST(ts_pump_new(scheduler, NULL, &options.pump));
+    for (at = 0; at < TASKS; at++)
+        MUST(ts_submit(scheduler, &options, &id));
+    fail_memory(0, 1000000);
+    GIVES(TS_OK, ts_cancel_all_queued_tasks_by_name(scheduler, TS_LINEAR, "name", &cancelled));
+    CHECK(restore_memory() > 0);
+    CHECK(cancelled == TASKS);
+    ts_pump_free(options.pump);
+    ts_scheduler_free(scheduler);
+}
+
 static const check_test tests[] = {
     TEST(what_was_accepted_runs_and_ends),
     TEST(what_runs_can_be_stopped),
+    TEST(a_pump_passes_over_what_was_cancelled),
+    TEST(a_loop_passes_over_what_was_cancelled),
+    TEST(an_end_wakes_all_who_wait_for_it),
+    TEST(all_of_a_name_can_be_cancelled),
 };
 
 CHECK_ALL(tests)

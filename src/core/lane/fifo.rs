@@ -9,6 +9,7 @@
 
 use super::Lane;
 use crate::canary::Canary;
+use crate::core::evicted::Evicted;
 use crate::core::record::Record;
 use crate::core::slab::{NIL, Slab};
 use crate::sync::atomic::{AtomicU32, Ordering::*};
@@ -121,10 +122,10 @@ impl Lane {
         word.is_garbage()
     }
 
-    /// Takes the dead out of the new tasks and unlinks them; those whose records are garbage now.
-    /// Under the inlet's lock.
-    pub fn take_dead(&self, records: &Slab<Record>) -> Vec<u32> {
-        let (mut garbage, mut last, mut len) = (Vec::new(), NIL, 0);
+    /// Takes the dead out of the new tasks and unlinks them; `garbage` gets those whose records
+    /// are that now. Under the inlet's lock.
+    pub fn take_dead(&self, records: &Slab<Record>, garbage: &mut Evicted) {
+        let (mut last, mut len) = (NIL, 0);
         let mut index = self.head.load(Relaxed);
         self.head.store(NIL, Relaxed);
         while index != NIL {
@@ -140,7 +141,7 @@ impl Lane {
                 last = index;
                 len += 1;
             } else if self.unlink_dead(record) {
-                garbage.push(index);
+                garbage.push(records, index);
             }
             index = next;
         }
@@ -151,7 +152,6 @@ impl Lane {
             // Those that the owner took were counted too.
             self.dead.store(0, Relaxed);
         }
-        garbage
     }
 
     /// Of a lane with places: takes the first of those that wait. Under the inlet's lock.
@@ -257,7 +257,7 @@ mod tests {
         let stopped = Stage::new();
         stopped.push(0..3);
         stopped.records.at(stopped.tasks[0]).word.stop(1, Cause::Force);
-        stopped.lane().take_dead(&stopped.records);
+        stopped.lane().take_dead(&stopped.records, &mut { Evicted::NONE });
         stopped.push(3..5);
         assert_eq!(stopped.later(), [None; 8]);
     }
