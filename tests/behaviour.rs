@@ -158,6 +158,11 @@ fn waits_cycles() {
 }
 
 #[test]
+fn waits_no_cycles() {
+    theme("waits_no_cycles");
+}
+
+#[test]
 fn within() {
     theme("within");
 }
@@ -165,6 +170,11 @@ fn within() {
 #[test]
 fn inside() {
     theme("inside");
+}
+
+#[test]
+fn log_inside() {
+    theme("log_inside");
 }
 
 #[test]
@@ -224,7 +234,14 @@ fn claims_fd() {
 
 #[test]
 fn claims_meeting() {
-    theme("claims_meeting");
+    // It takes its time.
+    theme_as("claims_meeting", "-std=c99", Link::Static);
+    theme_as("claims_meeting", "-std=c17", Link::Shared);
+}
+
+#[test]
+fn claims_lent() {
+    theme("claims_lent");
 }
 
 #[test]

@@ -130,6 +130,10 @@ cases! {
         maximum_queue_line_takes_effect_at_once = "maximum_queue_line";
         changes_under_load_lose_no_task = "changed_under_load";
     }
+    "configuration_meeting" {
+        of_two_changes_at_once_the_one_that_is_known_is_in_force = "at_once";
+        a_change_while_a_task_of_a_pump_is_found_stuck_keeps_line_task_max = "while_found_stuck";
+    }
     "threads" {
         the_host_hears_of_a_thread_first_and_last = "first_and_last";
         the_data_of_the_hook_is_dropped_once_and_last = "dropped";

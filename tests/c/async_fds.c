@@ -558,6 +558,55 @@ static void who_asks_for_a_closed_descriptor_again_is_disarmed(void)
     ts_scheduler_free(scheduler);
 }
 
+/* A task that wakes itself in every poll, until it may end. */
+typedef struct {
+    int polls, may_end;
+} spinner;
+
+static ts_poll poll_spinner(ts_token *token, void *user_data)
+{
+    spinner *its = (spinner *)user_data;
+    ts_waker *waker = NULL;
+    count(&its->polls);
+    if (counted(&its->may_end) > 0)
+        return TS_POLL_READY;
+    MUST(ts_waker_clone(token, &waker));
+    GIVES(TS_OK, ts_waker_wake(waker));
+    ts_waker_free(waker);
+    return TS_POLL_PENDING;
+}
+
+static void who_wakes_himself_again_and_again_keeps_nobody_from_a_descriptor(void)
+{
+    /* Far more than a loop may go on without looking at its descriptors. */
+    enum { POLLS = 50000 };
+    ts_scheduler *scheduler = scheduler_with("event_loop_threads: 1");
+    int ends[2], at;
+    for (at = 0; at < 3; at++) {
+        spinner spins = { 0, 0 };
+        watcher its;
+        ts_task_id id, other;
+        int before;
+        open_pipe(ends);
+        id = watch(scheduler, &its, ends[0], TS_READABLE);
+        await(&its.polls, 1);
+        CHECK(its.error == TS_NOT_YET);
+        other = add_async(scheduler, NULL, poll_spinner, &spins, NULL);
+        await(&spins.polls, 1000);
+        put(ends[1], "x");
+        before = counted(&spins.polls);
+        while (counted(&its.done) == 0 && counted(&spins.polls) < before + POLLS)
+            nap(0.001);
+        CHECK(counted(&its.done) == 1);
+        count(&spins.may_end);
+        CHECK(ended(scheduler, other) == TS_COMPLETED);
+        CHECK(ended(scheduler, id) == TS_COMPLETED && its.ready == TS_READABLE);
+        close(ends[0]);
+        close(ends[1]);
+    }
+    ts_scheduler_free(scheduler);
+}
+
 static const check_test tests[] = {
     TEST(a_task_is_polled_when_its_descriptor_is_ready),
     TEST(what_is_still_readable_answers_at_once),
@@ -571,6 +620,7 @@ static const check_test tests[] = {
     TEST(stopping_disarms_before_drop_and_the_number_may_be_used_again),
     TEST(a_closed_descriptor_is_an_error_and_leaves_nothing_behind),
     TEST(who_asks_for_a_closed_descriptor_again_is_disarmed),
+    TEST(who_wakes_himself_again_and_again_keeps_nobody_from_a_descriptor),
 };
 
 CHECK_ALL(tests)
