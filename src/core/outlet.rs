@@ -449,11 +449,6 @@ impl Core {
         }
     }
 
-    /// Takes entries away of which nothing is left but dead tasks.
-    pub fn discard_all(self: &Arc<Self>, entries: &mut VecDeque<Item>) {
-        entries.drain(..).for_each(|item| self.discard(item));
-    }
-
     /// Takes everything away that lies in any outlet, when only dead tasks are left.
     pub fn clear_outlets(self: &Arc<Self>) {
         self.clear_outlet(&self.outlets.claims);
