@@ -39,7 +39,10 @@
  * file descriptor -1; other outputs are as they were. errno is kept. No pointer
  * may be NULL unless the description says so; a wrong NULL, and a number that
  * its enumeration does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can
- * give TS_ERROR_PANIC. What was freed must not be used again.
+ * give TS_ERROR_PANIC, one that has something to copy or to keep
+ * TS_ERROR_OUT_OF_MEMORY, and one on the default scheduler TS_ERROR_CONFIG, if
+ * it is the first and the file of the environment is wrong. What was freed must
+ * not be used again.
  *
  * Threads. Each description ends in one line: which thread may make the call,
  * whether it blocks, and whether a task may make it. What a task may do, every
@@ -53,9 +56,10 @@
  * exactly once, when the function can no longer run. For a task that ran, that
  * is on the thread where it ran, before its final state can be seen; for one
  * that never started, on the thread that cancelled it. A drop that happens
- * inside another drop is called after it, on the same thread. Everything else
- * that you pass is copied. What you receive says how to free it; freeing NULL
- * does nothing.
+ * inside another drop is called after it, on the same thread; but that of a
+ * task which ran, and ends there by a claim or a pump, is called at once.
+ * Everything else that you pass is copied. What you receive says how to free
+ * it; freeing NULL does nothing.
  *
  * Functions of yours return. One that leaves by longjmp, pthread_exit or a C++
  * exception ends the process.
@@ -380,7 +384,8 @@ typedef struct {
     void *completion_data;
     /// Called last, after drop, when the task can be waited for and its result
     /// be taken; or NULL. Before the next of its name starts, so be quick. An
-    /// end that it brings about itself is told of when it has returned.
+    /// end that it brings about itself is told of when it has returned; then
+    /// the next of that name may have started.
     ts_end_fn on_end;
     /// Handed to on_end.
     void *on_end_data;
@@ -791,9 +796,10 @@ ts_error ts_list_tasks(ts_scheduler *scheduler,
                        size_t *out_count);
 
 /// A text for people: the tasks of a kind that are known, finished ones
-/// included, in the order of their adds and with the time that each ran, NaN
-/// for one that never started; and the last ten errors. With show_id also the
-/// ids. Free it with ts_string_free.
+/// included, in the order of their adds, of several threads to some
+/// milliseconds, and with the time that each ran, NaN for one that never
+/// started; and the last ten errors. With show_id also the ids. Free it with
+/// ts_string_free.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_OUT_OF_MEMORY.
 ///
@@ -857,8 +863,9 @@ typedef struct {
     /// How many threads of the library are still there.
     size_t threads;
     /// Where to write the statuses of those that still run, at most capacity
-    /// of them, in the order of their adds; NULL with capacity 0. tasks[0].size
-    /// must be set and counts for every element.
+    /// of them, in the order of their adds, of several threads to some
+    /// milliseconds; NULL with capacity 0. tasks[0].size must be set and counts
+    /// for every element.
     ts_task_status *tasks;
     /// How many fit there.
     size_t capacity;
