@@ -178,7 +178,14 @@ TEST(completions_give_every_end_in_order_with_its_data)
         EQUAL(taken[at].state, ts::State::completed);
     }
     std::vector<ts::Completion> rest(100);
-    EQUAL(ends.take(rest, 1s), 31U);
+    // The last one comes when it can be waited for, so perhaps a moment after that.
+    std::size_t count = ends.take(rest, ts::forever);
+    if (count == 30) {
+        std::array<ts::Completion, 1> late;
+        count += ends.take(late, ts::forever);
+        rest[30] = late[0];
+    }
+    EQUAL(count, 31U);
     CHECK(rest[30].id == last);
     EQUAL(rest[30].state, ts::State::failed);
     EQUAL(rest[30].code, static_cast<int>(ts::Errc::banned));
