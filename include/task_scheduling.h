@@ -40,8 +40,8 @@
  * may be NULL unless the description says so; a wrong NULL, and a number that
  * its enumeration does not have, give TS_ERROR_INVALID_ARGUMENT. Any call can
  * give TS_ERROR_PANIC, one that has something to copy or to keep
- * TS_ERROR_OUT_OF_MEMORY, and one on the default scheduler TS_ERROR_CONFIG, if
- * it is the first and the file of the environment is wrong. What was freed must
+ * TS_ERROR_OUT_OF_MEMORY, and one on the default scheduler TS_ERROR_CONFIG
+ * while the file that the environment names cannot be used. What was freed must
  * not be used again.
  *
  * Threads. Each description ends in one line: which thread may make the call,
@@ -506,7 +506,7 @@ bool ts_should_stop(const ts_token *token);
 /// plain sleep.
 ///
 /// Errors: TS_ERROR_INVALID_ARGUMENT; TS_ERROR_WRONG_KIND in an async task,
-/// which may not block.
+/// which may not block; TS_ERROR_WRONG_THREAD with another thread's token.
 ///
 /// The task's thread, or any with NULL. Blocks. From a task: yes, if linear.
 ts_error ts_interruptible_sleep(ts_token *token, double seconds);
