@@ -70,7 +70,7 @@ impl Task {
     fn tell(&self) {
         let (wakers, garbage) = self.room.tell(&self.word, INDEX);
         self.free_if(garbage);
-        wakers.into_iter().for_each(Waker::wake);
+        assert!(wakers.wake());
     }
 
     /// What an end does once the state is visible.
