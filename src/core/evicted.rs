@@ -17,23 +17,18 @@ pub struct Places<'a> {
     pub lanes: &'a Slab<Lane>,
 }
 
-/// Evicted records, which whoever holds this drops and frees.
+/// Records that nobody reads any more, which whoever holds this drops and frees.
 #[derive(Debug)]
 pub struct Evicted(u32);
-
-impl From<u32> for Evicted {
-    fn from(first: u32) -> Evicted {
-        Evicted(first)
-    }
-}
 
 impl Evicted {
     /// None.
     pub const NONE: Evicted = Evicted(NIL);
 
-    /// One more, which hangs in no queue any more.
+    /// One more, which hangs in no queue any more. Who still follows the links of that sees by the order
+    /// that it has left it.
+    #[inline]
     pub fn push(&mut self, records: &Slab<Record>, index: u32) {
-        // As where history hangs one up.
         records.at(index).link.store(self.0, Release);
         self.0 = index;
     }

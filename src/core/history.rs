@@ -17,7 +17,6 @@
 
 use super::backlog::{Backlog, PLACES, SHARED};
 use super::evicted::{Evicted, Places, let_go, remember_name};
-use super::slab::NIL;
 use super::word;
 use crate::kinds::State;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
@@ -47,8 +46,8 @@ pub struct Order {
     entered: VecDeque<Entry>,
     /// By worker, of those in a burst: what they note.
     bursts: Vec<Option<Arc<Backlog>>>,
-    /// The first of those that were let go and are to be freed.
-    garbage: u32,
+    /// Those that were let go and are to be freed.
+    garbage: Evicted,
     /// How many of those that entered have something to drop.
     laden: usize,
 }
@@ -79,7 +78,12 @@ impl Entry {
 impl History {
     /// An empty one.
     pub fn new(limit: usize) -> Result<History> {
-        let order = Order { entered: VecDeque::new(), bursts: Vec::new(), garbage: NIL, laden: 0 };
+        let order = Order {
+            entered: VecDeque::new(),
+            bursts: Vec::new(),
+            garbage: Evicted::NONE,
+            laden: 0,
+        };
         let history = History {
             order: Mutex::new(order),
             limit: AtomicUsize::new(0),
@@ -378,16 +382,15 @@ impl Order {
         }
     }
 
-    /// It is to be freed. Who still follows the links of its queue sees by the order that it left that.
+    /// It is to be freed.
     #[inline]
     fn hang_up(&mut self, index: u32, places: Places<'_>) {
-        places.records.at(index).link.store(self.garbage, Release);
-        self.garbage = index;
+        self.garbage.push(places.records, index);
     }
 
     /// What was evicted and nobody has freed yet.
     #[inline]
     pub fn take_evicted(&mut self) -> Evicted {
-        Evicted::from(std::mem::replace(&mut self.garbage, NIL))
+        std::mem::replace(&mut self.garbage, Evicted::NONE)
     }
 }

@@ -216,8 +216,8 @@ impl Record {
     /// Notes the end, before the final state is visible. By who ends the task.
     #[inline]
     pub fn set_ended(&self, now: u64, code: i32) {
-        // The low bits of when it was added, and so perhaps started, may be ahead of the clock.
-        let now = now.max(self.added()).max(self.started());
+        // The low bits of when it was added may be ahead of the clock, which its start minded too.
+        let now = now.max(self.added());
         self.function.store(ptr::without_provenance_mut(now as usize), Relaxed);
         self.user_data.store(ptr::without_provenance_mut(code as u32 as usize), Relaxed);
     }

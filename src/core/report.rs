@@ -143,11 +143,16 @@ impl Core {
                 ends.mailbox.push(end);
                 // Closed meanwhile: nobody takes it, unless that did.
                 if ends.closed.load(SeqCst) {
-                    while self.take_ends(&ends, usize::MAX, |_| ()) > 0 {}
+                    self.forget_ends(&ends);
                 }
             }
             _ => self.end_was_heard(index, seat),
         }
+    }
+
+    /// Takes all ends, for nobody.
+    pub fn forget_ends(&self, ends: &Ends) {
+        while self.take_ends(ends, usize::MAX, |_| ()) > 0 {}
     }
 
     /// Takes up to `most` ends: how many.

@@ -24,7 +24,7 @@ pub type Line = Cow<'static, str>;
 type Lines = Vec<(u32, LogLevel, Line)>;
 
 /// Leaves a line there; without memory for it, it is lost.
-fn leave(unsaid: &mut Lines, line: (u32, LogLevel, Cow<'static, str>)) {
+fn leave(unsaid: &mut Lines, line: (u32, LogLevel, Line)) {
     if unsaid.try_reserve(1).is_ok() {
         unsaid.push(line);
     }
@@ -74,7 +74,8 @@ impl Core {
     pub fn say_stopped(&self, stopped: Stopped) {
         if let Some(line) = stopped.line {
             log::line(LogLevel::Warning, || line);
-            self.say_rest(stopped.index, &self.records.at(stopped.index).word);
+            let index = stopped.task.index;
+            self.say_rest(index, &self.records.at(index).word);
         }
     }
 

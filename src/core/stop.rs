@@ -1,9 +1,9 @@
-//! How tasks are stopped: one, all that are queued under a name, or all there are.
+//! How tasks are stopped, one or all there are, and names banned; what is pending is cancelled in
+//! [`super::cancel`].
 
 use super::Core;
 use super::evicted::remember_name;
 use super::names::check_name;
-
 use super::record::Record;
 use super::saying::Line;
 use super::slab::NIL;
@@ -24,7 +24,6 @@ use std::sync::Arc;
 pub struct Stopped {
     /// The task.
     pub task: RunningTask,
-    pub(super) index: u32,
     /// What is to be said of it.
     pub(super) line: Option<Line>,
 }
@@ -57,7 +56,7 @@ impl Core {
                 if Canary::EarlyDrop.sings() {
                     drop(record.take_user_data());
                 }
-                Ok(Some(Stopped { task: RunningTask::new(index, generation), index, line }))
+                Ok(Some(Stopped { task: RunningTask::new(index, generation), line }))
             }
             Stop::Again => Ok(None),
             Stop::Stopping => Err(ErrorCode::AlreadyStopping.into()),

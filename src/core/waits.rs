@@ -273,9 +273,10 @@ impl Drop for Waiting {
 impl Waiter {
     /// Whether it is an async task that was told to stop. It waits for tasks of its own core alone.
     fn was_told(&self) -> bool {
-        let mut parts = self.targets.iter().zip(&self.holdings);
-        self.is_async
-            && parts.any(|(target, holding)| target.core.word(holding.index).cause().is_some())
+        let (Some(target), Some(own)) = (self.targets.first(), self.holdings.first()) else {
+            return false;
+        };
+        self.is_async && target.core.word(own.index).cause().is_some()
     }
 
     /// An async task.

@@ -57,8 +57,6 @@ pub struct Local {
     current: Cell<(u32, *const Token)>,
     /// When it last had something to do.
     busy: Cell<u64>,
-    /// Polls and looks since the system was asked.
-    since: Cell<usize>,
 }
 
 /// Without a destructor, for which a thread that asks might have no memory.
@@ -89,7 +87,6 @@ pub fn run(
         fds: RefCell::default(),
         current: Cell::new((NIL, std::ptr::null())),
         busy: Cell::new(clock::precise()),
-        since: Cell::new(0),
         event_loop,
         core,
         settings,
@@ -113,6 +110,8 @@ pub fn run(
 /// Inbox, timers, polls; and when there is nothing to do, sleep.
 async fn drive(local: Rc<Local>) {
     let mut alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
+    // Passes since the system was asked.
+    let mut passes = 0;
     loop {
         // Not further up: a child must not unwind through the runtime, whose descriptors it shares
         // with its parent.
@@ -122,7 +121,7 @@ async fn drive(local: Rc<Local>) {
             local.run_round()
         });
         if more {
-            local.since.set(0);
+            passes = 0;
             tokio::task::yield_now().await;
             continue;
         }
@@ -131,9 +130,9 @@ async fn drive(local: Rc<Local>) {
         local.floats.settle_all();
         let Some(until) = host::ends_child(|| local.lie_down()) else {
             // Who wakes itself, or is woken again and again, keeps nobody from his descriptor.
-            local.since.set(local.since.get() + 1);
-            if local.since.get() >= ROUND {
-                local.since.set(0);
+            passes += 1;
+            if passes == ROUND {
+                passes = 0;
                 tokio::task::yield_now().await;
             }
             continue;

@@ -146,7 +146,6 @@ impl Local {
         let (index, lane) = (claim.index, fiber.lane);
         {
             let _held = Held::enter(Holding { core: self.core.address(), index, lane });
-            let _waits = host::MustNotWait::enter();
             self.core.end(claim, code, &mut SharedSeat(&self.seat));
         }
         if self.core.pass_place_on(lane) {
