@@ -350,7 +350,7 @@ static void no_task_of_a_crowd_is_hit(void)
     int at;
     unexpected = unmasked = looked = 0;
     crowd.stops = 0;
-    crowd.scheduler = breaking_scheduler("line_task_max: 4\n");
+    crowd.scheduler = breaking_scheduler("line_task_max: 4\nmaximum_task_info_storage: 100000\n");
     for (at = 0; at < 3; at++)
         stoppers[at] = thread(stop_some, names[at]);
     for (at = 0; at < 3; at++)
