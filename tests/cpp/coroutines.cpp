@@ -316,6 +316,35 @@ TEST(a_destructor_that_throws_at_a_stop_does_no_harm)
     EQUAL(scheduler.add_async("a", one()).get(), 1);
 }
 
+TEST(a_value_that_another_end_takes_the_place_of_is_destroyed)
+{
+    struct Bitter {
+        Bitter() = default;
+        Bitter(const Bitter &) = delete;
+        Bitter &operator=(const Bitter &) = delete;
+        ~Bitter() noexcept(false) { throw std::logic_error("bitter"); }
+    };
+    ts::Scheduler scheduler;
+    Count count;
+    {
+        auto throws = scheduler.add_async("a", [&count]() -> ts::Async<Counted> {
+            const Bitter bitter;
+            co_return Counted(count, 1);
+        });
+        THROWS(std::logic_error, throws.get(), true);
+        auto again = scheduler.add_async("a", [&count]() -> ts::Async<Counted> {
+            try {
+                const Bitter bitter;
+                co_return Counted(count, 1);
+            } catch (const std::logic_error &) {
+            }
+            co_return Counted(count, 2);
+        });
+        EQUAL(again.get().number, 2);
+    }
+    EQUAL(count.alive, 0);
+}
+
 TEST(spurious_polls_wake_nobody_early)
 {
     ts::Scheduler scheduler;

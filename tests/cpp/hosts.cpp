@@ -291,6 +291,14 @@ TEST(a_claim_that_is_run_in_another_way_ends_as_is_said)
     EQUAL(scheduler.state(two.id), ts::State::completed);
 }
 
+TEST(a_claim_fails_with_words_of_any_bytes)
+{
+    ts::Scheduler scheduler;
+    auto one = scheduler.submit_claim("a", [] {});
+    CHECK(!one.claim->fail(ts::Error("caf\xE9!")));
+    EQUAL(one.task.status().error, "caf?!");
+}
+
 TEST(a_finish_tells_the_final_state)
 {
     ts::Scheduler scheduler;

@@ -4,6 +4,7 @@
 
 #include "check.hpp"
 
+#include <clocale>
 #include <cmath>
 #include <fstream>
 #include <memory>
@@ -116,6 +117,23 @@ TEST(words_of_any_bytes_and_length_are_kept)
     auto binary = scheduler.add("a", [] { throw std::runtime_error("caf\xE9!"); });
     EQUAL(binary.try_get().error().what(), "caf\xE9!");
     EQUAL(binary.status().error, "caf?!");
+    auto polled = scheduler.add_async("a", [](ts::AsyncToken &token) {
+        token.set_error("caf\xE9!");
+        return ts::Poll::failed;
+    });
+    EQUAL(polled.try_get().error().what(), "caf?!");
+}
+
+TEST(durations_are_written_alike_in_every_locale)
+{
+    ts::Scheduler scheduler;
+    // Where there is one with another decimal point.
+    for (const char *locale : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"})
+        if (std::setlocale(LC_NUMERIC, locale))
+            break;
+    scheduler.set_config("stuck_grace", 500ms);
+    std::setlocale(LC_NUMERIC, "C");
+    EQUAL(*scheduler.config("stuck_grace"), "0.5");
 }
 
 TEST(a_result_is_a_value_or_an_error)

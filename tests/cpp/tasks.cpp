@@ -480,6 +480,58 @@ TEST(each_option_reaches_the_scheduler)
 #endif
 }
 
+TEST(a_stop_breaks_a_blocking_call_where_that_was_asked_for)
+{
+    ts::Scheduler scheduler;
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    ts::Options options;
+    options.interrupt_blocking = true;
+    Event started;
+    auto reads = scheduler.add(
+        "a",
+        [&](ts::Token token) {
+            char byte = 0;
+            started.set();
+            while (read(ends[0], &byte, 1) != 1 && !token.stop_requested())
+                ;
+        },
+        options);
+    started.wait();
+    CHECK(reads.stop());
+    reads.wait();
+    close(ends[0]);
+    close(ends[1]);
+    GIVES(ts::Errc::invalid_argument, scheduler.try_post_claim("b", [] {}, options));
+}
+
+TEST(a_time_that_is_no_number_is_refused_by_every_add)
+{
+    ts::Scheduler scheduler;
+    ts::Lane lane(scheduler, {"lane"});
+    ts::Options options;
+    options.timeout = ts::Duration(std::nan(""));
+    GIVES(ts::Errc::invalid_argument, scheduler.try_add("a", [] {}, options));
+    GIVES(ts::Errc::invalid_argument, scheduler.try_post("a", [] {}, options));
+    GIVES(ts::Errc::invalid_argument, lane.try_add([] {}, options));
+    GIVES(ts::Errc::invalid_argument, lane.try_post([] {}, options));
+}
+
+TEST(an_error_of_any_type_and_code_fails_the_task)
+{
+    ts::Scheduler scheduler;
+    auto derived = scheduler.add("a", [] { return ts::TaskTimedOut("too late"); });
+    static_assert(std::is_same_v<decltype(derived), ts::Task<void>>);
+    THROWS(ts::TaskTimedOut, derived.get(), std::string(error.what()) == "too late");
+    EQUAL(derived.state(), ts::State::failed);
+    auto none = scheduler.add("a", [] { throw ts::Error(ts::Errc(), "no code"); });
+    THROWS(ts::Error, none.get(), std::string(error.what()) == "no code");
+    EQUAL(none.state(), ts::State::failed);
+    auto claimed = scheduler.submit_claim("claims", [] {});
+    CHECK(!claimed.claim->fail({ts::Errc(), "no code"}));
+    EQUAL(claimed.task.state(), ts::State::failed);
+}
+
 TEST(a_name_may_be_any_text)
 {
     ts::Scheduler scheduler;

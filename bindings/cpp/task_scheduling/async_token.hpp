@@ -109,7 +109,7 @@ public:
     }
 
     /// The words that go with Poll::failed.
-    void set_error(const std::string &words) const noexcept { ts_set_error(raw_, words.c_str()); }
+    void set_error(const std::string &words) const noexcept { detail::set_error(raw_, words.c_str()); }
 
 #if TASK_SCHEDULING_EXCEPTIONS
     // As those above; they throw Error.

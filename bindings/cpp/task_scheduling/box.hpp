@@ -25,27 +25,11 @@ namespace ts {
 inline namespace TASK_SCHEDULING_ABI {
 namespace detail {
 
-/// The words of a failure, as text that the scheduler takes.
-inline void set_error(ts_token *token, const char *words) noexcept
-{
-    if (ts_set_error(token, words) == TS_OK)
-        return;
-    // They are not UTF-8.
-    char plain[256];
-    std::size_t length = 0;
-    for (; words[length] != '\0' && length + 1 < sizeof plain; length++) {
-        const bool ascii = static_cast<unsigned char>(words[length]) < 0x80;
-        plain[length] = ascii ? words[length] : '?';
-    }
-    plain[length] = '\0';
-    ts_set_error(token, plain);
-}
-
 /// Tells the scheduler of a failure. The code with which the task fails.
 inline std::int32_t tell(ts_token *token, const char *words, Errc code) noexcept
 {
     set_error(token, words);
-    return code == Errc::task_failed ? 1 : static_cast<std::int32_t>(code);
+    return failure_code(code);
 }
 
 /// What the handle knows of the box.

@@ -109,8 +109,7 @@ public:
     /// Ends it as failed, with an error's code and words.
     Result<std::optional<Claim>> try_fail(const Error &error)
     {
-        const int code = error.code() == Errc::task_failed ? 1 : static_cast<int>(error.code());
-        return finished(code, error.what(), true);
+        return finished(detail::failure_code(error.code()), error.what(), true);
     }
 
     /// As try_finish, for who does not want the next one: it comes out of
@@ -150,8 +149,12 @@ private:
     {
         ts_claim next{};
         ts_state state{};
-        const ts_error error =
-            ts_claim_end(core(), &raw_, code, nullptr, words, &state, wants_next ? &next : nullptr);
+        const auto end = [&](const char *as) {
+            return ts_claim_end(core(), &raw_, code, nullptr, as, &state, wants_next ? &next : nullptr);
+        };
+        ts_error error = end(words);
+        if (error == TS_ERROR_INVALID_ARGUMENT && words)
+            error = end(detail::Plain(words).text); // they may not be UTF-8
         if (error != TS_OK)
             return detail::last_error(error);
         if (out_state)

@@ -117,6 +117,12 @@ namespace detail {
 /// What the last call of this thread that failed has to say.
 inline Error last_error(ts_error error) { return {static_cast<Errc>(error), ts_last_error_message()}; }
 
+/// The code with which a task fails by an error, never 0: that is none.
+inline int failure_code(Errc code) noexcept
+{
+    return code == Errc::task_failed || code == Errc() ? 1 : static_cast<int>(code);
+}
+
 /// Throws the error as the type that goes with its code. Without exceptions
 /// the process ends: who has none asks first.
 [[noreturn]] inline void raise(const Error &error)

@@ -113,7 +113,8 @@ Result<Task<typename Source::Value>> with_handle(Core *core, const Name &name, C
 inline bool is_plain(const ts_task_options &options) noexcept
 {
     const std::uint32_t flags = options.flags & ~static_cast<std::uint32_t>(TS_TIMEOUT_PROCESSING);
-    return flags == 0 && !(options.timeout_seconds > 0) && options.runner == ts_runner{} && !options.pump &&
+    // NaN is for the other way to refuse.
+    return flags == 0 && options.timeout_seconds <= 0 && options.runner == ts_runner{} && !options.pump &&
            !options.completions && !options.on_end;
 }
 

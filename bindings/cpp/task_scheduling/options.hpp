@@ -70,8 +70,9 @@ struct Options {
     /// When it still runs stuck_grace seconds after it was told to stop, let
     /// the next of its name start beside it.
     bool release_lane_when_stuck = false;
-    /// When it is told to stop, break the system call that it blocks in.
-    /// Accepted, and without effect in this version.
+    /// When it is told to stop, break the system call that it blocks in: it ends
+    /// with EINTR, and so do later ones. Not for claims; without effect for async
+    /// tasks, and where the system is not Linux.
     bool interrupt_blocking = false;
     /// A Lane of the same scheduler, in place of a name. One that was moved
     /// from is none.

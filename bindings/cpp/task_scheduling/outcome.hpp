@@ -37,10 +37,12 @@ public:
     }
     const Error *error() const noexcept { return holds_ == Holds::error ? &error_ : nullptr; }
 
-    /// The value is what the function returns. What that throws goes on.
+    /// The value is what the function returns. What that throws goes on. It takes
+    /// the place of what there is: a coroutine may return, and then throw.
     template <class Function>
     void set(Function &&function)
     {
+        reset();
         if constexpr (std::is_void_v<T>) {
             std::forward<Function>(function)();
             ::new (place()) Stored();
@@ -54,12 +56,14 @@ public:
 
     void set(std::exception_ptr exception) noexcept
     {
+        reset();
         ::new (place()) std::exception_ptr(std::move(exception));
         holds_ = Holds::exception;
     }
 
     void set(const Error &error) noexcept
     {
+        reset();
         ::new (place()) Error(error);
         holds_ = Holds::error;
     }

@@ -131,19 +131,19 @@ namespace detail {
 
 /// What a task gives whose code returns a T: of a Result what is in it. An Error
 /// alone is a Result without a value.
-template <class T>
+template <class T, class = void>
 struct Unwrapped {
     using type = T;
     static constexpr bool is_result = false;
 };
 template <class T>
-struct Unwrapped<ts::Result<T>> {
+struct Unwrapped<ts::Result<T>, void> {
     using type = T;
     using Result = ts::Result<T>;
     static constexpr bool is_result = true;
 };
-template <>
-struct Unwrapped<Error> : Unwrapped<ts::Result<void>> {};
+template <class T>
+struct Unwrapped<T, std::enable_if_t<std::is_base_of_v<Error, T>>> : Unwrapped<ts::Result<void>> {};
 
 /// The result of a call that gives nothing but its error.
 inline Result<void> done(ts_error error)

@@ -9,6 +9,28 @@ inline namespace TASK_SCHEDULING_ABI {
 
 namespace detail {
 
+/// Words that are not UTF-8, as text that the scheduler takes.
+struct Plain {
+    char text[256];
+
+    explicit Plain(const char *words) noexcept
+    {
+        std::size_t length = 0;
+        for (; words[length] != '\0' && length + 1 < sizeof text; length++) {
+            const bool ascii = static_cast<unsigned char>(words[length]) < 0x80;
+            text[length] = ascii ? words[length] : '?';
+        }
+        text[length] = '\0';
+    }
+};
+
+/// The words of a failure.
+inline void set_error(ts_token *token, const char *words) noexcept
+{
+    if (ts_set_error(token, words) != TS_OK)
+        ts_set_error(token, Plain(words).text);
+}
+
 /// A sleep that a stop ends early. True when the time has passed.
 inline Result<bool> sleep(ts_token *token, Duration time)
 {

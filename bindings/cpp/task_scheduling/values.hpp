@@ -100,8 +100,16 @@ std::string config_text(const Value &value)
     if constexpr (std::is_integral_v<Value>) {
         return std::to_string(value);
     } else if constexpr (std::is_floating_point_v<Value>) {
-        char text[40];
-        std::snprintf(text, sizeof text, "%.17g", static_cast<double>(value));
+        char local[40];
+        std::snprintf(local, sizeof local, "%.17g", static_cast<double>(value));
+        // The program's locale may have another decimal point, of several bytes.
+        std::string text;
+        for (const char *at = local; *at != '\0'; at++) {
+            if (std::strchr("0123456789+-.einfa", *at))
+                text += *at;
+            else if (text.find('.') == text.npos)
+                text += '.';
+        }
         return text;
     } else {
         return std::string(std::string_view(value));
