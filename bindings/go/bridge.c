@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* One line of a log. */
 typedef struct line {
@@ -140,6 +141,9 @@ tsgo_outcome tsgo_fd(tsgo_scheduler *its, int *out_fd)
     copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0 || fcntl(copy, F_SETFL, fcntl(copy, F_GETFL) | O_NONBLOCK) < 0) {
         tsgo_outcome none = { strdup("no file descriptor is left"), TS_ERROR_SYSTEM };
+        if (copy >= 0)
+            close(copy);
+        leave();
         return none;
     }
     *out_fd = copy;
@@ -241,7 +245,9 @@ int32_t tsgo_end(tsgo_scheduler *its, const tsgo_claim *claim, int32_t code, con
     }
     if (is_stopped)
         ts_force_stop(scheduler, ended.id);
-    ts_claim_end(scheduler, &ended, code, NULL, text != NULL ? words : NULL, &state, &next);
+    /* The claim ends, whatever becomes of the words: there may be no memory for them. */
+    if (text == NULL || ts_claim_end(scheduler, &ended, code, NULL, words, &state, &next) != TS_OK)
+        ts_claim_end(scheduler, &ended, code, NULL, NULL, &state, &next);
     receive(&next, since, out_next);
     leave();
     return (int32_t)state;

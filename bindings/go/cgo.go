@@ -122,6 +122,9 @@ func truth(is bool) C.int32_t {
 // newNative makes a scheduler. It is freed when nothing refers to it any more: no call can be inside
 // it then, which nobody could promise at any earlier moment.
 func newNative(config string, logs bool) (*native, error) {
+	if err := checkText(config); err != nil {
+		return nil, err
+	}
 	text := C.CString(config)
 	defer C.free(unsafe.Pointer(text))
 	var made *C.tsgo_scheduler
@@ -286,6 +289,9 @@ func (n *native) info(ids bool) (string, error) {
 
 func (n *native) set(key, value string) error {
 	defer n.keep()
+	if err := checkText(key, value); err != nil {
+		return err
+	}
 	k, v := C.CString(key), C.CString(value)
 	defer C.free(unsafe.Pointer(k))
 	defer C.free(unsafe.Pointer(v))
@@ -294,6 +300,9 @@ func (n *native) set(key, value string) error {
 
 func (n *native) get(key string) (string, error) {
 	defer n.keep()
+	if err := checkText(key); err != nil {
+		return "", err
+	}
 	k := C.CString(key)
 	defer C.free(unsafe.Pointer(k))
 	var value *C.char
@@ -305,6 +314,9 @@ func (n *native) get(key string) (string, error) {
 
 func (n *native) load(path string) error {
 	defer n.keep()
+	if err := checkText(path); err != nil {
+		return err
+	}
 	p := C.CString(path)
 	defer C.free(unsafe.Pointer(p))
 	return outcome(C.tsgo_load(n.its, p))

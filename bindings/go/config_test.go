@@ -135,3 +135,19 @@ func (o *once) Handle(ctx context.Context, record slog.Record) error {
 	}
 	return o.Handler.Handle(ctx, record)
 }
+
+func TestTextsWithANulAreRefused(t *testing.T) {
+	s := start(t)
+	before, err := s.Get("line_task_max")
+	must(t, err)
+	_, getting := s.Get("line_task_max\x00")
+	_, making := New(WithConfig("line_task_max: 4\x005"))
+	for _, err := range []error{s.Set("line_task_max", "4\x00junk"), s.Load("/dev/null\x00"), getting, making} {
+		if !errors.Is(err, ErrInvalidArgument) {
+			t.Error(err)
+		}
+	}
+	if after, err := s.Get("line_task_max"); after != before || err != nil {
+		t.Fatal(after, err)
+	}
+}

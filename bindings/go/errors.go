@@ -135,13 +135,19 @@ func (s *StoppedError) Unwrap() []error {
 
 // stoppedAs puts together how a stopped task ends.
 func stoppedAs(reason, cause, returned error) error {
-	if returned != nil && (errors.Is(returned, context.Canceled) || errors.Is(returned, context.DeadlineExceeded)) {
+	if returned != nil && isOfContext(returned) {
 		returned = nil // it only says that it was told
 	}
 	if cause == nil && returned == nil {
 		return reason
 	}
 	return &StoppedError{reason, cause, returned}
+}
+
+// isOfContext asks an error of the task's, which may be anything, also one that panics when it is asked.
+func isOfContext(err error) (is bool) {
+	defer func() { _ = recover() }()
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // ShutdownError says what kept a shutdown from its end in time.

@@ -103,6 +103,10 @@ const (
 	longestDuration = 1e9 * time.Second
 )
 
+var errTimeout error = &failure{3, "a time-out is 0 to 1e9 seconds"}
+
+func (o *taskOptions) isTimeValid() bool { return o.timeout >= 0 && o.timeout <= longestDuration }
+
 // Timeout tells a task to stop that has run for so long. 0 takes watch_dog_time of the configuration.
 func Timeout(d time.Duration) TaskOption {
 	return taskOption(func(t *taskOptions) {
@@ -128,6 +132,16 @@ func ReleaseWhenStuck() TaskOption {
 // ends, in place of ErrQueueFull. Inside a task of the same scheduler, whose context the add was given,
 // it gives ErrWouldDeadlock.
 func WaitForRoom() TaskOption { return taskOption(func(t *taskOptions) { t.room = true }) }
+
+// checkText refuses what C would see the end of too early.
+func checkText(texts ...string) error {
+	for _, text := range texts {
+		if strings.IndexByte(text, 0) >= 0 {
+			return &failure{3, "a text has a byte that is 0"}
+		}
+	}
+	return nil
+}
 
 func checkName(name string) error {
 	if len(name) == 0 || len(name) > 255 || strings.IndexByte(name, 0) >= 0 {

@@ -17,6 +17,7 @@ type Queue struct {
 	lane    lane
 	options queueOptions
 	err     error
+	first   *Queue // of that name, whose limit and capacity hold: it is known as long as this one
 }
 
 // Queue is the queue of that name. While it is in use its options hold, and asking again with the same
@@ -41,6 +42,7 @@ func (s *Scheduler) Queue(name string, options ...QueueOption) *Queue {
 		}
 		if known.options.limit == q.options.limit && known.options.capacity == q.options.capacity {
 			// The same queue, with other options for the tasks that come through here.
+			q.first = known
 			q.lane, q.err = s.openLane(q)
 			return q
 		}
@@ -64,6 +66,8 @@ func (q *Queue) check() error {
 		return &failure{3, "a queue without a name has no limit and no capacity of its own"}
 	case limit < 0 || capacity < 0:
 		return &failure{3, "a limit and a capacity are not negative"}
+	case !q.options.tasks.isTimeValid():
+		return errTimeout
 	case q.name == "":
 		return nil
 	}
@@ -126,8 +130,8 @@ func (q *Queue) add(ctx context.Context, t *task, body body, options []TaskOptio
 	for _, option := range options {
 		option.applyTask(&t.options)
 	}
-	if t.options.timeout < 0 || t.options.timeout > longestDuration {
-		return &failure{3, "a time-out is 0 to 1e9 seconds"}
+	if !t.options.isTimeValid() {
+		return errTimeout
 	}
 	err := q.s.add(t)
 	if err != nil && t.options.room && errors.Is(err, ErrQueueFull) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestAFullQueueRefuses(t *testing.T) {
@@ -218,5 +219,31 @@ func TestNamesThatAreNoLongerUsedTakeNoRoom(t *testing.T) {
 	s.tasks.each(func(*task) { count++ })
 	if count != 0 {
 		t.Fatal(count)
+	}
+}
+
+func TestAQueuesOptionsHoldWhileAnyOfItsNameIsInUse(t *testing.T) {
+	s := start(t)
+	other := s.Queue("q", Limit(4), Keep())
+	func() {
+		first := s.Queue("a", Limit(4))
+		must(t, first.Err())
+		other = s.Queue("a", Limit(4), Keep())
+	}()
+	for range 5 {
+		runtime.GC() // the first one is gone, if nobody keeps it
+		time.Sleep(time.Millisecond)
+	}
+	if q := s.Queue("a"); q.Err() != nil || q.width() != 4 {
+		t.Fatal(q.Err(), q.width())
+	}
+	must(t, s.Queue("a", Limit(4)).Err())
+	runtime.KeepAlive(other)
+}
+
+func TestAWrongTimeOutOfAQueueIsTold(t *testing.T) {
+	s := start(t)
+	if err := s.Queue("q", Timeout(-1)).Err(); !errors.Is(err, ErrInvalidArgument) {
+		t.Fatal(err)
 	}
 }

@@ -41,7 +41,7 @@ func (b *bell) tell() {
 // addWhenRoom adds a task as soon as not too many are pending. The library could wait too, but on a
 // thread, which would be one that goroutines need.
 func (s *Scheduler) addWhenRoom(ctx context.Context, t *task) error {
-	if waiter, ok := ctx.Value(taskKey{}).(*task); ok && waiter.s == s {
+	if waiter, ok := ctx.Value(taskKey{}).(*task); ok && waiter.s == s && !waiter.ended.Load() {
 		return &failure{15, "the task that waits for room may be what the queue waits for"}
 	}
 	s.room.waiting.Add(1)

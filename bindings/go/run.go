@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // task is what there is of every task, whatever its result. It stands in a slot until it has ended.
@@ -35,8 +37,11 @@ type body interface {
 
 // The bits of a phase.
 const (
-	isAdded = 1 << iota // its id is known
-	isOut               // its claim is known: it runs, or is about to
+	isAdded   = 1 << iota // its id is known
+	isOut                 // its claim is known: it runs, or is about to
+	isIn                  // it came in before a shutdown
+	isRefused             // it did not, and who adds it says so
+	hasBegun              // its function is called, and is no longer refused
 )
 
 func (t *task) init(s *Scheduler, q *Queue, ctx context.Context, options *taskOptions, body body) {
@@ -67,18 +72,29 @@ func (s *Scheduler) add(t *task) error {
 		s.needWaiter()
 	}
 	s.say()
-	if s.closed.Load() {
-		// It came in behind a shutdown that had ended.
+	if s.closed.Load() && t.phase.Or(isRefused)&hasBegun == 0 {
+		// It came in behind a shutdown, which may have ended.
 		t.cancel(ErrCanceled, ErrClosed)
 		if starts {
 			s.dispatch(s.end(t, nil))
 		}
 		return ErrClosed
 	}
+	t.phase.Or(isIn)
 	if starts {
 		s.dispatch(t)
 	}
 	return nil
+}
+
+// begins says whether the task's function is to be called: not that of one that was stopped before, and
+// not when a shutdown has begun and may have ended before it came in. Another one may hand it on while
+// who adds it has not looked.
+func (t *task) begins() bool {
+	if t.phase.Load()&isIn == 0 && t.s.closed.Load() || t.phase.Or(hasBegun)&isRefused != 0 {
+		t.ctx.stop(stopped, ErrCanceled, ErrClosed)
+	}
+	return t.ctx.word.Load() == live
 }
 
 // out notes that the claim of a task has come.
@@ -131,7 +147,7 @@ func (s *Scheduler) runTask(t *task) (next *task) {
 		s.dispatch(s.end(t, ErrGoexit))
 	}()
 	var err error
-	if t.ctx.word.Load() == live {
+	if t.begins() {
 		err = t.body.call(&t.ctx)
 	}
 	returned = true
@@ -174,7 +190,25 @@ func wordsOf(err error) (words string) {
 			words = "an error without words"
 		}
 	}()
-	return err.Error()
+	return beginning(err.Error())
+}
+
+// beginning is as much of the words as the library takes: UTF-8 of at most 255 bytes, without NUL.
+func beginning(words string) string {
+	const most = 255
+	if len(words) <= most && utf8.ValidString(words) && strings.IndexByte(words, 0) < 0 {
+		return words
+	}
+	words = words[:min(len(words), most+utf8.UTFMax)] // which may cut the last one, behind what stays
+	words = strings.ReplaceAll(strings.ToValidUTF8(words, "?"), "\x00", "?")
+	if len(words) <= most {
+		return words
+	}
+	end := most
+	for !utf8.RuneStart(words[end]) {
+		end--
+	}
+	return words[:end]
 }
 
 // settle makes the end of a task seen.
@@ -220,7 +254,7 @@ func (t *task) cancel(reason, cause error) error {
 		case timedOut:
 			return ErrAlreadyStopping
 		default:
-			return nil
+			return t.timedOutBefore(id)
 		}
 	}
 	t.s.native.stop(id)
@@ -229,6 +263,19 @@ func (t *task) cancel(reason, cause error) error {
 		t.s.take() // it comes out to be ended
 	}
 	t.s.say()
+	return t.timedOutBefore(id)
+}
+
+// timedOutBefore says of a task that was cancelled here whether its time-out came first in the library,
+// and had not been told here.
+func (t *task) timedOutBefore(id ID) error {
+	if !t.options.timed {
+		return nil
+	}
+	status, err := t.s.native.status(id)
+	if err == nil && (status.Stopping == TimedOut || status.State == TimedOut) {
+		return ErrAlreadyStopping
+	}
 	return nil
 }
 

@@ -92,7 +92,7 @@ func (s *Scheduler) running() []Status {
 }
 
 func (s *Scheduler) waitsForItself(ctx context.Context) bool {
-	if t, ok := ctx.Value(taskKey{}).(*task); ok {
+	if t, ok := ctx.Value(taskKey{}).(*task); ok && !t.ended.Load() {
 		return t.s == s
 	}
 	return !s.inside && insideTask()

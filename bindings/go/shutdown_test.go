@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -220,4 +221,89 @@ func TestCloseTellsTasksThatStartMeanwhile(t *testing.T) {
 		must(t, s.Close())
 		all.Wait()
 	}
+}
+
+// late adds a task as an add does that looked before the shutdown began, up to its second look.
+func late(s *Scheduler, q *Queue, do func(context.Context) error) (*task, bool) {
+	p := &plainTask{do: do}
+	t := &p.task
+	t.init(s, q, context.Background(), &q.options.tasks, p)
+	t.key = s.tasks.put(t)
+	id, starts, err := s.native.add(q.lane, 0, 0, t.key, &t.claim)
+	if err != nil {
+		panic(err)
+	}
+	t.id = id
+	if starts {
+		t.out(isAdded | isOut)
+	} else {
+		t.phase.Or(isAdded)
+	}
+	return t, starts
+}
+
+func TestWhatComesInBehindAShutdownIsNotRunByTheEndOfAnother(t *testing.T) {
+	s := start(t)
+	q := s.Queue("q")
+	must(t, s.Close())
+	do := func(context.Context) error { t.Error("it ran"); return nil }
+	first, starts := late(s, q, do)
+	second, queued := late(s, q, do)
+	if !starts || queued {
+		t.Fatal(starts, queued)
+	}
+	// The first one's add looks, before the second one's does.
+	must(t, first.cancel(ErrCanceled, ErrClosed))
+	s.work(s.end(first, nil))
+	for _, its := range []*task{first, second} {
+		if !its.ended.Load() || its.state != Cancelled || !errors.Is(its.err, ErrCanceled) {
+			t.Fatal(its.state, its.err)
+		}
+	}
+}
+
+func TestATaskThatRanWasNotRefused(t *testing.T) {
+	said := make(chan bool)
+	goOn := make(chan bool)
+	// A logger is heard in the midst of an add.
+	s := start(t, WithLogger(slog.New(&stops{said: said, goOn: goOn})))
+	q := s.Queue("q")
+	p := plugIn(t, q)
+	<-p.started
+	ran, added, closed := make(chan bool), make(chan error), make(chan error)
+	s.logger.Handler().(*stops).armed.Store(true)
+	go func() { added <- q.Go(func(context.Context) error { close(ran); return nil }) }()
+	<-said
+	p.pull()
+	<-ran
+	go func() { closed <- s.Close() }()
+	eventually(t, "closed", s.closed.Load)
+	close(goOn)
+	must(t, <-added)
+	must(t, <-closed)
+}
+
+// stops is a log of which one line waits.
+type stops struct {
+	armed      atomic.Bool
+	said, goOn chan bool
+}
+
+func (l *stops) Enabled(context.Context, slog.Level) bool { return true }
+func (l *stops) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *stops) WithGroup(string) slog.Handler            { return l }
+func (l *stops) Handle(context.Context, slog.Record) error {
+	if l.armed.CompareAndSwap(true, false) {
+		close(l.said)
+		<-l.goOn
+	}
+	return nil
+}
+
+func TestTheContextOfATaskThatHasEndedIsNobodys(t *testing.T) {
+	s := start(t)
+	left := submit(t, s.Queue("q"), func(ctx context.Context) (context.Context, error) { return ctx, nil })
+	ctx, err := left.Wait(context.Background())
+	must(t, err)
+	must(t, s.Shutdown(context.WithoutCancel(ctx)))
 }

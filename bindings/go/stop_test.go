@@ -5,6 +5,7 @@ package ts
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -228,4 +229,38 @@ func TestTimeOutsThatMeetEndsAreDecidedOnce(t *testing.T) {
 		}
 	}
 	t.Log(late, "of 3000 timed out")
+}
+
+func TestAStoppedTaskEndsWhateverItsErrorDoes(t *testing.T) {
+	s := start(t)
+	started := make(chan bool)
+	stopped := submit(t, s.Queue("q"), func(ctx context.Context) (int, error) {
+		close(started)
+		<-ctx.Done()
+		var none *fs.PathError // whose Unwrap panics
+		return 0, none
+	})
+	<-started
+	must(t, stopped.Cancel())
+	if err := ended(t, stopped); !errors.Is(err.(*StoppedError).Reason, ErrCanceled) || stopped.Status().State != Cancelled {
+		t.Fatal(stopped.Status())
+	}
+}
+
+func TestACancelBehindATimeOutThatWasNotToldSaysSo(t *testing.T) {
+	s := start(t)
+	p := plugIn(t, s.Queue("q"), Timeout(10*time.Millisecond))
+	<-p.started
+	s.timeouts.Lock() // whoever takes claims cannot tell the task
+	eventually(t, "the library tells the time-out", func() bool {
+		var none [16]claim
+		s.native.take(&none)
+		return p.Status().Stopping == TimedOut
+	})
+	first, second := p.Cancel(), p.Cancel()
+	s.timeouts.Unlock()
+	p.pull()
+	if err := ended(t, p.Task); first != ErrAlreadyStopping || second != ErrAlreadyStopping || err != ErrTimeout {
+		t.Fatal(first, second, err)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -302,6 +303,27 @@ func TestIDsAreTextToo(t *testing.T) {
 	for _, wrong := range []string{"", "x", id.String() + "0", "zz" + id.String()[2:], "cf478b6e_5e02-89b8-9031-4adc6ff915c2"} {
 		if _, err := ParseID(wrong); !errors.Is(err, ErrInvalidArgument) {
 			t.Fatal(wrong, err)
+		}
+	}
+}
+
+func TestATaskEndsWhateverTheWordsOfItsError(t *testing.T) {
+	s := start(t)
+	for words, known := range map[string]string{
+		"\xff\xfe":                         "?",
+		"a\x00b":                           "a?b",
+		strings.Repeat("a", 254) + "é":     strings.Repeat("a", 254),
+		strings.Repeat("a", 253) + "é":     strings.Repeat("a", 253) + "é",
+		strings.Repeat("é", 1000):          strings.Repeat("é", 127),
+		strings.Repeat("\xff", 300) + "aé": "?",
+	} {
+		bad := errors.New(words)
+		failed := submit(t, s.Queue("q"), func(context.Context) (int, error) { return 0, bad })
+		if err := ended(t, failed); err != bad {
+			t.Fatal(err)
+		}
+		if status := failed.Status(); status.State != Failed || status.Error != known {
+			t.Fatalf("%q: %v %q", words, status.State, status.Error)
 		}
 	}
 }
