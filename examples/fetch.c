@@ -142,11 +142,9 @@ static bool ready(ts_token *token, struct fetch *fetch, uint32_t events)
     return error == TS_OK;
 }
 
-/* Tries the next address of the host. */
-static const char *begin_connect(struct fetch *fetch)
+static const char *begin_one(struct fetch *fetch, const struct addrinfo *address)
 {
     long open;
-    const struct addrinfo *address = fetch->address;
     fetch->socket = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fetch->socket < 0)
         return strerror(errno);
@@ -156,6 +154,18 @@ static const char *begin_connect(struct fetch *fetch)
     if (connect(fetch->socket, address->ai_addr, address->ai_addrlen) != 0 && errno != EINPROGRESS)
         return strerror(errno);
     return NULL;
+}
+
+/* Tries the next address of the host, and those behind it that fail at once. */
+static const char *begin_connect(struct fetch *fetch)
+{
+    for (;;) {
+        const char *wrong = begin_one(fetch, fetch->address);
+        if (wrong == NULL || fetch->address->ai_next == NULL)
+            return wrong;
+        close_socket(fetch);
+        fetch->address = fetch->address->ai_next;
+    }
 }
 
 static ts_poll poll_fetch(ts_token *token, void *user_data)

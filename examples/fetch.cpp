@@ -132,10 +132,11 @@ ts::Async<Descriptor> connect_to(const Host &host, const std::string &name)
     int error = 0;
     for (const addrinfo *at = host.addresses.get(); at; at = at->ai_next) {
         Descriptor socket(::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-        if (!socket.is_open())
-            fail("connect", errno);
-        if (connect(socket.number(), at->ai_addr, at->ai_addrlen) != 0 && errno != EINPROGRESS)
-            fail("connect", errno);
+        if (!socket.is_open() ||
+            (connect(socket.number(), at->ai_addr, at->ai_addrlen) != 0 && errno != EINPROGRESS)) {
+            error = errno;
+            continue;
+        }
         co_await ts::writable(socket.number());
         socklen_t size = sizeof error;
         if (getsockopt(socket.number(), SOL_SOCKET, SO_ERROR, &error, &size) != 0)

@@ -319,6 +319,7 @@ int main(int argc, char **argv)
         sigaddset(&signals, SIGTERM);
         sigaddset(&signals, SIGINT);
         pthread_sigmask(SIG_BLOCK, &signals, NULL);
+        signal(SIGCHLD, SIG_DFL);       /* who started this may have ignored it: no child could be waited for */
         keep_time(&signals);
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL);   /* the next one kills */
         status = end();

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use support::{
-    Ended, Link, Running, build_c, build_cpp, need, root, scratch, start, start_command,
+    Ended, Link, Running, build_c, build_cpp, need, output, root, scratch, start, start_command,
 };
 
 fn in_c() -> Option<PathBuf> {
@@ -58,6 +58,7 @@ in_both_languages! {
     bad_endpoints_harm_nobody_else
     a_thousand_connections_are_open_at_once_on_one_thread
     fewer_files_than_connections_are_said_and_enough
+    an_address_that_fails_at_once_is_not_the_last
 }
 
 /// `size` bytes that are not all alike.
@@ -219,4 +220,39 @@ fn fewer_files_than_connections_are_said_and_enough(program: &Path) {
     assert!(ended.stderr.contains("fetch: at most 36 connections at once"), "{}", ended.stderr);
     let stdout = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert!(stdout.starts_with("200 of 200 fetched"), "{stdout}");
+}
+
+/// Every host has an address before its own that nobody may connect to.
+const TWO_ADDRESSES: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+
+typedef int look_up(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **out)
+{
+    look_up *real = (look_up *)dlsym(RTLD_NEXT, "getaddrinfo");
+    int error = real("255.255.255.255", port, hints, out);
+    return error != 0 ? error : real(host, port, hints, &(*out)->ai_next);
+}
+"#;
+
+fn an_address_that_fails_at_once_is_not_the_last(program: &Path) {
+    let server = serve(program, "fetch-addresses", 1);
+    let source = server.folder.with_file_name("two.c");
+    let library = server.folder.with_file_name("two.so");
+    fs::write(&source, TWO_ADDRESSES).expect("a file");
+    output(
+        Command::new("cc")
+            .args(["-shared", "-fPIC"])
+            .arg(&source)
+            .arg("-o")
+            .arg(&library)
+            .arg("-ldl"),
+    );
+    let mut command = Command::new(program);
+    command.env("LD_PRELOAD", &library).arg(format!("{}/100", server.url));
+    let ended = start_command(command).end(Duration::from_secs(100));
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
 }

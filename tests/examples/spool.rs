@@ -172,6 +172,20 @@ fn the_end_comes_even_if_a_hook_heeds_nothing() {
 }
 
 #[test]
+fn a_hook_s_end_is_seen_where_ends_of_children_were_ignored() {
+    let Some(program) = example("spool") else { return };
+    let folder = spool("spool-ignored", &[("one", "apples 3\n")]);
+    let mut command = std::process::Command::new("env");
+    command.arg("--ignore-signal=CHLD").arg(&program);
+    command.args(["-a", "0.01", "-g", "60", "-x", "echo done >done"]).arg(&folder);
+    let mut running = start_command(command);
+    running.until("a hook", |_| folder.join("done").exists());
+    running.signal(libc::SIGTERM);
+    let said = ended(running, 0);
+    assert!(said.contains("; 1 hooks;") && !said.contains("still"), "{said}");
+}
+
+#[test]
 fn a_hook_ends_before_the_program_does() {
     let hook = "while [ ! -e go ]; do sleep 0.01; done; echo done >done";
     let Some(program) = example("spool") else { return };
