@@ -43,9 +43,10 @@ pub const HANDFUL: usize = 64;
 
 /// Some free places, on their way from one thread to another.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Handful {
-    places: [u32; HANDFUL],
     len: usize,
+    places: [u32; HANDFUL],
 }
 
 impl Default for Handful {

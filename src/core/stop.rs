@@ -302,7 +302,9 @@ impl Core {
     /// cancelled and are only to be ended by who takes claims.
     pub fn remains(&self) -> (Vec<TaskStatus>, usize) {
         let (mut tasks, mut claims) = (Vec::new(), 0);
-        for (index, record) in self.each_record() {
+        let is_over = |record: &Record| record.word.load().state().is_none_or(State::is_final);
+        // Most places may be free: no lock for these.
+        for (index, record) in self.each_record().filter(|(_, record)| !is_over(record)) {
             let _history = self.lock_history();
             let word = record.word.load();
             if word.state().is_none_or(State::is_final) {

@@ -292,11 +292,14 @@ impl Core {
     /// Every readable task of a kind, in the order in which they were added.
     pub fn list(&self, kind: Kind) -> Result<Vec<TaskStatus>> {
         let mut found = Vec::new();
-        for (index, record) in self.each_record() {
+        let is_one =
+            |word: Snapshot| word.is_readable() && word.state().is_some() && word.kind() == kind;
+        // Most places may be free: no lock for these.
+        let seen = self.each_record().filter(|(_, record)| is_one(record.word.load()));
+        for (index, record) in seen {
             let _history = self.lock_history();
             let word = record.word.load();
-            let its = word.kind();
-            if word.is_readable() && word.state().is_some() && its == kind {
+            if is_one(word) {
                 found.try_reserve(1).map_err(|_| ErrorCode::OutOfMemory)?;
                 found.push(self.picture(index, record, word)?);
             }
