@@ -156,6 +156,8 @@ impl Pump {
                 break;
             }
         }
+        // Once for all of them, since it takes long.
+        floats.settle_all();
         run.was_batch = false;
         self.put_behind(lane, &mut run.batch);
         ran

@@ -72,8 +72,9 @@ mod registers {
 impl Floats {
     /// Every exception masked, none flagged, rounding to the nearest: as a process starts.
     const PLAIN: Floats = Floats { sse: 0x1f80, x87: 0x037f, x87_flags: 0 };
-    /// The bits that mask exceptions.
+    /// The bits that mask exceptions, and those that flag them.
     const MASKS: u32 = 0x1f80;
+    const FLAGS: u32 = 0x003f;
 
     /// This thread's.
     pub fn of_this_thread() -> Floats {
@@ -86,10 +87,12 @@ impl Floats {
         Floats::PLAIN.settle_all();
     }
 
-    /// A task may have left something behind: this thread is as this was taken.
+    /// A task may have left something behind: this thread calculates as when this was taken. Flags
+    /// stay: nearly every task with fractions raises that for an inexact result, and to write the
+    /// register takes ten times as long as to read it.
     #[inline]
     pub fn settle(&self) {
-        if registers::sse() != self.sse {
+        if (registers::sse() ^ self.sse) & !Floats::FLAGS != 0 {
             registers::set_sse(self.sse);
         }
         if registers::x87() != self.x87 {
@@ -97,8 +100,11 @@ impl Floats {
         }
     }
 
-    /// As [`Floats::settle`], with the flags of the x87, which take longer to read than all else.
+    /// As [`Floats::settle`], with the flags.
     pub fn settle_all(&self) {
+        if registers::sse() != self.sse {
+            registers::set_sse(self.sse);
+        }
         self.settle();
         if registers::x87_flags() != self.x87_flags {
             registers::set_x87(self.x87, self.x87_flags);
