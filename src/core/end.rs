@@ -53,15 +53,30 @@ impl Core {
             return self.finish(claim.index, word, state, seat);
         }
         let word = record.word.returned();
+        if code == 0 && self.ends_quietly(claim.index, word) {
+            // As above, once what it used is dropped. From here on no stop comes.
+            drop_user_data(record);
+            record.set_ended(seat.now(), code);
+            if !seat.note_end(self, claim.index) {
+                self.enter_history(claim.index, seat);
+            }
+            return self.finish(claim.index, word, state, seat);
+        }
         self.end_returned(claim.index, word, code, seat)
     }
 
     /// Whether a task that completes leaves nothing to do but to say so, if no stop came first.
     #[inline]
     pub(super) fn ends_plainly(&self, index: u32, word: Snapshot) -> bool {
+        !self.records.at(index).has_drop() && self.ends_quietly(index, word)
+    }
+
+    /// The same, but for what it used, which may have to be dropped.
+    #[inline]
+    fn ends_quietly(&self, index: u32, word: Snapshot) -> bool {
         let wishes = word::KEEP | word::BAN_ON_FAILURE | word::RELEASE_LANE;
-        let plain = self.records.at(index).is_plain() && word.cause().is_none();
-        plain && !word.has(wishes) && !log::is_on()
+        let quiet = !self.records.at(index).has_extra() && word.cause().is_none();
+        quiet && !word.has(wishes) && !log::is_on()
     }
 
     /// Ends a task that has returned 0 and leaves nothing to do but to say so.
@@ -95,14 +110,7 @@ impl Core {
         if state != State::Completed {
             drop(self.take_result(index));
         }
-        let user_data = record.take_user_data();
-        if Canary::DoubleDrop.sings() {
-            drop(user_data.again());
-        }
-        match Canary::LostDrop.sings() {
-            true => drop(user_data.into_parts()),
-            false => user_data.drop_before_end(),
-        }
+        drop_user_data(record);
         if state == State::Failed {
             self.note_failure(index, word, code);
             if word.has(word::BAN_ON_FAILURE) {
@@ -355,5 +363,17 @@ impl Core {
             }),
             _ => {}
         }
+    }
+}
+
+/// Drops what a task used, whose function has returned.
+fn drop_user_data(record: &Record) {
+    let user_data = record.take_user_data();
+    if Canary::DoubleDrop.sings() {
+        drop(user_data.again());
+    }
+    match Canary::LostDrop.sings() {
+        true => drop(user_data.into_parts()),
+        false => user_data.drop_before_end(),
     }
 }

@@ -267,7 +267,8 @@ impl History {
     /// Takes an ended task in. Under the lock.
     #[inline]
     pub fn put(&self, order: &mut Order, index: u32, worker: u32, places: Places<'_>) {
-        let laden = !places.records.at(index).is_plain();
+        let record = places.records.at(index);
+        let laden = record.has_drop() || record.has_extra();
         order.entered.push_back(Entry::new(index, worker, laden));
         if laden {
             order.laden += 1;

@@ -187,10 +187,10 @@ impl Record {
         self.function.load(Acquire).addr() as u32
     }
 
-    /// Whether the end has nothing to drop.
+    /// Whether the end has something to drop beside what is in the box.
     #[inline]
-    pub fn is_plain(&self) -> bool {
-        self.drop.load(Relaxed).is_null() && self.extra.load(Relaxed).is_null()
+    pub fn has_drop(&self) -> bool {
+        !self.drop.load(Relaxed).is_null()
     }
 
     /// Of a task that reports: whether the next of its name waits until its `on_end` has returned. By who
@@ -207,7 +207,8 @@ impl Record {
 
     /// `user_data` with its destructor. Once, by who ends the task.
     pub fn take_user_data(&self) -> Owned {
-        let drop = self.drop.swap(ptr::null_mut(), Relaxed);
+        let drop = self.drop.load(Relaxed);
+        self.drop.store(ptr::null_mut(), Relaxed);
         // SAFETY: `fill` was given this pointer from a `DropFn`; null is none.
         let drop = unsafe { std::mem::transmute::<*mut c_void, Option<DropFn>>(drop) };
         Owned::new(self.user_data.load(Relaxed), drop)
