@@ -60,6 +60,24 @@ static int32_t count(ts_token *token, void *user_data)
     return 0;
 }
 
+static int32_t divide(ts_token *token, void *user_data)
+{
+    static volatile double one = 1, three = 3;
+    one = one / three * three;
+    return count(token, user_data);
+}
+
+static int32_t leave_result(ts_token *token, void *user_data)
+{
+    check(ts_set_result(token, names[0], sizeof names[0], NULL));
+    return count(token, user_data);
+}
+
+static void drop_nothing(void *user_data)
+{
+    (void)user_data;
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -79,8 +97,8 @@ static ts_scheduler *fresh(const char *config)
     return scheduler;
 }
 
-/* 1,000,000 empty tasks over so many names (0: without), from one thread. */
-static double empty_tasks(int name_count)
+/* 1,000,000 tasks over so many names (0: without), from one thread. */
+static double tasks_of(int name_count, ts_task_fn run_it, ts_drop_fn drop)
 {
     double runs[RUNS];
     for (int run = 0; run < RUNS; run++) {
@@ -90,7 +108,7 @@ static double empty_tasks(int name_count)
         atomic_store(&done, 0);
         for (int task = 0; task < TASKS; task++) {
             const char *name = name_count ? names[task % name_count] : NULL;
-            check(ts_add_task(scheduler, false, name, count, NULL, NULL, &id));
+            check(ts_add_task(scheduler, false, name, run_it, names[0], drop, &id));
         }
         while (atomic_load(&done) < TASKS)
             usleep(100);
@@ -98,6 +116,11 @@ static double empty_tasks(int name_count)
         ts_scheduler_free(scheduler);
     }
     return median(runs, RUNS);
+}
+
+static double empty_tasks(int name_count)
+{
+    return tasks_of(name_count, count, NULL);
 }
 
 struct producer {
@@ -315,7 +338,10 @@ int main(void)
     printf("1,000,000 empty tasks, 1,000 names      %8.1f ns each\n", empty_tasks(1000));
     printf("1,000,000 empty tasks, 10,000 names     %8.1f ns each\n", empty_tasks(10000));
     printf("1,000,000 empty tasks, one name         %8.1f ns each\n", empty_tasks(1));
-    printf("the same, 1,000 names, 4 producers      %8.1f ns each\n", four_producers());
+    printf("the same, each divides                  %8.1f ns each\n", tasks_of(1, divide, NULL));
+    printf("the same, each has something to drop    %8.1f ns each\n", tasks_of(1, count, drop_nothing));
+    printf("the same, each leaves a result          %8.1f ns each\n", tasks_of(1, leave_result, NULL));
+    printf("empty, 1,000 names, 4 producers         %8.1f ns each\n", four_producers());
     queued(&add, &bytes);
     printf("1,000,000 queued behind one             %8.1f ns to add, %.1f bytes each\n", add, bytes);
     printf("states looked up                        %8.1f million a second\n", states());
