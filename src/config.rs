@@ -176,6 +176,8 @@ impl Row {
 
     /// The number, if this key may have it.
     fn number(&self, value: f64, shown: &dyn fmt::Display) -> Result<Value> {
+        // Not -0, which would be read back as that.
+        let value = if value == 0.0 { 0.0 } else { value };
         let (from, to, whole) = match self.range {
             Range::Count(from, to) => (from as f64, to as f64, true),
             Range::Seconds(from, to) => (from, to, false),
@@ -296,6 +298,18 @@ pub fn set(values: &mut Values, key: Key, value: &Value) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn minus_zero_is_zero() {
+        let mut values = defaults();
+        for (name, key) in
+            [("max_idle_time", Key::MaxIdleTime), ("maximum_queue_line", Key::MaximumQueueLine)]
+        {
+            change(&mut values, name, "-0").unwrap();
+            let Value::Number(number) = values[key as usize] else { panic!("{name}") };
+            assert!(number == 0.0 && number.is_sign_positive(), "{name}");
+        }
+    }
 
     #[test]
     fn texts_are_checked_like_files() {
