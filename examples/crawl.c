@@ -77,11 +77,19 @@ static void end_page(void *user_data)
     let_go();
 }
 
+/* A link may lead to a host of any bytes; the name of its tasks is UTF-8. */
+static const char *task_name(const struct site *site, char name[256])
+{
+    printable(site->name, name, 256);
+    return name;
+}
+
 static void add_task(struct page *page, ts_task_fn run, uint32_t flags)
 {
     ts_task_options options = TS_TASK_OPTIONS_INIT;
     ts_task_id id;
-    options.name = page->site->name;
+    char name[256];
+    options.name = task_name(page->site, name);
     options.run = run;
     options.user_data = page;
     options.drop = end_page;
@@ -194,8 +202,9 @@ static void note_failure(struct site *site, bool failed)
 {
     site->failures = failed ? site->failures + 1 : 0;
     if (failed && site->failures == app.failures) {
+        char name[256];
         site->given_up = true;
-        must(ts_ban_task_name(NULL, TS_LINEAR, site->name), site->name);
+        must(ts_ban_task_name(NULL, TS_LINEAR, task_name(site, name)), name);
     }
 }
 

@@ -37,13 +37,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SPARE_FILES = 64, REQUEST = 4096, NEWS_EVERY = 100000 /* microseconds */ };
+enum { SPARE_FILES = 64, REQUEST = 4096, NEWS_EVERY = 100000 /* microseconds */, AT_A_TIME = 16 };
 
 enum stage { START, CONNECT, SEND, RECEIVE };
 
 struct host {
     struct host *next;
-    char name[300];             /* the name of its queue */
+    char name[256];             /* the name of its queue */
     struct addrinfo *addresses; /* or NULL, */
     int error;                  /* and getaddrinfo's error */
 };
@@ -142,6 +142,15 @@ static bool ready(ts_token *token, struct fetch *fetch, uint32_t events)
     return error == TS_OK;
 }
 
+/* Lets the others of the loop go on: this one is polled again after them. */
+static void give_way(ts_token *token)
+{
+    ts_waker *waker;
+    check(ts_waker_clone(token, &waker), "ts_waker_clone");
+    ts_waker_wake(waker);
+    ts_waker_free(waker);
+}
+
 static const char *begin_one(struct fetch *fetch, const struct addrinfo *address)
 {
     long open;
@@ -173,6 +182,7 @@ static ts_poll poll_fetch(ts_token *token, void *user_data)
     struct fetch *fetch = user_data;
     static char buffer[1 << 16];                /* one loop: one poll at a time */
     const char *wrong;
+    int pieces = 0;
     for (;;) {
         switch (fetch->stage) {
         case START:
@@ -225,6 +235,12 @@ static ts_poll poll_fetch(ts_token *token, void *user_data)
             break;
         }
         case RECEIVE: {
+            /* From a server that is faster than this there is always more; a task
+             * that never waits would hold up all others, and could not be stopped. */
+            if (pieces++ == AT_A_TIME) {
+                give_way(token);
+                return TS_POLL_PENDING;
+            }
             ssize_t received = recv(fetch->socket, buffer, sizeof buffer, 0);
             if (received > 0) {
                 wrong = http_take(fetch->http, buffer, (size_t)received, keep_body, fetch);
@@ -306,6 +322,8 @@ static void add_list(const char *path)
         if (line[0] != '\0')
             add_url(line);
     }
+    if (ferror(file))
+        die(path, strerror(errno));
     free(line);
     if (file != stdin)
         fclose(file);
@@ -317,15 +335,16 @@ static void look_up_hosts(void)
     for (size_t at = 0; at < app.count; at++) {
         struct fetch *fetch = &app.fetches[at];
         struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-        char name[300];
+        char raw[300], name[256];
         struct host *host;
-        snprintf(name, sizeof name, "%.200s:%s", fetch->url.host, fetch->url.port);
+        snprintf(raw, sizeof raw, "%.200s:%s", fetch->url.host, fetch->url.port);
+        printable(raw, name, sizeof name);
         for (host = app.hosts; host != NULL && strcmp(host->name, name) != 0;)
             host = host->next;
         if (host == NULL) {
             if ((host = calloc(1, sizeof *host)) == NULL)
                 die("memory", strerror(ENOMEM));
-            snprintf(host->name, sizeof host->name, "%.250s", name);
+            memcpy(host->name, name, sizeof name);
             host->error = getaddrinfo(fetch->url.host, fetch->url.port, &hints, &host->addresses);
             if (host->error != 0)
                 host->addresses = NULL;

@@ -1,22 +1,24 @@
-// fetch: many URLs at once, on one thread. The same program as fetch.c, with
-// coroutines.
-//
-//     cargo build --release
-//     c++ -std=c++20 -O2 -Iinclude -Ibindings/cpp examples/fetch.cpp -o fetch
-//         target/release/libtask_scheduling.a -lpthread -ldl -lm
-//     ./fetch -o folder http://127.0.0.1:8000/one http://127.0.0.1:8000/two
-//     ./fetch -n 2 -t 10 -f list
-//
-// Each host and port is a queue and each URL an async task: no host is asked
-// for more than -n things at a time, and one that is slow holds up nobody else.
-// A task is a coroutine that awaits its socket. Whoever takes longer than -t
-// seconds is stopped by the scheduler, wherever it is; the task knows nothing
-// of that, and the destructors of its locals close its connection.
-//
-// -f FILE reads URLs from a file, one a line, "-" is standard input; -o FOLDER
-// keeps the bodies there, the first one as "1", the second as "2"; -c N opens
-// at most N connections at once in all (1000). The exit status is 0 when every
-// URL gave a body with status 200, 1 when one did not, 2 for wrong arguments.
+/*
+ * fetch: many URLs at once, on one thread. The same program as fetch.c, with
+ * coroutines.
+ *
+ *     cargo build --release
+ *     c++ -std=c++20 -O2 -Iinclude -Ibindings/cpp examples/fetch.cpp -o fetch \
+ *         target/release/libtask_scheduling.a -lpthread -ldl -lm
+ *     ./fetch -o folder http://127.0.0.1:8000/one http://127.0.0.1:8000/two
+ *     ./fetch -n 2 -t 10 -f list
+ *
+ * Each host and port is a queue and each URL an async task: no host is asked
+ * for more than -n things at a time, and one that is slow holds up nobody else.
+ * A task is a coroutine that awaits its socket. Whoever takes longer than -t
+ * seconds is stopped by the scheduler, wherever it is; the task knows nothing
+ * of that, and the destructors of its locals close its connection.
+ *
+ * -f FILE reads URLs from a file, one a line, "-" is standard input; -o FOLDER
+ * keeps the bodies there, the first one as "1", the second as "2"; -c N opens
+ * at most N connections at once in all (1000). The exit status is 0 when every
+ * URL gave a body with status 200, 1 when one did not, 2 for wrong arguments.
+ */
 #include <task_scheduling_coroutines.hpp>
 
 #include "http.hpp"
@@ -202,7 +204,11 @@ ts::Async<> fetch(const Fetch &what, Descriptor file, Counts &counts)
             write_all(file.number(), bytes);
     });
     static char buffer[1 << 16]; // one loop: nobody else uses it before the next await
-    while (!answer.is_complete()) {
+    for (int pieces = 1; !answer.is_complete(); pieces++) {
+        // From a server that is faster than this there is always more; a task that never waits would
+        // hold up all others, and could not be stopped.
+        if (pieces % 16 == 0)
+            co_await ts::yield();
         const std::size_t size = co_await receive(socket.number(), buffer);
         if (size > 0)
             answer.take({buffer, size});
@@ -219,7 +225,7 @@ std::map<std::string, Host> look_up_hosts(std::vector<Fetch> &fetches)
 {
     std::map<std::string, Host> hosts;
     for (Fetch &fetch : fetches) {
-        fetch.queue = fetch.url.host.substr(0, 200) + ":" + fetch.url.port;
+        fetch.queue = printable(fetch.url.host.substr(0, 200) + ":" + fetch.url.port, 255);
         const auto [host, is_new] = hosts.try_emplace(fetch.queue);
         fetch.host = &host->second;
         if (!is_new)
@@ -246,7 +252,8 @@ void make_room(Options &options)
     setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_cur >= wanted)
         return;
-    options.connections = std::max(1L, static_cast<long>((limit.rlim_cur - spare_files) / each));
+    const rlim_t spare = std::max(limit.rlim_cur, spare_files) - spare_files;
+    options.connections = std::max(1L, static_cast<long>(spare / each));
     std::cerr << "fetch: at most " << options.connections << " connections at once: the limit of open files is "
               << limit.rlim_cur << '\n';
 }
@@ -297,6 +304,8 @@ void read_list(const std::string &path, std::vector<std::string> &urls)
         if (!line.empty())
             urls.push_back(line);
     }
+    if (list.bad())
+        die(path, "cannot be read");
 }
 
 long number(const std::string &text, long most)

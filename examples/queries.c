@@ -19,9 +19,11 @@
  *
  * A statement that takes longer than -t seconds is stopped by the scheduler,
  * and that cancels it in the database; the queue goes on with its next one, on
- * the same connection. -j queues (10) work at once. What came of each line is
- * printed in the order of the lines. The exit status is 0, 1 when a statement
- * failed, 2 for wrong use.
+ * the same connection. A server that does not even answer to that holds up the
+ * queue, since libpq waits for it. -j queues (10) work at once. What came of
+ * each line is printed in the order of the lines. The exit status is 0, 1 when a
+ * statement failed, 2 for wrong use or when the lines cannot be read or the
+ * answers not be written.
  */
 #define _GNU_SOURCE
 
@@ -138,6 +140,8 @@ static void read_statements(void)
             die("memory", strerror(ENOMEM));
         app.statements[app.count++] = (struct statement){ .queue = find_queue(name), .sql = sql };
     }
+    if (ferror(stdin))
+        die("standard input", strerror(errno));
     free(line);
 }
 
@@ -205,6 +209,8 @@ int main(int argc, char **argv)
     must(ts_shutdown(NULL, false), "shutdown");
     fprintf(stderr, "%zu statements in %.2f s: %zu failed, %zu took too long\n", app.count, now() - started,
             app.failed, app.timed_out);
+    if (ferror(stdout))
+        die("standard output", "it cannot be written");
     free_all();
     return app.failed + app.timed_out > 0;
 }

@@ -24,7 +24,8 @@
  *
  * Requests are printed as they end, by the main thread, which takes them from a
  * completion queue. The exit status is 0 when every answer had a status below
- * 400, 1 when one had not, 2 for wrong use.
+ * 400, 1 when one had not, 2 for wrong use or when the list cannot be read or
+ * the answers not be written.
  */
 #define _GNU_SOURCE
 
@@ -148,6 +149,8 @@ static void read_requests(void)
         if (line[0] != '\0' && line[0] != '#')
             read_request(line);
     }
+    if (ferror(stdin))
+        die("standard input", strerror(errno));
     free(line);
 }
 
@@ -236,6 +239,8 @@ int main(int argc, char **argv)
     print_ends();
     fprintf(stderr, "%zu of %zu good, in %.2f s\n", app.good, app.count, now() - started);
     int status = app.good < app.count;
+    if (ferror(stdout))
+        die("standard output", "it cannot be written");
     free_all();
     return status;
 }

@@ -13,8 +13,9 @@
  * in folder/in, into the SQLite file folder/totals, and moves them to
  * folder/out; a file with another line goes to folder/bad. Every -c seconds (60)
  * "clean up" removes what has been in folder/out for -k seconds (3600). After an
- * aggregation that found something "hook" runs the command -x. Writers give a
- * file a name that ends in .part until it is whole.
+ * aggregation that found something "hook" runs the command -x, once for all that
+ * were found while it waited for its turn. Writers give a file a name that ends
+ * in .part until it is whole.
  *
  * The main thread is the clock: it adds a job when its time has come, unless
  * the one before has not ended. A job has a name, so two of it never overlap,
@@ -49,6 +50,7 @@ static struct {
     const char *hook;
     struct totals totals;       /* the aggregation's */
     DIR *in;
+    ts_task_id last_hook;       /* the aggregation's, too */
     atomic_size_t aggregated, bad, removed, hooks;
     atomic_int child;           /* the hook's process, or 0 */
 } app = { .keep = 3600, .grace = 5 };
@@ -133,6 +135,12 @@ static const char *take_file(int folder, const char *name, bool *bad)
     return NULL;
 }
 
+static bool is_pending(ts_task_id id)
+{
+    ts_state state;
+    return ts_get_task_state(NULL, id, &state) == TS_OK && state == TS_PENDING;
+}
+
 static bool is_whole(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -143,7 +151,6 @@ static int32_t aggregate(ts_token *token, void *unused)
 {
     int32_t code = 0;
     size_t found = 0;
-    ts_task_id id;
     (void)unused;
     rewinddir(app.in);
     for (struct dirent *entry; !ts_should_stop(token) && (entry = readdir(app.in)) != NULL;) {
@@ -162,8 +169,10 @@ static int32_t aggregate(ts_token *token, void *unused)
         if (bad && renameat(dirfd(app.in), entry->d_name, dirfd(app.in), target) == 0)
             atomic_fetch_add(&app.bad, 1);
     }
-    if (found > 0 && app.hook != NULL)
-        add_job("hook", run_hook, TS_INTERRUPT_BLOCKING, &id);
+    /* One that waits comes after this: were each added, a hook that takes longer
+     * than files keep away would fill the queue. */
+    if (found > 0 && app.hook != NULL && !is_pending(app.last_hook))
+        add_job("hook", run_hook, TS_INTERRUPT_BLOCKING, &app.last_hook);
     return code;
 }
 

@@ -6,10 +6,10 @@
  *         target/release/libtask_scheduling.a -lpthread -ldl -lm
  *     printf 'oven 200\nroom 20\noven 210\n' | ./stream
  *
- * Standard input, a pipe or a socket, brings lines "key value". Each key is a
- * lane and each line a task of it: the lines of a key are taken in the order in
- * which they came, so what belongs to a key needs no lock; keys go side by
- * side. For every line "key count average" is printed.
+ * Standard input, a pipe or a socket, brings lines "key value", with keys of up
+ * to 255 bytes. Each key is a lane and each line a task of it: the lines of a
+ * key are taken in the order in which they came, so what belongs to a key needs
+ * no lock; keys go side by side. For every line "key count average" is printed.
  *
  * No more than -q lines (1000) wait. When as many do, the reader waits in
  * ts_submit() and does not read: the pipe fills up, and whoever writes into it
@@ -19,7 +19,7 @@
  * SIGTERM and SIGINT end the reading. What was read by then is worked off, as
  * at the end of the input; a second signal kills. The summary on standard error
  * says how long lines were on their way. The exit status is 0, 1 when a line
- * was no "key value", 2 for wrong use.
+ * was no "key value", 2 for wrong use or when the output cannot be written.
  */
 #define _GNU_SOURCE
 
@@ -74,8 +74,12 @@ static int32_t take_line(ts_token *token, void *user_data)
     (void)token;
     key->count++;
     key->average = key->count == 1 ? line->value : 0.9 * key->average + 0.1 * line->value;
-    /* Blocks while nobody reads: that is what holds the source back. */
-    printf("%s %" PRIu64 " %.6f\n", key->name, key->count, key->average);
+    /* Blocks while nobody reads: that is what holds the source back. When the
+     * reader is gone no signal says so, since the library's threads take none. */
+    if (printf("%s %" PRIu64 " %.6f\n", key->name, key->count, key->average) < 0) {
+        fprintf(stderr, "standard output: %s\n", strerror(errno));
+        _exit(2);               /* exit() is for one thread, and others may be here too */
+    }
     latency_add(&app.latency, now() - line->read_at);
     return 0;
 }
@@ -145,7 +149,9 @@ static void read_line(char *text)
     }
     *space = '\0';
     double value = strtod(space + 1, &end);
-    if (end == space + 1 || *end != '\0') {
+    /* Longer ones, cut to the length of a name, might be one. */
+    bool too_long = (size_t)(space - text) >= sizeof name;
+    if (too_long || end == space + 1 || *end != '\0') {
         app.bad++;
         return;
     }

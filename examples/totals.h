@@ -87,8 +87,9 @@ static const char *totals_count(struct totals *totals, FILE *file, const char *m
         char *end, *space;
         line[strcspn(line, "\n")] = '\0';
         space = strrchr(line, ' ');
+        errno = 0;
         long long amount = space == NULL ? 0 : strtoll(space + 1, &end, 10);
-        *bad = space == NULL || space == line || end == space + 1 || *end != '\0';
+        *bad = space == NULL || space == line || end == space + 1 || *end != '\0' || errno == ERANGE;
         if (*bad) {
             wrong = "a line is no \"name amount\"";
         } else {

@@ -64,6 +64,7 @@ static void transfer_run(struct transfer *transfer, CURL *curl, const char *meth
         curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     CURLcode code = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);  /* the handle outlives it */
     if (code == CURLE_OK)
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &transfer->status);
     else if (transfer->words[0] == '\0')

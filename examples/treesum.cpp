@@ -1,18 +1,20 @@
-// treesum: a checksum of every regular file below a directory. The same program
-// as treesum.c, in C++.
-//
-//     cargo build --release
-//     c++ -std=c++20 -O2 -Iinclude -Ibindings/cpp examples/treesum.cpp -o treesum
-//         target/release/libtask_scheduling.a -lpthread -ldl -lm
-//     ./treesum /usr/share
-//
-// Each top-level directory is a queue and each file a task: the files of one
-// directory are read one after the other, directories side by side.
-//
-// The feeder thread finds the files and posts them; wait_for_room holds it back
-// while as many tasks wait as the scheduler allows. The main thread shows the
-// progress and takes the signals. When one comes, a forced shutdown() stops the
-// running tasks, cancels the waiting ones and lets the feeder go.
+/*
+ * treesum: a checksum of every regular file below a directory. The same program
+ * as treesum.c, in C++.
+ *
+ *     cargo build --release
+ *     c++ -std=c++20 -O2 -Iinclude -Ibindings/cpp examples/treesum.cpp -o treesum \
+ *         target/release/libtask_scheduling.a -lpthread -ldl -lm
+ *     ./treesum /usr/share
+ *
+ * Each top-level directory is a queue and each file a task: the files of one
+ * directory are read one after the other, directories side by side.
+ *
+ * The feeder thread finds the files and posts them; wait_for_room holds it back
+ * while as many tasks wait as the scheduler allows. The main thread shows the
+ * progress and takes the signals. When one comes, a forced shutdown() stops the
+ * running tasks, cancels the waiting ones and lets the feeder go.
+ */
 #include <task_scheduling.hpp>
 
 #include "cksum.hpp"

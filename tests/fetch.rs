@@ -4,25 +4,23 @@
 
 mod support;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use support::{
-    Ended, Link, Running, build_c, build_cpp, need, output, root, scratch, start, start_command,
+    Ended, Running, build_as_it_says, need, output, root, scratch, start, start_command,
 };
 
 fn in_c() -> Option<PathBuf> {
-    need("python3").then(|| build_c("examples/fetch.c", &["-std=c11", "-O2"], Link::Static))?
+    need("python3").then(|| build_as_it_says("examples/fetch.c", "test"))?
 }
 
 fn in_cpp() -> Option<PathBuf> {
-    // Compiled once for all tests.
-    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let build = || build_cpp("g++", "examples/fetch.cpp", &["-std=c++20", "-O2"], Link::Shared);
-    PROGRAM.get_or_init(|| need("python3").then(build)?).clone()
+    need("python3").then(|| build_as_it_says("examples/fetch.cpp", "test"))?
 }
 
 /// A name for what a test makes, which it shares with no other and not with the other language.
@@ -59,6 +57,8 @@ in_both_languages! {
     a_thousand_connections_are_open_at_once_on_one_thread
     fewer_files_than_connections_are_said_and_enough
     an_address_that_fails_at_once_is_not_the_last
+    a_server_that_is_faster_holds_up_nobody_and_is_given_up
+    a_host_of_any_bytes_harms_nobody_else
 }
 
 /// `size` bytes that are not all alike.
@@ -102,7 +102,7 @@ fn run(program: &Path, server: &Server, arguments: &[&str], urls: &[String]) -> 
     let list = server.folder.with_file_name("list");
     fs::write(&list, urls.join("\n")).expect("a list");
     let mut all = vec!["-o".as_ref(), into.as_os_str(), "-f".as_ref(), list.as_os_str()];
-    all.extend(arguments.iter().map(|argument| argument.as_ref() as &std::ffi::OsStr));
+    all.extend(arguments.iter().map(|argument| argument.as_ref() as &OsStr));
     (start(program, all).end(Duration::from_secs(100)), into)
 }
 
@@ -220,6 +220,16 @@ fn fewer_files_than_connections_are_said_and_enough(program: &Path) {
     assert!(ended.stderr.contains("fetch: at most 36 connections at once"), "{}", ended.stderr);
     let stdout = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert!(stdout.starts_with("200 of 200 fetched"), "{stdout}");
+
+    // Not even as many as are kept back for other things.
+    let into = server.folder.with_file_name("few");
+    fs::create_dir(&into).expect("a folder");
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "ulimit -n 40; exec \"$0\" -o \"$2\" -f \"$1\""]);
+    limited.arg(program).arg(&list).arg(&into);
+    let ended = start_command(limited).end(Duration::from_secs(100));
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("fetch: at most 1 connections at once"), "{}", ended.stderr);
 }
 
 /// Every host has an address before its own that nobody may connect to.
@@ -238,11 +248,11 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
 }
 "#;
 
-fn an_address_that_fails_at_once_is_not_the_last(program: &Path) {
-    let server = serve(program, "fetch-addresses", 1);
-    let source = server.folder.with_file_name("two.c");
-    let library = server.folder.with_file_name("two.so");
-    fs::write(&source, TWO_ADDRESSES).expect("a file");
+/// Runs the program with that before the C library.
+fn run_before(program: &Path, server: &Server, functions: &str, arguments: &[&str]) -> Ended {
+    let source = server.folder.with_file_name("before.c");
+    let library = server.folder.with_file_name("before.so");
+    fs::write(&source, functions).expect("a file");
     output(
         Command::new("cc")
             .args(["-shared", "-fPIC"])
@@ -252,7 +262,54 @@ fn an_address_that_fails_at_once_is_not_the_last(program: &Path) {
             .arg("-ldl"),
     );
     let mut command = Command::new(program);
-    command.env("LD_PRELOAD", &library).arg(format!("{}/100", server.url));
-    let ended = start_command(command).end(Duration::from_secs(100));
+    command.env("LD_PRELOAD", &library).args(arguments);
+    start_command(command).end(Duration::from_secs(100))
+}
+
+fn an_address_that_fails_at_once_is_not_the_last(program: &Path) {
+    let server = serve(program, "fetch-addresses", 1);
+    let ended = run_before(program, &server, TWO_ADDRESSES, &[&format!("{}/100", server.url)]);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+}
+
+/// Whoever asks finds more, as from a server that is faster than this.
+const ALWAYS_MORE: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+typedef ssize_t receive(int, void *, size_t, int);
+
+ssize_t recv(int fd, void *bytes, size_t size, int flags)
+{
+    receive *real = (receive *)dlsym(RTLD_NEXT, "recv");
+    struct pollfd more = { .fd = fd, .events = POLLIN };
+    ssize_t got;
+    while ((got = real(fd, bytes, size, flags)) < 0 && errno == EAGAIN)
+        poll(&more, 1, -1);
+    return got;
+}
+"#;
+
+fn a_server_that_is_faster_holds_up_nobody_and_is_given_up(program: &Path) {
+    let server = serve(program, "fetch-endless", 1);
+    let endless = format!("{}/endless", server.url);
+    let other = format!("{}/100", server.url.replace("127.0.0.1", "localhost"));
+    let ended = run_before(program, &server, ALWAYS_MORE, &["-t", "1", &endless, &other]);
+    assert_eq!(ended.status, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("/endless: timed out"), "{}", ended.stderr);
+    let stdout = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(stdout.starts_with("1 of 2 fetched"), "{stdout}");
+}
+
+fn a_host_of_any_bytes_harms_nobody_else(program: &Path) {
+    let server = serve(program, "fetch-bytes", 1);
+    let mut command = Command::new(program);
+    command.arg(OsStr::from_bytes(b"http://\xff.invalid/x")).arg(format!("{}/100", server.url));
+    let ended = start_command(command).end(Duration::from_secs(100));
+    assert_eq!(ended.status, Some(1), "{}", ended.stderr);
+    let stdout = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(stdout.starts_with("1 of 2 fetched"), "{stdout}");
 }

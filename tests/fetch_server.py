@@ -10,6 +10,7 @@ It serves the files of FOLDER on a port of its own, which it prints, and as
     /vanish/NAME    half of it, and then it closes the connection
     /reset/NAME     half of it, and then it resets the connection
     /mute           nothing at all
+    /endless        a little every millisecond, without end
     /together       when TOGETHER requests have come for it, and not before
     /busy/NAME      after a while, with the most that were served so at once as
                     a header, which must stay under the client's limit
@@ -51,6 +52,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         how, name = (parts[0], parts[1]) if len(parts) == 2 else ("", parts[0])
         if self.path == "/mute":
             forever.wait()
+        if self.path == "/endless":
+            self.head()
+            while True:
+                self.wfile.write(b"more")
+                time.sleep(0.001)
         if self.path == "/together":
             with lock:
                 here += 1

@@ -8,22 +8,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
 use support::{
-    Ended, Link, Running, build_c, build_cpp, need, output, run, scratch, skip, start,
+    Ended, Link, Running, build_as_it_says, build_c, need, output, run, scratch, skip, start,
     start_command,
 };
 
 fn in_c() -> Option<PathBuf> {
-    build_c("examples/treesum.c", &["-std=c11", "-O2"], Link::Static)
+    build_as_it_says("examples/treesum.c", "test")
 }
 
 fn in_cpp() -> Option<PathBuf> {
-    // Compiled once for all tests.
-    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let build = || build_cpp("g++", "examples/treesum.cpp", &["-std=c++20", "-O2"], Link::Shared);
-    PROGRAM.get_or_init(build).clone()
+    build_as_it_says("examples/treesum.cpp", "test")
 }
 
 /// A folder of this test's own, which it does not share with the other language.

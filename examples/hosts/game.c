@@ -268,10 +268,11 @@ int main(void)
         note(&ran, (double)count, 100);
         frames++;
         next += FRAME;
-        if (next < now())
-            next = now();       /* this frame took too long; the others need not */
+        double left = next - now();
+        if (left < 0)
+            next -= left;       /* this frame took too long; the others need not */
         else
-            SDL_Delay((uint32_t)((next - now()) * 1e3 + 0.5));
+            SDL_Delay((uint32_t)(left * 1e3 + 0.5));
         note(&lengths, (now() - start) * 1e3, 2);
     }
 

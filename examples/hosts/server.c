@@ -47,8 +47,9 @@ static struct {
     double grace, idle, limit, deadline, swept; /* deadline: of the end */
     bool stopped, full;         /* full: nobody is let in */
     struct clients clients;
+    size_t most_clients;
     unsigned long accepted, requests, on_loop, on_workers, cancelled, dropped;
-} server = { .grace = 5, .idle = 30, .limit = 60 };
+} server = { .grace = 5, .idle = 30, .limit = 60, .most_clients = MOST_CLIENTS };
 
 /* ---- Requests ------------------------------------------------------------ */
 
@@ -180,8 +181,10 @@ static void serve(struct client *client)
 
 static void accept_clients(void)
 {
-    while (server.clients.count < MOST_CLIENTS) {
+    while (server.clients.count < server.most_clients) {
         int fd = accept4(server.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE) && server.clients.count > 0)
+            server.most_clients = server.clients.count;     /* as many as there can be */
         if (fd < 0)
             return;
         struct client *client = new_client(&server.clients, fd, ++server.accepted);
@@ -196,7 +199,7 @@ static void accept_clients(void)
 /* With as many clients as may be, epoll shall not tell of those at the door. */
 static void watch_door(void)
 {
-    bool full = server.clients.count >= MOST_CLIENTS;
+    bool full = server.clients.count >= server.most_clients;
     struct epoll_event event = { .events = full ? 0 : EPOLLIN, .data.ptr = &server.listener };
     if (full == server.full || server.clients.ending)
         return;
@@ -282,6 +285,8 @@ static void begin_to_end(void)
     server.clients.ending = true;
     server.deadline = now() + server.grace;
     close(server.listener);
+    /* It was heard. Nobody reads it, so epoll would tell of it without end. */
+    epoll_ctl(server.epoll, EPOLL_CTL_DEL, server.signals, NULL);
     every_client(serve);        /* those who wait for nothing leave at once */
 }
 

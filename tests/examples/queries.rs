@@ -116,3 +116,21 @@ time.sleep(3600)";
     assert_eq!(ended.status, Some(1), "{said}{}", ended.stderr);
     assert_eq!(said, "1 t: took longer than 0.3 s and was cancelled\n2 t: done\n    goes on\n");
 }
+
+#[test]
+fn what_cannot_be_read_or_written_is_no_success() {
+    let Some(program) = example("queries") else { return };
+    let folder = scratch("queries-lost");
+    let mut command = Command::new(&program);
+    command.arg(folder.join("database")).stdin(File::open(&folder).expect("a folder"));
+    let ended = start_with_input(command).end(Duration::from_secs(100));
+    assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("standard input: Is a directory"), "{}", ended.stderr);
+
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo 'a: SELECT 1' | \"$0\" \"$1\" >/dev/full"]);
+    command.arg(&program).arg(folder.join("database"));
+    let ended = start_with_input(command).end(Duration::from_secs(100));
+    assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("standard output: "), "{}", ended.stderr);
+}

@@ -63,6 +63,7 @@ fn files_are_added_up_and_bad_ones_put_aside() {
         ("one", "apples 3\npears 2\n"),
         ("two", "apples 40\nred apples -1"),
         ("bad", "apples 1000\nno number\n"),
+        ("huge", "apples 99999999999999999999\n"),
     ];
     let folder = spool("spool-sums", &files);
     fs::write(folder.join("in/three.part"), "apples 5000\n").expect("a file");
@@ -72,10 +73,10 @@ fn files_are_added_up_and_bad_ones_put_aside() {
     put(&folder, "four", "pears 7\n");
     running.until("another file", |_| left(&folder) == 1);
     let said = end(running, 0);
-    assert!(said.starts_with("3 files aggregated, 1 bad, 0 removed; 0 hooks;"), "{said}");
+    assert!(said.starts_with("3 files aggregated, 2 bad, 0 removed; 0 hooks;"), "{said}");
     assert_eq!(names(&folder, "in"), ["three.part"]);
     assert_eq!(names(&folder, "out"), ["four", "one", "two"]);
-    assert_eq!(names(&folder, "bad"), ["bad"]);
+    assert_eq!(names(&folder, "bad"), ["bad", "huge"]);
     let totals = totals(&program, &folder);
     assert_eq!(totals, "apples 43 in 2 lines\npears 9 in 2 lines\nred apples -1 in 1 lines\n");
 }
@@ -183,6 +184,27 @@ fn a_hook_s_end_is_seen_where_ends_of_children_were_ignored() {
     running.signal(libc::SIGTERM);
     let said = ended(running, 0);
     assert!(said.contains("; 1 hooks;") && !said.contains("still"), "{said}");
+}
+
+/// More often than may be pending.
+#[test]
+fn a_hook_that_takes_longer_than_files_keep_away_comes_once_for_all_of_them() {
+    const FILES: usize = 50;
+    let Some(program) = example("spool") else { return };
+    let folder = spool("spool-often", &[]);
+    let hook = "echo >>begun; while [ ! -e go ]; do sleep 0.01; done";
+    let mut running = begin(&program, &folder, &["-a", "0.01", "-g", "60", "-x", hook]);
+    for number in 0..FILES {
+        put(&folder, &number.to_string(), "apples 1\n");
+        running.until("a file that is counted", |_| names(&folder, "out").len() == number + 1);
+        running.until("a hook", |_| folder.join("begun").exists());
+    }
+    fs::write(folder.join("go"), "").expect("a file");
+    let begun = |folder: &Path| fs::read(folder.join("begun")).map_or(0, |text| text.len());
+    running.until("a second hook", |_| begun(&folder) == 2);
+    let said = end(running, 0);
+    assert!(said.contains("50 files aggregated, 0 bad, 0 removed; 2 hooks;"), "{said}");
+    assert_eq!(begun(&folder), 2);
 }
 
 #[test]

@@ -151,10 +151,25 @@ fn a_line_that_is_none_is_counted_and_harms_nobody() {
     let Some(program) = example("stream") else { return };
     let stream = stream(&program, "stream-bad", "");
     let text = ["oven 200\n", "noise\n", " 1\n", "oven x\n", "oven 1e\n", "oven 210"];
-    let (writer, _) = write(stream.input, &text.map(str::to_owned));
+    let long = ["a", "b"].map(|end| format!("{}{end} 1\n", "x".repeat(255)));
+    let (writer, _) = write(stream.input, &[&long[..], &text.map(str::to_owned)].concat());
     drop(writer.join().expect("a writer"));
     let (said, ended) = (read(stream.output), end(stream.running));
     assert_eq!((ended.status, &*said), (Some(1), "oven 1 200.000000\noven 2 201.000000\n"));
-    assert!(ended.stderr.contains("6 lines of 1 keys"), "{}", ended.stderr);
-    assert!(ended.stderr.contains(", 4 were no \"key value\"\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("8 lines of 1 keys"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(", 6 were no \"key value\"\n"), "{}", ended.stderr);
+}
+
+/// There is always more to read, and nobody reads what comes of it.
+#[test]
+fn it_ends_when_its_reader_is_gone() {
+    let Some(program) = example("stream") else { return };
+    let stream = stream(&program, "stream-unread", "");
+    drop(stream.output);
+    // Until it is gone too.
+    let (writer, _) = write(stream.input, &lines(3, 10_000_000));
+    let ended = end(stream.running);
+    drop(writer.join().expect("a writer"));
+    assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("standard output: Broken pipe"), "{}", ended.stderr);
 }

@@ -197,3 +197,15 @@ fn a_signal_stops_it_and_the_report_comes() {
     assert!(said.contains(": 0 pages, 0 bytes, 1 left out\n"), "{said}");
     assert!(said.contains("1 pages found in ") && said.ends_with(", stopped\n"), "{said}");
 }
+
+#[test]
+fn a_link_to_a_host_of_any_bytes_is_broken_and_ends_nothing() {
+    let Some(program) = tools() else { return };
+    let [one] = folders("crawl-bytes");
+    let web = Web::start(&[one.to_str().expect("text")]);
+    page(&one, "index.html", &["http://%FF/".to_owned(), "last.html".to_owned()]);
+    page(&one, "last.html", &[]);
+    let said = crawl(&program, 1, &["-d", "0", &format!("{}/index.html", web.urls[0])]);
+    assert_eq!(paths(&web, 0), ["/index.html", "/last.html", "/robots.txt"]);
+    assert_eq!(said.matches("broken: http://").count(), 1, "{said}");
+}

@@ -27,7 +27,7 @@ fn fill(folder: &Path) -> usize {
 
 #[test]
 fn the_loop_of_libuv_is_never_held_up() {
-    let Some(program) = host("uv", &["libuv", "zlib"]) else { return };
+    let Some(program) = host("uv") else { return };
     let folder = scratch("hosts-uv");
     let (from, into) = (folder.join("from"), folder.join("into"));
     fs::create_dir(&into).expect("a folder");
@@ -53,7 +53,7 @@ fn the_loop_of_libuv_is_never_held_up() {
 
 #[test]
 fn a_program_on_libuv_that_is_interrupted_stops_what_runs() {
-    let Some(program) = host("uv", &["libuv", "zlib"]) else { return };
+    let Some(program) = host("uv") else { return };
     let folder = scratch("hosts-uv-stop");
     let (from, into) = (folder.join("from"), folder.join("into"));
     fs::create_dir(&from).expect("a folder");
@@ -76,7 +76,7 @@ fn a_program_on_libuv_that_is_interrupted_stops_what_runs() {
 
 #[test]
 fn a_game_keeps_its_frames_beside_100000_jobs() {
-    let Some(program) = host("game", &["sdl2"]) else { return };
+    let Some(program) = host("game") else { return };
     let mut command = Command::new(program);
     command.env("SDL_VIDEODRIVER", "dummy");
     let ended = start_command(command).end(Duration::from_secs(180));

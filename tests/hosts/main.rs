@@ -19,8 +19,7 @@ mod web;
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
-use support::{Link, build_as_it_says, build_c_with, need, output, skip};
+use support::build_as_it_says;
 
 /// Whether this suite is wanted.
 fn wanted() -> bool {
@@ -33,41 +32,17 @@ fn wanted() -> bool {
     false
 }
 
-/// `examples/hosts/NAME.c`, built with what pkg-config says of these packages; `None` when this suite is
-/// not wanted or something is missing.
-fn host(name: &str, packages: &[&str]) -> Option<PathBuf> {
-    wanted().then(|| build_host(name, packages))?
+/// `examples/hosts/NAME.c`, built as it says; `None` when this suite is not wanted or something is missing.
+fn host(name: &str) -> Option<PathBuf> {
+    wanted().then(|| build_host(name))?
 }
 
 /// [`host`], wanted or not.
-fn build_host(name: &str, packages: &[&str]) -> Option<PathBuf> {
-    if !need("cc") {
-        return None;
-    }
-    let mut flags = vec!["-std=c11".to_owned(), "-O2".to_owned(), "-Iexamples".to_owned()];
-    let mut libraries = Vec::new();
-    if !packages.is_empty() {
-        if !need("pkg-config") {
-            return None;
-        }
-        let there = Command::new("pkg-config").arg("--exists").args(packages).status();
-        if !there.is_ok_and(|status| status.success()) {
-            skip(&format!("{} is not installed (scripts/setup hosts)", packages.join(" or ")));
-            return None;
-        }
-        let said = |what: &str| {
-            let said = output(Command::new("pkg-config").arg(what).args(packages));
-            said.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
-        };
-        flags.extend(said("--cflags"));
-        libraries = said("--libs");
-    }
-    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
-    let libraries: Vec<_> = libraries.iter().map(String::as_str).collect();
-    build_c_with(&format!("examples/hosts/{name}.c"), &flags, &libraries, Link::Static)
+fn build_host(name: &str) -> Option<PathBuf> {
+    build_as_it_says(&format!("examples/hosts/{name}.c"), "hosts")
 }
 
-/// `examples/NAME.c`, as [`host`], built as it says.
+/// `examples/NAME.c`, as [`host`].
 fn example(name: &str) -> Option<PathBuf> {
     wanted().then(|| build_as_it_says(&format!("examples/{name}.c"), "hosts"))?
 }

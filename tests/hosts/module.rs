@@ -294,6 +294,26 @@ fn a_request_that_takes_too_long_is_answered_504() {
     assert_calm(&nginx.log("error.log"));
 }
 
+/// Were it the worker processes that refuse it, none would be left.
+#[test]
+fn a_reload_with_a_wrong_configuration_changes_nothing() {
+    let Some(nginx) = start("hosts-module-wrong") else { return };
+    let before = Connection::open(nginx.ports[0]).ask("/each/1").header("X-Worker").to_owned();
+    let path = nginx.folder.join("nginx.conf");
+    let text = fs::read_to_string(&path).expect("its configuration");
+    fs::write(&path, text.replace("line_task_max", "line_task_maximum")).expect("a file");
+    nginx.signal(libc::SIGHUP);
+    until("refusal", || nginx.log("error.log").contains("there is no key"));
+    let answer = Connection::open(nginx.ports[0]).ask("/each/1");
+    assert_eq!((answer.status, answer.header("X-Worker")), (200, &*before));
+}
+
+#[test]
+fn a_name_may_be_any_bytes() {
+    let Some(nginx) = start("hosts-module-bytes") else { return };
+    assert_eq!(Connection::open(nginx.ports[0]).ask("/each/%FF").status, 404);
+}
+
 #[test]
 fn a_fast_end_stops_what_runs() {
     let Some(nginx) = start("hosts-module-term") else { return };

@@ -1,5 +1,6 @@
 //! `examples/hosts/server.c`: HTTP on epoll, loaded by wrk and by clients that look at each promise.
 
+use crate::http::Connection;
 use crate::support::{Ended, Running, need, output, root, scratch, start, start_command};
 use crate::{build_host, host};
 use std::fs;
@@ -14,7 +15,11 @@ struct Server {
 }
 
 fn server(program: &Path, options: &[&str]) -> Server {
-    let mut running = start(program, options.iter().chain(&["0"]));
+    begun(start(program, options.iter().chain(&["0"])))
+}
+
+/// One that was started.
+fn begun(mut running: Running) -> Server {
     let said = |running: &Running| String::from_utf8_lossy(&running.printed()).into_owned();
     running.until("its port", |running| said(running).ends_with('\n'));
     let port = said(&running).trim_end().rsplit(':').next().expect("a port").to_owned();
@@ -61,13 +66,13 @@ fn scenario(name: &str) -> Option<String> {
 }
 
 fn tools(tool: &str) -> Option<PathBuf> {
-    let program = host("server", &[])?;
+    let program = host("server")?;
     need(tool).then_some(program)
 }
 
 #[test]
 fn it_compiles() {
-    build_host("server", &[]);
+    build_host("server");
 }
 
 #[test]
@@ -140,6 +145,54 @@ fn the_end_waits_for_requests_that_were_taken() {
     };
     assert!(!said.contains("still"), "{said}");
     assert_eq!(clients, "/sleep/3000 200 close\n/sleep/3001 200 close\n");
+}
+
+/// What a process has had of the processors' time, in ticks, of which there are a hundred in a second.
+fn ticks(id: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let fields: Vec<_> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    Some(fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?)
+}
+
+#[test]
+fn those_for_whom_there_is_no_descriptor_wait_at_the_door() {
+    let Some(program) = host("server") else { return };
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "ulimit -n 24; exec \"$0\" 0"]).arg(program);
+    let server = begun(start_command(limited));
+    let mut clients: Vec<_> =
+        (0..30).map(|_| Connection::open(server.port.parse().expect("it"))).collect();
+    assert_eq!(clients[0].ask("/short/1").status, 200);
+    let before = ticks(server.running.id()).expect("its time");
+    std::thread::sleep(Duration::from_secs(1));
+    let after = ticks(server.running.id()).expect("its time");
+    assert!(after - before < 50, "{} ticks", after - before);
+    clients.drain(..20);
+    for client in &mut clients {
+        assert_eq!(client.ask("/short/1").status, 200);
+    }
+    drop(clients);
+    server.end(0);
+}
+
+#[test]
+fn while_it_waits_for_its_end_it_does_nothing() {
+    let Some(program) = tools("python3") else { return };
+    let mut server = server(&program, &["-g", "60"]);
+    let sign = scratch("server-quiet").join("all-run");
+    let mut clients = server.clients(&["stay", sign.to_str().expect("text"), "/sleep/2000"]);
+    clients.until("requests that run", |_| sign.exists());
+    let id = server.running.id();
+    let before = ticks(id).expect("its time");
+    server.running.signal(libc::SIGTERM);
+    let mut after = before;
+    while !server.running.has_ended() {
+        after = ticks(id).unwrap_or(0).max(after);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    server.has_ended(0);
+    assert!(after - before < 50, "{} ticks", after - before);
+    passed(clients);
 }
 
 #[test]

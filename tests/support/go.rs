@@ -25,12 +25,30 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Whether Go is there, and as new as the module asks for; a distribution's may not be. See [`need`].
+pub fn need_go() -> bool {
+    if !need("go") {
+        return false;
+    }
+    let manifest = fs::read_to_string(root().join("bindings/go/go.mod")).expect("go.mod");
+    let oldest = manifest.lines().find_map(|line| line.strip_prefix("go ")).expect("a version");
+    let there = output(go(root()).args(["env", "GOVERSION"]));
+    let numbers = |text: &str| -> Vec<u32> {
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+    };
+    let is_new = numbers(&there) >= numbers(oldest);
+    if !is_new {
+        skip(&format!("{} is installed, and Go {oldest} is needed", there.trim()));
+    }
+    is_new
+}
+
 /// The module beside a header, as in the repository, but with the library of this test. `None` where
 /// something is missing that it takes.
 pub fn module() -> Option<&'static Path> {
     static MODULE: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = MODULE.get_or_init(|| {
-        if !need("go") || !need("cc") || !need("objcopy") {
+        if !need_go() || !need("cc") || !need("objcopy") {
             return None;
         }
         let folder = scratch(concat!("go-module-", env!("CARGO_CRATE_NAME")));
@@ -54,7 +72,7 @@ pub fn module() -> Option<&'static Path> {
         Some(module)
     });
     if made.is_none() {
-        need("go");
+        need_go();
     }
     made.as_deref()
 }

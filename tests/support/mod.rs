@@ -86,17 +86,7 @@ pub fn scratch(name: &str) -> PathBuf {
 /// Compiles a C program (a path from the top of the repository) with these flags and [`STRICT`], and
 /// links it to the library. `None` when there is no compiler; see [`need`].
 pub fn build_c(source: &str, flags: &[&str], link: Link) -> Option<PathBuf> {
-    build_c_with(source, flags, &[], link)
-}
-
-/// [`build_c`] of a program that needs other libraries too (`-l…`).
-pub fn build_c_with(
-    source: &str,
-    flags: &[&str],
-    libraries: &[&str],
-    link: Link,
-) -> Option<PathBuf> {
-    build_with("cc", &[source], flags, libraries, link)
+    build("cc", &[source], flags, link)
 }
 
 /// Builds an example by the command that its first comment says, with the library of this test and
@@ -161,23 +151,13 @@ pub fn build_cpp(compiler: &str, source: &str, flags: &[&str], link: Link) -> Op
 
 /// Compiles a program of several files; one may be an object that is there already.
 pub fn build(compiler: &str, sources: &[&str], flags: &[&str], link: Link) -> Option<PathBuf> {
-    build_with(compiler, sources, flags, &[], link)
-}
-
-fn build_with(
-    compiler: &str,
-    sources: &[&str],
-    flags: &[&str],
-    libraries: &[&str],
-    link: Link,
-) -> Option<PathBuf> {
     if !need(compiler) {
         return None;
     }
     let folder = program_folder();
     let library = library(link);
     let mut hasher = DefaultHasher::new();
-    (compiler, sources, flags, libraries, link).hash(&mut hasher);
+    (compiler, sources, flags, link).hash(&mut hasher);
     let stem = Path::new(sources[0]).file_stem().expect("a file's name").to_string_lossy();
     let program = folder.join(format!("{stem}-{link:?}-{:016x}", hasher.finish()));
     let fresh = unique(&program);
@@ -191,8 +171,7 @@ fn build_with(
         .args(sources)
         .arg("-o")
         .arg(&fresh)
-        .arg(&library)
-        .args(libraries);
+        .arg(&library);
     match link {
         // TS_LINK is for scripts/coverage, whose library needs an option of the linker's more.
         Link::Static => command.args(std::env::var("TS_LINK")).args(NATIVE_LIBRARIES),

@@ -36,6 +36,7 @@
 #include "task_scheduling.h"
 
 #include "cksum.h"
+#include "printable.h"
 
 #include <poll.h>
 
@@ -220,9 +221,10 @@ static job_t *new_job(ngx_http_request_t *request)
 
 static ts_error submit(job_t *job, const ngx_str_t *name)
 {
-    char text[256];
+    char raw[256], text[256];
     ts_task_options options = TS_TASK_OPTIONS_INIT;
-    ngx_cpystrn((u_char *) text, name->data, ngx_min(name->len + 1, sizeof text));
+    ngx_cpystrn((u_char *) raw, name->data, ngx_min(name->len + 1, sizeof raw));
+    printable(raw, text, sizeof text);          /* a URI may be any bytes */
     options.name = name->len > 0 ? text : NULL;
     options.run = checksum;
     options.user_data = job;
@@ -367,8 +369,29 @@ static char *set_checksum(ngx_conf_t *cf, ngx_command_t *command, void *data)
     return ngx_http_set_complex_value_slot(cf, command, data);
 }
 
+/* Tried while nginx reads its configuration: what the worker processes refused,
+ * each by its end, would be found only when those before them are gone. */
+static char *set_config(ngx_conf_t *cf, ngx_command_t *command, void *data)
+{
+    main_conf_t *conf = data;
+    ts_scheduler *scheduler;
+    char *yaml, *wrong = ngx_conf_set_str_slot(cf, command, data);
+    if (wrong != NGX_CONF_OK)
+        return wrong;
+    yaml = ngx_pcalloc(cf->temp_pool, conf->config.len + 1);
+    if (yaml == NULL)
+        return NGX_CONF_ERROR;
+    ngx_memcpy(yaml, conf->config.data, conf->config.len);
+    if (ts_scheduler_new(yaml, &scheduler) != TS_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "task_scheduling_config: %s", ts_last_error_message());
+        return NGX_CONF_ERROR;
+    }
+    ts_scheduler_free(scheduler);
+    return NGX_CONF_OK;
+}
+
 static ngx_command_t commands[] = {
-    { ngx_string("task_scheduling_config"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_str_slot,
+    { ngx_string("task_scheduling_config"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_config,
       NGX_HTTP_MAIN_CONF_OFFSET, offsetof(main_conf_t, config), NULL },
     { ngx_string("task_scheduling_checksum"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_checksum,
       NGX_HTTP_LOC_CONF_OFFSET, offsetof(loc_conf_t, name), NULL },
