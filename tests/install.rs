@@ -202,8 +202,42 @@ fn what_was_moved_is_found_where_it_is() {
     let ask = ["--cflags", "--libs", "task_scheduling-static"];
     with_pkg_config(&second, &["cc", "-std=c11"], "program.c", &ask, &program);
     works(&program, false, &second);
-    let built = cmake(&second, "install-moved-cmake", &[], "c_shared");
+    let built = cmake(&second, "install-moved-cmake", &["-DWANTED_VERSION=0.1...<0.2"], "c_shared");
     works(&built.expect("a project that builds").join("c_shared"), true, &second);
+}
+
+/// A header that is newer than what was built.
+#[test]
+fn what_was_built_before_the_header_is_not_installed_with_it() {
+    if !tools(&["ld", "objcopy", "strip", "readelf"]) {
+        return;
+    }
+    let folder = scratch("install-old");
+    let parts = ["scripts", "include", "bindings", "packaging", "Cargo.toml", "build.rs"];
+    let all = parts.iter().chain(&["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"]);
+    output(Command::new("cp").arg("-r").args(all.map(|part| root().join(part))).arg(&folder));
+    let symbols = folder.join("include/symbols.txt");
+    let listed = fs::read_to_string(&symbols).expect("symbols.txt");
+    fs::write(&symbols, listed + "ts_of_tomorrow 0.2.0\n").expect("a file");
+    let mut install = Command::new(folder.join("scripts/install"));
+    install.arg("install").env("LIBRARIES", library_folder()).env("PREFIX", folder.join("prefix"));
+    let said = install.output().expect("the script");
+    let words = String::from_utf8_lossy(&said.stderr);
+    assert!(!said.status.success() && words.contains("has no ts_of_tomorrow"), "{words}");
+    assert!(!folder.join("prefix").exists());
+}
+
+/// readelf speaks French then, where its translations are installed.
+#[test]
+fn who_installs_may_speak_another_language() {
+    if !tools(&["cmake", "make", "cc", "c++", "ld", "objcopy", "strip", "readelf"]) {
+        return;
+    }
+    let prefix = scratch("install-elsewhere").join("prefix");
+    let variables = [("PREFIX", text(&prefix)), ("LC_ALL", "C.UTF-8"), ("LANGUAGE", "fr")];
+    script("install", &variables);
+    let built = cmake(&prefix, "install-elsewhere-cmake", &[], "c_shared");
+    works(&built.expect("a project that builds").join("c_shared"), true, &prefix);
 }
 
 /// As a distribution does: put together in a folder of its own, with other names for folders.
@@ -281,6 +315,8 @@ fn cmake_is_refused_what_is_not_there() {
     let refused = [
         ("-DWANTED_VERSION=0.999", "compatible with requested version"),
         ("-DWANTED_VERSION=1.0", "compatible with requested version"),
+        ("-DWANTED_VERSION=0.0.1...<0.1", "compatible with requested version"),
+        ("-DWANTED_VERSION=0.0.1...0.0.9", "compatible with requested version"),
         ("-DWANTED_COMPONENTS=COMPONENTS;gpu", "has shared and static, and no gpu"),
     ];
     for (option, words) in refused {

@@ -1,11 +1,14 @@
 """What the driver makes of figures: python3 benches/peers/test_driver.py. Nothing is measured here."""
 
+import contextlib
+import io
 import os
 import stat
 import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as xml
+from unittest import mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
@@ -53,6 +56,28 @@ class Judging(unittest.TestCase):
     def test_a_noisy_machine_fails_only_a_gross_excess(self):
         self.assertEqual(judge.verdict([(1.7, True)] * 3, 1.6), "undecided")
         self.assertEqual(judge.verdict([(3.3, True)] * 3, 1.6), "failed")
+
+    def test_without_one_of_ours_nothing_passes(self):
+        self.check_without("ours-handle", "", 1)
+
+    def test_without_a_peer_nothing_passes_where_no_tool_may_be_missing(self):
+        self.check_without("tbb", "true", 1)
+        self.check_without("tbb", "", 0)
+
+    def test_limits_are_not_written_without_everybody(self):
+        with tempfile.TemporaryDirectory() as folder, self.assertRaisesRegex(SystemExit, "not built: .*tbb"):
+            judge.update(folder)
+
+    def check_without(self, peer, ci, status):
+        everybody = {name for _, ours, peers in judge.PLAN.values() for name in ours + peers}
+        said = io.StringIO()
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(said):
+            for name in everybody - {peer}:
+                harness(folder, name, 'echo \'{"figure": 1, "mutex_ns": 1, "version": "1"}\'\n')
+            small = [mock.patch.object(runs, "MEMORY", len(runs.PAGES)), mock.patch.object(judge, "ROUNDS", 1)]
+            with mock.patch.dict(os.environ, CI=ci), small[0], small[1]:
+                self.assertEqual(judge.check(folder), status, said.getvalue())
+        self.assertIn(f"check-speed: not built: {peer}\n", said.getvalue())
 
     def test_limits_name_what_is_planned(self):
         with open(judge.LIMITS, encoding="utf-8") as file:
