@@ -31,7 +31,9 @@ pub use inside::inside_host_code;
 pub(crate) use inside::{
     Inside, MustNotWait, current_token, is_polling, must_not_wait, thread_number,
 };
-pub(crate) use later::{end_later, is_dropping, is_telling, tell, tell_next};
+pub(crate) use later::{
+    after_put_off, end_later, is_dropping, is_telling, tell, tell_next, times_put_off,
+};
 pub use owned::Owned;
 
 /// A linear task's function: 0 = completed, any other number = failed with that code.

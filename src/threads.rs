@@ -17,7 +17,7 @@
 use crate::config::{Key, Settings};
 use crate::count::Count;
 use crate::counted::CountedBox;
-use crate::host::{self, ThreadEvent, ThreadHook};
+use crate::host::{self, MustNotWait, ThreadEvent, ThreadHook};
 use crate::log::{self, LogLevel};
 use crate::memory;
 use crate::platform::floats::Floats;
@@ -168,6 +168,8 @@ impl Threads {
             let tell = |event| hook.iter().for_each(|hook| hook.call(event, name));
             tell(ThreadEvent::Started);
             for (what, error) in troubles {
+                // Others count on what it is about to do.
+                let _waits = MustNotWait::enter();
                 log::line(LogLevel::Warning, || {
                     words!("{} runs without {what}: {error}", name.to_string_lossy())
                 });

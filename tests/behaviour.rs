@@ -245,6 +245,21 @@ fn claims_lent() {
 }
 
 #[test]
+fn lending() {
+    theme("lending");
+}
+
+#[test]
+fn who_ends() {
+    theme("who_ends");
+}
+
+#[test]
+fn last_drops() {
+    theme("last_drops");
+}
+
+#[test]
 fn claims_stops() {
     theme("claims_stops");
 }

@@ -7,7 +7,7 @@
 
 use super::Core;
 use super::inlet::Item;
-use super::record::Record;
+use super::record::{Extra, Outcome, Record};
 use super::seat::Seat;
 use super::slab::NIL;
 use super::stop::no_such;
@@ -44,7 +44,12 @@ impl Core {
 
     /// Whether a task that was just handed out was told to stop before it could be found.
     pub fn was_told(&self, index: u32) -> bool {
-        self.records.at(index).word.noted().cause().is_some()
+        self.noted(index).cause().is_some()
+    }
+
+    /// The word of a record, after something was noted that who changes it looks at then.
+    pub fn noted(&self, index: u32) -> Snapshot {
+        self.records.at(index).word.noted()
     }
 
     /// As [`Core::hand_out`], of a task that was cancelled before it started.
@@ -119,24 +124,55 @@ impl Core {
         if claim.word.state() == Some(State::Pending) {
             return (state(self.end_cancelled(claim.index)), false);
         }
-        let last = match code == 0 && self.ends_plainly(claim.index, claim.word) {
-            true => self.end_plain(claim.index, seat),
-            false => {
-                // What the host does in a drop or when it hears of the end must not wait for a task
-                // that this one still holds up.
-                let holding =
-                    Holding { core: self.address(), index: claim.index, lane: claim.lane };
-                let _nesting = Nesting::enter();
-                let _held = Held::enter(holding);
-                // Counted at once: what the host does here may take its time.
-                let mut seat = self.visitor();
-                self.end_returned(claim.index, claim.word, code, &mut seat)
+        let last = self.while_ending(claim, || {
+            match code == 0 && self.ends_plainly(claim.index, claim.word) {
+                true => self.end_plain(claim.index, seat),
+                false => {
+                    // Counted at once: what the host does here may take its time.
+                    let mut seat = self.visitor();
+                    self.end_returned(claim.index, claim.word, code, &mut seat)
+                }
             }
-        };
+        });
         if last.is_stuck() {
             self.uncount_stuck_claim();
         }
         (state(last), claim.lane != NIL && !last.is_released())
+    }
+
+    /// What the host does in a drop, whosever that is, or when it hears of the end must not wait for a
+    /// task that this one still holds up.
+    #[inline]
+    fn while_ending<R>(&self, claim: &GivenBack, work: impl FnOnce() -> R) -> R {
+        // One that never started holds no place.
+        let lane = if claim.word.state() == Some(State::Running) { claim.lane } else { NIL };
+        let _nesting = Nesting::enter();
+        let _held = Held::enter(Holding { core: self.address(), index: claim.index, lane });
+        work()
+    }
+
+    /// What a claim leaves that was given back, in a box for it if it has none.
+    pub fn leave(
+        &self,
+        claim: &GivenBack,
+        result: Option<Outcome>,
+        error: Option<Box<str>>,
+        spare: Box<Extra>,
+    ) {
+        let (mut result, mut earlier) = (result, None);
+        let record = self.records.at(claim.index);
+        {
+            let _room = self.rooms.lock(claim.index);
+            let mut extra = record.take_extra().unwrap_or(spare);
+            if result.is_some() {
+                earlier = std::mem::replace(&mut extra.result, result.take());
+            }
+            extra.error = error.or(extra.error.take());
+            record.set_extra(extra);
+        }
+        if let Some(earlier) = earlier {
+            self.while_ending(claim, || drop(earlier));
+        }
     }
 
     /// A task that was cancelled before it started and is only to be ended.

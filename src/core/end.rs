@@ -13,6 +13,7 @@
 
 use super::Core;
 use super::evicted::Evicted;
+use super::history::NOBODY;
 use super::outlet::WORKERS;
 use super::record::{Outcome, Record};
 use super::seat::Seat;
@@ -108,7 +109,7 @@ impl Core {
         }
         self.log_end(index, word, state, code);
         if state != State::Completed {
-            drop(self.take_result(index));
+            self.drop_lost_result(index);
         }
         drop_user_data(record);
         if state == State::Failed {
@@ -134,7 +135,10 @@ impl Core {
         let record = self.records.at(index);
         // A shutdown that sees the end waits for the report all the same.
         let reports = record.word.load().has(word::REPORTS);
-        let reporting = reports.then(|| (self.dropping(), self.take_report(index, from)));
+        // And for the drop of a result that nobody keeps: here, if this is no thread that it waits for.
+        let drops = seat.worker() == NOBODY && record.has_extra();
+        let _dropping = (reports || drops).then(|| self.dropping());
+        let report = reports.then(|| self.take_report(index, from));
         // A cancelled task does not hold its lane up.
         match from {
             State::Running => self.annotate_end(record),
@@ -142,7 +146,7 @@ impl Core {
         }
         let word = record.word.finish(from, to);
         self.say_ended(index, word, seat);
-        if let Some((_dropping, report)) = reporting {
+        if let Some(report) = report {
             self.report(index, word, report, seat);
         }
         word
@@ -217,9 +221,9 @@ impl Core {
         let word = record.word.load();
         let state = word.cause().map_or(State::Cancelled, |cause| cause.state());
         annotate::acquire(record);
-        self.log_end(index, word, state, 0);
         let ending = Ending::enter(Holding { core: self.address(), index, lane: NIL });
-        drop(self.take_result(index));
+        self.log_end(index, word, state, 0);
+        self.drop_lost_result(index);
         record.take_user_data().drop_before_end();
         self.enter_history(index, &mut seat);
         drop(ending);
@@ -242,7 +246,8 @@ impl Core {
     #[inline]
     pub(super) fn free_evicted(&self, mut evicted: Evicted, seat: &mut impl Seat) {
         while let Some(index) = evicted.next(&self.records) {
-            drop(self.records.at(index).take_extra());
+            let extra = self.records.at(index).take_extra();
+            extra.into_iter().for_each(|extra| self.drop_extra(extra));
             seat.free(self, index);
         }
     }
@@ -312,6 +317,13 @@ impl Core {
             return None;
         }
         result
+    }
+
+    /// Before the end can be seen, as what the task used.
+    fn drop_lost_result(&self, index: u32) {
+        if let Some(result) = self.take_result(index) {
+            result.owned.drop_before_end();
+        }
     }
 
     fn note_failure(&self, index: u32, word: Snapshot, code: i32) {

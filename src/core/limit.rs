@@ -6,7 +6,23 @@
 //! second finds the room, or what is there, and nobody sleeps beside both.
 
 use crate::canary::Canary;
-use crate::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::*};
+use crate::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering::*};
+
+/// Those whose thread waits for a task, and how many of them are stuck.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lent {
+    pub all: usize,
+    pub stuck: usize,
+}
+
+/// How many may be there: so many, one more for each that is lent, up to as many again, and one more for
+/// each that is stuck, up to `replaced`; but not for one that is lent already.
+pub fn allowed(most: usize, lent: Lent, stuck: usize, replaced: usize) -> usize {
+    let places = lent.all.min(most);
+    let not_lent = lent.all - places;
+    let lent_and_stuck = lent.stuck.saturating_sub(not_lent);
+    most + places + stuck.saturating_sub(lent_and_stuck).min(replaced)
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -17,8 +33,9 @@ pub struct ClaimLimit {
     /// taken off first.
     stuck: AtomicIsize,
     replaced: AtomicUsize,
-    /// Those whose thread waits for a task; as many as may be out are lent to others meanwhile.
-    lent: AtomicUsize,
+    /// Those whose thread waits for a task; as many as may be out are lent to others meanwhile. All of them
+    /// in the low half, those that are stuck in the high one.
+    lent: AtomicU64,
 }
 
 impl ClaimLimit {
@@ -26,25 +43,44 @@ impl ClaimLimit {
     pub fn new() -> ClaimLimit {
         let (out, most) = (AtomicUsize::new(0), AtomicUsize::new(1));
         let (stuck, replaced) = (AtomicIsize::new(0), AtomicUsize::new(0));
-        ClaimLimit { out, most, stuck, replaced, lent: AtomicUsize::new(0) }
+        ClaimLimit { out, most, stuck, replaced, lent: AtomicU64::new(0) }
     }
 
     /// How many may be out now.
     pub fn most(&self) -> usize {
         let stuck = self.stuck.load(SeqCst).max(0) as usize;
-        let replaced = if stuck == 0 { 0 } else { stuck.min(self.replaced.load(SeqCst)) };
-        let most = self.most.load(SeqCst);
-        most + replaced + self.lent.load(SeqCst).min(most)
+        let replaced = if stuck == 0 { 0 } else { self.replaced.load(SeqCst) };
+        allowed(self.most.load(SeqCst), self.lent(), stuck, replaced)
     }
 
-    /// So many that are out are held by a thread that waits. The gate is to be looked at again.
-    pub fn lend(&self, claims: usize) {
-        self.lent.fetch_add(claims, SeqCst);
+    /// How many may be held by threads that wait so that one more may be out, and how many that are stuck do
+    /// not count for that.
+    pub fn may_wait(&self) -> (usize, usize) {
+        (2 * self.most.load(SeqCst), self.replaced.load(SeqCst))
+    }
+
+    fn lent(&self) -> Lent {
+        let lent = self.lent.load(SeqCst);
+        Lent { all: (lent & HALF) as usize, stuck: (lent >> HALF_BITS) as usize }
+    }
+
+    /// One that is out, and stuck or not, is held by a thread that waits. The gate is to be looked at
+    /// again.
+    pub fn lend(&self, stuck: bool) {
+        self.lent.fetch_add(one_lent(stuck), SeqCst);
     }
 
     /// It does not wait any more. The gate is to be looked at again.
-    pub fn take_back(&self, claims: usize) {
-        self.lent.fetch_sub(claims, SeqCst);
+    pub fn take_back(&self, stuck: bool) {
+        self.lent.fetch_sub(one_lent(stuck), SeqCst);
+    }
+
+    /// One that is lent is stuck, or was not after all. The gate is to be looked at again.
+    pub fn lent_is_stuck(&self, is: bool) {
+        match is {
+            true => self.lent.fetch_add(HALF + 1, SeqCst),
+            false => self.lent.fetch_sub(HALF + 1, SeqCst),
+        };
     }
 
     /// Whether one more may be out.
@@ -92,4 +128,11 @@ impl ClaimLimit {
     pub fn uncount_stuck(&self) {
         self.stuck.fetch_sub(1, SeqCst);
     }
+}
+
+const HALF_BITS: u32 = 32;
+const HALF: u64 = (1 << HALF_BITS) - 1;
+
+fn one_lent(stuck: bool) -> u64 {
+    1 + if stuck { HALF + 1 } else { 0 }
 }

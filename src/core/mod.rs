@@ -58,7 +58,7 @@ use inlet::{Entry, INLETS, Inlet};
 use lane::Lane;
 use obstacles::Holders;
 use outlet::Outlets;
-use record::{LAST_GENERATION, Record};
+use record::{Extra, LAST_GENERATION, Record};
 use saying::Unsaid;
 use seat::{Counts, Seat, Visitor};
 use slab::Slab;
@@ -82,7 +82,7 @@ pub struct Core {
     failures: CachePadded<Mutex<VecDeque<Failure>>>,
     unsaid: Unsaid,
     /// Threads that drop what they evicted outside any task's end; see [`Core::wait_everything`].
-    dropping: Count,
+    dropping: Arc<Count>,
     /// What workers count in.
     seats: CachePadded<Mutex<Vec<Arc<CachePadded<Counts>>>>>,
     visitors: CachePadded<Counts>,
@@ -117,7 +117,7 @@ impl Core {
             rooms: Rooms::new(),
             failures: CachePadded::new(Mutex::new(failures)),
             unsaid: Unsaid::default(),
-            dropping: Count::default(),
+            dropping: Arc::default(),
             seats: CachePadded::new(Mutex::new(Vec::new())),
             visitors: CachePadded::new(Counts::default()),
             outlets: CachePadded::new(Outlets::new()),
@@ -257,7 +257,7 @@ impl Core {
             let _history = self.lock_history();
             evicted::forget_name(&self.lanes, record.lane.load(Relaxed));
         }
-        drop(record.take_extra());
+        record.take_extra().into_iter().for_each(|extra| self.drop_extra(extra));
         seat.free(self, index);
     }
 
@@ -295,7 +295,15 @@ impl Core {
     /// While it lives, a shutdown waits for what this thread drops.
     fn dropping(&self) -> Dropping<'_> {
         self.dropping.come();
-        Dropping(self)
+        Dropping { core: self, before: host::times_put_off() }
+    }
+
+    /// What is left of a record that is freed. Inside a drop of the host's its drops are put off, and a
+    /// shutdown waits for them.
+    #[inline(never)]
+    fn drop_extra(&self, extra: Box<Extra>) {
+        let _dropping = host::is_dropping().then(|| self.dropping());
+        drop(extra);
     }
 
     /// Gives memory of a burst back: idle lanes, free records, room in queues. Nothing is lost.
@@ -343,12 +351,25 @@ impl Drop for Core {
 }
 
 /// See [`Core::dropping`].
-struct Dropping<'a>(&'a Core);
+struct Dropping<'a> {
+    core: &'a Core,
+    /// How often this thread had put something off.
+    before: u64,
+}
 
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
-        if !host::is_leaving() {
-            self.0.dropping.go();
+        if host::is_leaving() {
+            return;
+        }
+        let dropping = &self.core.dropping;
+        match host::is_dropping() && host::times_put_off() != self.before {
+            // Not before that was done; which may be when the core is no more.
+            true => {
+                let dropping = dropping.clone();
+                host::after_put_off(move || dropping.go());
+            }
+            false => dropping.go(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! What a task has to wait for before it can end, of what is known of those who wait themselves.
 //!
 //! * One that runs ends when its function returns: so not before the thread that runs it, or the one
-//!   that holds its claim, goes on. An async one is held up by its own wait, if that is all that it
+//!   that holds its claim, or has given it back, goes on. An async one is held up by its own wait, if that is all that it
 //!   waits for; nothing on a loop's thread waits otherwise.
 //! * One that is pending starts when fewer of its lane run than may, and then its runner takes it: a
 //!   worker, if there is one that does not wait or one more may be made; a loop; the thread of a pump;
 //!   the host, while fewer claims are out than may be. What is pending before it waits for nothing
 //!   else than it does itself.
-//! * One that was cancelled before it started ends on the thread that did it.
+//! * One that was cancelled before it started ends on the thread that did it; a claim when somebody has
+//!   taken it, or on the thread that frees the scheduler.
 //!
 //! Whatever is not known to be held up gets on. A task that times out, of kind async, is not looked
 //! at as one that waits: it ends by itself.
@@ -31,8 +32,8 @@ pub trait Holders: Send + Sync + std::fmt::Debug {
     fn lend(&self, thread: u32) -> bool;
     /// It does not wait any more.
     fn take_back(&self, thread: u32);
-    /// What was marked as stuck is replaced for that, and not lent.
-    fn replaced(&self, slot: u32, index: u32, generation: u64);
+    /// What was marked as stuck is counted as that, if it is lent.
+    fn is_stuck(&self, slot: u32, index: u32, generation: u64);
 }
 
 impl Core {
@@ -64,9 +65,11 @@ impl Core {
         let mut way = Way::new();
         let started = word.state() == Some(State::Running) || word.is_handed();
         if started && word.has(word::CLAIMS) {
-            let all = self.holders();
+            let all = self.holders().filter(|_| !word.has_returned());
             let holder = all.and_then(|all| all.holder(record.slot(), index, target.generation));
-            way.extend(holder.map(|thread| held(Held::Thread(thread))));
+            // One that was given back ends on the thread that did it.
+            let given_back = Held::Task(self.address(), index);
+            way.push(held(holder.map_or(given_back, Held::Thread)));
         } else if started && word.has(word::ASYNC) {
             // One that was told to stop ends where it is.
             if word.cause().is_none() {
@@ -74,6 +77,9 @@ impl Core {
             }
         } else if !word.is_startable() {
             way.push(held(Held::Task(self.address(), index)));
+            if word.has(word::CLAIMS) {
+                way.extend(self.claims_closer().map(|thread| held(Held::Thread(thread))));
+            }
         } else {
             way.extend(self.ways_to_start(lane, self.outlet_of(record, word), word, known));
         }
@@ -104,20 +110,24 @@ impl Core {
         match outlet {
             _ if word.has(word::ASYNC) => {}
             WORKERS => {
-                if let Some(most) = known.places(self.address()) {
-                    let holders = known.holders(Held::Place(self.address())).to_vec();
-                    gates.push(Gate { holders, most });
-                }
+                gates.extend(known.places(self.address()));
             }
             CLAIMS => {
+                // As of workers: see `Known::places`.
+                let (most, mut replaced) = self.claim_limit().may_wait();
                 let mut holders = Vec::new();
                 self.each_claim(|thread, index, _| {
+                    let (word, its) = (self.word(index), known.holders(Held::Thread(thread)));
                     // What is only to be finished has no place.
-                    if self.word(index).state() == Some(State::Running) {
-                        holders.extend(known.holders(Held::Thread(thread)));
+                    if word.state() != Some(State::Running) || its.is_empty() {
+                        return;
+                    }
+                    match word.is_stuck() && replaced > 0 {
+                        true => replaced -= 1,
+                        false => holders.extend(its),
                     }
                 });
-                gates.push(Gate { holders, most: self.claim_limit().most() });
+                gates.push(Gate { holders, most });
             }
             pump => {
                 let owner = self.pump_owner(pump);

@@ -75,14 +75,7 @@ impl Outlet {
         self.closed.load(SeqCst)
     }
 
-    fn put(&self, item: Item) {
-        if self.mailbox.push(item) {
-            self.ring();
-        }
-    }
-
-    /// Tells its owner that there is something in it.
-    pub fn ring(&self) {
+    fn ring(&self) {
         if let Some(bell) = &self.bell {
             annotate::acquire(self);
             bell.ring();
@@ -176,7 +169,9 @@ impl Core {
 
     /// The thread that runs that pump, as far as it has ever been run.
     pub(super) fn pump_owner(&self, number: u32) -> Option<u32> {
-        let owner = self.outlets.find(number)?.owner.load(Relaxed);
+        // Not a copy of the outlet: the last one to go calls the host, and there may be a lock.
+        let pumps = self.outlets.pumps.lock();
+        let owner = pumps.get(&number)?.owner.load(Relaxed);
         (owner != 0).then_some(owner)
     }
 
@@ -307,9 +302,23 @@ impl Core {
     /// As above. Who closes the outlet says so and then clears it: so either he finds this there, or we
     /// find that it is closed. What lay there for ever would hold its lane.
     fn put_into(self: &Arc<Self>, outlet: &Outlet, item: Item) {
-        outlet.put(item);
+        if outlet.mailbox.push(item) {
+            self.ring(outlet);
+        }
         if outlet.is_closed() {
             self.clear_outlet(outlet);
+        }
+    }
+
+    /// Tells its owner that there is something in it. A shutdown waits for that, and after it there is
+    /// nothing.
+    pub fn ring(&self, outlet: &Outlet) {
+        if outlet.bell.is_none() {
+            return;
+        }
+        let _dropping = self.dropping();
+        if !self.is_closed() {
+            outlet.ring();
         }
     }
 
@@ -342,9 +351,16 @@ impl Core {
         if claims.is_closed() { claims.mailbox.pop_urgent() } else { None }
     }
 
-    /// Nobody takes claims any more.
+    /// Nobody takes claims any more: this thread ends those that were cancelled.
     pub fn close_claims(&self) {
+        self.outlets.claims.owner.store(host::thread_number(), Relaxed);
         self.outlets.claims.closed.store(true, SeqCst);
+    }
+
+    /// The thread that did so, if any has.
+    pub(super) fn claims_closer(&self) -> Option<u32> {
+        let claims = &self.outlets.claims;
+        claims.is_closed().then(|| claims.owner.load(Relaxed))
     }
 
     /// A task was cancelled before it started: what lies in front and is dead now is taken out, so

@@ -11,7 +11,7 @@ use super::word::{self, Cause, Snapshot, Stop, Word};
 use crate::TaskId;
 use crate::kinds::Kind;
 use crate::log::{self, LogLevel};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 use std::borrow::Cow;
 
 /// Lines that wait for an add, a start or a stop to be told.
@@ -21,12 +21,20 @@ pub struct Unsaid(Mutex<Lines>);
 /// What is to be said.
 pub type Line = Cow<'static, str>;
 
-type Lines = Vec<(u32, LogLevel, Line)>;
+/// What waits to be said, of which records.
+pub type Lines = Vec<(u32, LogLevel, Line)>;
 
 /// Leaves a line there; without memory for it, it is lost.
 fn leave(unsaid: &mut Lines, line: (u32, LogLevel, Line)) {
     if unsaid.try_reserve(1).is_ok() {
         unsaid.push(line);
+    }
+}
+
+impl Unsaid {
+    /// Who tells of a task keeps its record while this is held.
+    pub fn hold(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock()
     }
 }
 
@@ -84,6 +92,8 @@ impl Core {
         loop {
             let mut unsaid = self.unsaid.0.lock();
             let Some(first) = unsaid.iter().position(|line| line.0 == index) else {
+                // A shutdown waits for what we may have to drop, from before it is ours.
+                let _dropping = self.dropping();
                 let garbage = word.said().is_garbage();
                 drop(unsaid);
                 if garbage {

@@ -261,7 +261,7 @@ impl Core {
         if first && seen.has(word::CLAIMS) {
             // Never lent and replaced at once.
             if let Some(all) = self.holders() {
-                all.replaced(record.slot(), task.index, generation);
+                all.is_stuck(record.slot(), task.index, generation);
             }
             self.count_stuck_claim();
         }
@@ -334,11 +334,16 @@ impl Core {
         for (index, record) in self.each_record().filter(|(_, record)| record.has_extra()) {
             let result = {
                 let _history = self.lock_history();
-                // What only a waiter keeps is kept while we are in his room.
+                // What only a waiter keeps is kept while we are in his room, and what only he keeps who
+                // tells of it while we have what he tells. What is to be reported history's lock keeps.
                 let _room = self.rooms.lock(index);
+                let _unsaid = self.unsaid.hold();
                 let word = record.word.load();
                 annotate::acquire(record);
-                match word.is_final() && (word.is_readable() || word.is_waited()) {
+                let kept = word.is_readable()
+                    || word.is_waited()
+                    || word.has(word::REPORTS | word::SAYING);
+                match word.is_final() && kept {
                     true => record.see_extra(|extra| extra.result.take()).flatten(),
                     false => None,
                 }

@@ -171,18 +171,22 @@ impl Core {
         if deadline == Some(0) && !word.is_final() {
             return Err(ErrorCode::NotFinished.into());
         }
-        let _waiting = match word.is_final() {
+        let waiting = match word.is_final() {
             true => None,
             false => self.begin_wait(id, index, generation, deadline.is_none())?,
         };
-        let out = self.wait_end(index, generation, deadline, |word, waited| match waited {
-            Waited::TimeOver => Err(Error::new(
-                ErrorCode::TimedOut,
-                words!("the task {id} has not ended in the given time"),
-            )),
-            Waited::Came => {
-                annotate::acquire(record);
-                look(index, record, word)
+        let out = self.wait_end(index, generation, deadline, |word, waited| {
+            // What this thread may have to drop when it leaves is no wait any more.
+            drop(waiting);
+            match waited {
+                Waited::TimeOver => Err(Error::new(
+                    ErrorCode::TimedOut,
+                    words!("the task {id} has not ended in the given time"),
+                )),
+                Waited::Came => {
+                    annotate::acquire(record);
+                    look(index, record, word)
+                }
             }
         });
         out.unwrap_or_else(|| Err(no_such(id)))
@@ -279,8 +283,14 @@ impl Core {
             }
             self.history.take_out(&mut order, index);
         }
+        // Somebody else may keep the record, but not the result.
+        let result = {
+            let _room = self.rooms.lock(index);
+            record.see_extra(|extra| extra.result.take()).flatten()
+        };
         let garbage = super::evicted::let_go(self.places(), index);
         drop(order);
+        drop(result);
         if garbage {
             drop(record.take_extra());
             use super::seat::Seat;
@@ -346,28 +356,6 @@ impl Core {
                 Ok(())
             }
         }
-    }
-
-    /// What a claim leaves that is given back, in a box for it if it has none.
-    pub(crate) fn leave(
-        &self,
-        index: u32,
-        result: Option<Outcome>,
-        error: Option<Box<str>>,
-        spare: Box<Extra>,
-    ) {
-        let (mut result, mut earlier) = (result, None);
-        let record = self.records.at(index);
-        {
-            let _room = self.rooms.lock(index);
-            let mut extra = record.take_extra().unwrap_or(spare);
-            if result.is_some() {
-                earlier = std::mem::replace(&mut extra.result, result.take());
-            }
-            extra.error = error.or(extra.error.take());
-            record.set_extra(extra);
-        }
-        drop(earlier);
     }
 
     /// Sets the words of a running task's failure.

@@ -21,7 +21,7 @@
 //! Lock order: this one before all others of a core.
 
 use super::Core;
-use super::knots;
+use super::knots::{self, Gate};
 use super::obstacles::Holders;
 use super::slab::NIL;
 use crate::host::{self, Holding};
@@ -39,14 +39,20 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 pub trait Lender: Send + Sync + std::fmt::Debug {
     /// Whose tasks, by the core's address.
     fn core(&self) -> usize;
-    /// The thread that runs this task is about to wait: it is counted.
+    /// Whether this task, of its core, is what a thread of its own runs, and no pump or claim inside of
+    /// that.
+    fn runs(&self, task: u32) -> bool;
+    /// The thread that runs this task waits from now on: it is counted.
     fn waits(&self, task: u32);
     /// It does not wait any more.
     fn goes_on(&self, task: u32);
     /// What was counted takes effect. Not under a lock.
     fn apply(self: Arc<Self>);
-    /// How many threads it may have now.
-    fn most(&self) -> usize;
+    /// Whether this task of its core is stuck.
+    fn is_stuck(&self, task: u32) -> bool;
+    /// How many of its threads may wait so that one more may be there, and how many that are stuck do not
+    /// count for that.
+    fn may_wait(&self) -> (usize, usize);
 }
 
 /// What is held up by who waits.
@@ -81,6 +87,8 @@ struct Waiter {
     holdings: Vec<Holding>,
     held: Vec<Held>,
     lender: Option<Arc<dyn Lender>>,
+    /// What his worker runs, of those.
+    task: u32,
     /// An async task, which ends where it is when it is told to stop.
     is_async: bool,
 }
@@ -174,32 +182,36 @@ impl Waits {
         let mut held = held_by(&holdings);
         held.push(Held::Thread(here));
         held.extend(lender.iter().map(|lender| Held::Place(lender.core())));
-        let task = holdings.first().map_or(NIL, |holding| holding.index);
+        let task = lender.as_ref().map_or(NIL, |lender| own_task(&holdings, &**lender));
+        let claims = core.holders();
         let mut known = self.lock();
-        if let Some(lender) = &lender {
-            lender.waits(task);
-        }
-        let claims = core.holders().filter(|claims| claims.lend(here));
         let lent = lender.clone();
-        let waiter =
-            known.put(Waiter { targets: vec![target], holdings, held, lender, is_async: false });
+        let waiter = known.put(Waiter {
+            targets: vec![target],
+            holdings,
+            held,
+            lender,
+            task,
+            is_async: false,
+        });
         let knotted = known.is_knotted(waiter);
         if knotted || !for_ever {
             known.take(waiter);
         }
         if knotted {
-            if let Some(lender) = &lent {
-                lender.goes_on(task);
-            }
-            claims.into_iter().for_each(|claims| claims.take_back(here));
             return Err(Knotted);
         }
-        drop(known);
+        // Only now: others may take at once what is lent.
         if let Some(lender) = &lent {
-            lender.clone().apply();
+            lender.waits(task);
         }
+        let claims = claims.filter(|claims| claims.lend(here));
+        drop(known);
         if claims.is_some() {
             core.claim_limit_changed();
+        }
+        if let Some(lender) = &lent {
+            lender.clone().apply();
         }
         Ok(Some(Waiting {
             waiter: for_ever.then_some(waiter),
@@ -221,11 +233,11 @@ impl Waits {
                 claims.take_back(host::thread_number());
             }
         }
-        if let Some((lender, _)) = &waiting.lent {
-            lender.clone().apply();
-        }
         if let Some((core, _)) = &waiting.claims {
             core.claim_limit_changed();
+        }
+        if let Some((lender, _)) = &waiting.lent {
+            lender.clone().apply();
         }
     }
 
@@ -283,8 +295,15 @@ impl Waiter {
     fn of(task: Holding, targets: Vec<Target>) -> Waiter {
         let holdings = vec![task];
         let held = held_by(&holdings);
-        Waiter { targets, holdings, held, lender: None, is_async: true }
+        Waiter { targets, holdings, held, lender: None, task: NIL, is_async: true }
     }
+}
+
+/// The task of those that a worker of that lender runs: a pump may be run inside of it, also another
+/// scheduler's.
+fn own_task(holdings: &[Holding], lender: &dyn Lender) -> u32 {
+    let its = |holding: &&Holding| holding.core == lender.core() && lender.runs(holding.index);
+    holdings.iter().find(its).map_or(NIL, |holding| holding.index)
 }
 
 fn held_by(holdings: &[Holding]) -> Vec<Held> {
@@ -368,9 +387,19 @@ impl Known {
         holders
     }
 
-    /// How many workers there may be of a core, as far as it has any that wait.
-    pub fn places(&self, core: usize) -> Option<usize> {
-        let at = self.holders(Held::Place(core)).first()?;
-        self.waiters[*at].as_ref()?.lender.as_ref().map(|lender| lender.most())
+    /// What is shut when too many workers of a core wait, as far as any does: as many may as have a place
+    /// and as are lent one. One that is stuck has a substitute beside, while it waits, so it does not count.
+    pub fn places(&self, core: usize) -> Option<Gate> {
+        let waiter = |at: &usize| self.waiters[*at].as_ref();
+        let all = self.holders(Held::Place(core));
+        let lender = all.first().and_then(waiter)?.lender.clone()?;
+        let (most, mut replaced) = lender.may_wait();
+        let counts = |at: &usize| {
+            let stuck = waiter(at).is_some_and(|waiter| lender.is_stuck(waiter.task));
+            let counts = !stuck || replaced == 0;
+            replaced -= usize::from(!counts);
+            counts
+        };
+        Some(Gate { holders: all.iter().copied().filter(counts).collect(), most })
     }
 }

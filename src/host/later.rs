@@ -17,6 +17,8 @@ pub(super) enum Later {
     Drop(Owned),
     /// The end of this task.
     End(Holding, Box<dyn FnOnce()>),
+    /// What comes after those before it.
+    Then(Box<dyn FnOnce()>),
 }
 
 thread_local! {
@@ -24,6 +26,8 @@ thread_local! {
     static DROPPING: Cell<bool> = const { Cell::new(false) };
     static LATER: Own<VecDeque<Later>> = const { Own::new(RefCell::new(VecDeque::new())) };
     static DRAINING: Cell<bool> = const { Cell::new(false) };
+    /// How often anything was put off.
+    static PUT_OFF: Cell<u64> = const { Cell::new(0) };
     /// The thread is telling the host of an end.
     static TELLING: Cell<bool> = const { Cell::new(false) };
     /// Ends that it brought about meanwhile, to be told of next.
@@ -69,8 +73,22 @@ pub(crate) fn end_later(holding: Holding, end: impl FnOnce() + 'static) {
     }
 }
 
+/// Does that after all that was put off on this thread so far; without memory for it, at once.
+pub(crate) fn after_put_off(then: impl FnOnce() + 'static) {
+    match memory::boxed_or(then) {
+        Ok(then) => put_off(Later::Then(then)),
+        Err(then) => then(),
+    }
+}
+
+/// How often anything was put off on this thread.
+pub(crate) fn times_put_off() -> u64 {
+    PUT_OFF.try_with(Cell::get).unwrap_or(0)
+}
+
 /// Puts it off until the destructor that this thread is in has returned.
 pub(super) fn put_off(what: Later) {
+    let _ = PUT_OFF.try_with(|times| times.set(times.get() + 1));
     let now = LATER.try_with(|queue| {
         let mut queue = queue.borrow_mut();
         match queue.try_reserve(1) {
@@ -84,7 +102,7 @@ pub(super) fn put_off(what: Later) {
     // Without memory it is done inside the other one.
     match now {
         Ok(Some(Later::Drop(owned))) => owned.drop_now(),
-        Ok(Some(Later::End(_, end))) => end(),
+        Ok(Some(Later::End(_, then) | Later::Then(then))) => then(),
         _ => {}
     }
 }
@@ -98,7 +116,7 @@ fn drain() {
     while let Some(next) = own::pop_front(&LATER) {
         match next {
             Later::Drop(owned) => drop(owned),
-            Later::End(_, end) => end(),
+            Later::End(_, then) | Later::Then(then) => then(),
         }
     }
 }
@@ -113,7 +131,7 @@ pub(super) fn add_ends(all: &mut Vec<Holding>) {
     let _ = LATER.try_with(|queue| {
         all.extend(queue.borrow().iter().filter_map(|later| match later {
             Later::End(holding, _) => Some(*holding),
-            Later::Drop(_) => None,
+            Later::Drop(_) | Later::Then(_) => None,
         }));
     });
 }

@@ -298,7 +298,7 @@ impl Claims {
             Err(error) => return Err(end.refuse(error)),
         };
         if let Some(spare) = end.spare {
-            self.core.leave(back.index, end.result, end.error, spare);
+            self.core.leave(&back, end.result, end.error, spare);
         }
         let slot = back.slot;
         let started = back.word.state() == Some(State::Running);

@@ -118,8 +118,11 @@ impl Deadlines {
         if its.task() != task || its.timers[what as usize].load(Relaxed) != 0 {
             return;
         }
-        if what == What::TimeOut {
-            its.due.store(due, Relaxed);
+        match what {
+            What::TimeOut => its.due.store(due, Relaxed),
+            // Without memory for it, it is not found to be stuck. Only for time-outs was that promised.
+            What::Stuck if timers.reserve(1).is_err() => return,
+            What::Stuck => {}
         }
         let timer = timers.wheel.set(due, slot << 1 | what as u32);
         its.timers[what as usize].store(timer + 1, Relaxed);

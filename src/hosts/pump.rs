@@ -119,7 +119,7 @@ impl Pump {
         self.shared.core.purge_rest(&self.outlet);
         if self.outlet.mailbox.seems_filled() && !self.outlet.is_closed() {
             // Who runs the pump when it hears of something is not to forget the rest.
-            self.outlet.ring();
+            self.shared.core.ring(&self.outlet);
         }
         *self.runs.lock() = Some(run);
         if !self.outlet.mailbox.seems_filled() {

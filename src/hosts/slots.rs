@@ -10,8 +10,13 @@ use crate::core::view::RunningTask;
 use crate::core::waits;
 use crate::host;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::*};
 use crate::token::Token;
+
+/// Lent, and not stuck.
+const LENT: u8 = 1;
+/// Lent, and stuck.
+const LENT_STUCK: u8 = 2;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -26,8 +31,8 @@ pub struct Slot {
     holder: AtomicU32,
     /// The lane, for who waits.
     lane: AtomicU32,
-    /// Its holder waits, and it is counted as lent.
-    lent: AtomicBool,
+    /// Its holder waits, and it is counted as lent: as [`LENT`], or as [`LENT_STUCK`].
+    lent: AtomicU8,
     /// The timers of its time-out, and of when it is stuck, each plus one; 0 for none. Under the
     /// deadlines' lock.
     pub timers: [AtomicU32; 2],
@@ -64,14 +69,22 @@ impl Slot {
         self.holder.store(host::thread_number(), Relaxed);
     }
 
-    /// It is counted as lent from now on; false if it is already.
-    pub fn mark_lent(&self) -> bool {
-        !self.lent.swap(true, AcqRel)
+    /// It is counted as lent from now on, and as stuck or not; false if it is lent already.
+    pub fn mark_lent(&self, stuck: bool) -> bool {
+        let mark = if stuck { LENT_STUCK } else { LENT };
+        self.lent.compare_exchange(0, mark, AcqRel, Relaxed).is_ok()
     }
 
-    /// It is not to be counted as lent any more: whether it was.
-    pub fn unmark_lent(&self) -> bool {
-        self.lent.swap(false, AcqRel)
+    /// One that is counted as lent is counted as stuck from now on; false if it is not lent, or stuck
+    /// already.
+    pub fn mark_lent_stuck(&self) -> bool {
+        self.lent.compare_exchange(LENT, LENT_STUCK, AcqRel, Relaxed).is_ok()
+    }
+
+    /// It is not to be counted as lent any more: whether it was, and as stuck or not.
+    pub fn unmark_lent(&self) -> Option<bool> {
+        let mark = self.lent.swap(0, AcqRel);
+        (mark != 0).then_some(mark == LENT_STUCK)
     }
 
     /// The thread that holds it.

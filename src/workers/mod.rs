@@ -20,7 +20,9 @@ use crate::config::{Key, Settings};
 use crate::core::Core;
 use crate::core::add::To;
 use crate::core::backlog::Backlog;
+use crate::core::limit;
 use crate::core::seat::Counts;
+use crate::core::slab::NIL;
 use crate::core::view::RunningTask;
 use crate::kinds::Kind;
 use crate::platform::signals::MARKS;
@@ -271,8 +273,12 @@ impl Shared {
     /// their own, and for each that waits for another, up to the setting.
     fn most(&self) -> usize {
         let most = self.settings.count(Key::LineTaskMax);
-        let replaced = self.stuck.load(SeqCst).min(self.settings.count(Key::StuckTaskMax));
-        most + replaced + self.waiters.lent().min(most)
+        let replaced = self.settings.count(Key::StuckTaskMax);
+        limit::allowed(most, self.waiters.count(), self.stuck.load(SeqCst), replaced)
+    }
+
+    fn is_stuck(&self, task: u32) -> bool {
+        task != NIL && self.core.word(task).is_stuck()
     }
 
     /// Puts the limit on workers in force.

@@ -23,6 +23,7 @@ use super::interrupt::{Breaker, Pause, Target};
 use crate::clock;
 use crate::config::Key;
 use crate::core::view::RunningTask;
+use crate::host;
 use crate::log::{self, LogLevel};
 use crate::platform::signals::{self, Sent};
 use crate::platform::thread::Thread;
@@ -357,6 +358,8 @@ impl Shared {
 
     fn run_watchdog(self: Arc<Shared>, begin: u64) {
         let watchdog = &self.watchdog;
+        // What the host hears of here would wait for time-outs that nobody looks after.
+        let _waits = host::MustNotWait::enter();
         let mut seen = begin;
         loop {
             let gap = clock::precise().saturating_sub(seen);
@@ -441,7 +444,7 @@ impl Shared {
         let stuck = self.core.mark_stuck(task);
         let replaced = first && stuck.is_some_and(|stuck| stuck.by_workers);
         if replaced {
-            self.waiters.replaced(task.index, || self.core.is_running(task));
+            self.waiters.found_stuck(task.index, || self.core.is_running(task));
             self.resize();
         } else if first {
             self.stuck.fetch_sub(1, SeqCst);

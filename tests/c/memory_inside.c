@@ -308,6 +308,33 @@ static void all_of_a_name_can_be_cancelled(void)
     ts_scheduler_free(scheduler);
 }
 
+/* With a descriptor the host looks at when a claim is stuck: without memory to note that, it is not found. */
+static void a_claim_can_be_stopped(void)
+{
+    int may_note;
+    for (may_note = 0; may_note < 2; may_note++) {
+        ts_scheduler *scheduler = scheduler_with("stuck_grace: 0");
+        ts_task_options options = options_of(NULL, NULL, NULL, NULL, 0);
+        ts_claim claim, none;
+        ts_task_id id;
+        size_t got;
+        int fd;
+        options.runner = TS_CLAIMS;
+        MUST(ts_claims_fd(scheduler, &fd));
+        MUST(ts_claim_submit(scheduler, &options, &claim, &id));
+        if (may_note)
+            GIVES(TS_OK, ts_force_stop(scheduler, id));
+        fail_memory(0, 1000000);
+        if (!may_note)
+            GIVES(TS_OK, ts_force_stop(scheduler, id));
+        GIVES(TS_NOT_YET, ts_claims_take(scheduler, &none, 1, 0, &got));
+        restore_memory();
+        GIVES(TS_OK, ts_claim_finish(scheduler, &claim, 0, NULL, NULL, NULL));
+        CHECK(state_of(scheduler, id) == TS_CANCELLED);
+        ts_scheduler_free(scheduler);
+    }
+}
+
 static const check_test tests[] = {
     TEST(what_was_accepted_runs_and_ends),
     TEST(what_runs_can_be_stopped),
@@ -315,6 +342,7 @@ static const check_test tests[] = {
     TEST(a_loop_passes_over_what_was_cancelled),
     TEST(an_end_wakes_all_who_wait_for_it),
     TEST(all_of_a_name_can_be_cancelled),
+    TEST(a_claim_can_be_stopped),
 };
 
 CHECK_ALL(tests)

@@ -284,53 +284,71 @@ struct Lending {
     limit: ClaimLimit,
     word: Arc<Word>,
     out: AtomicBool,
-    lent: AtomicBool,
+    /// 1: lent; 2: and stuck.
+    lent: AtomicUsize,
 }
 
 impl Lending {
     fn lend(&self) {
-        let lends = || self.out.load(Acquire) && !self.word.load().is_stuck();
+        let lends = || self.out.load(Acquire);
         if !lends() {
             return;
         }
-        self.limit.lend(1);
-        assert!(!self.lent.swap(true, AcqRel));
+        let stuck = self.word.load().is_stuck();
+        self.limit.lend(stuck);
+        let mark = 1 + usize::from(stuck);
+        assert!(self.lent.compare_exchange(0, mark, AcqRel, Relaxed).is_ok());
         if !lends() {
             self.take_back();
+        } else if self.word.noted().is_stuck() {
+            self.count_stuck();
+        }
+    }
+
+    fn count_stuck(&self) {
+        self.limit.lent_is_stuck(true);
+        if self.lent.compare_exchange(1, 2, AcqRel, Relaxed).is_err() {
+            self.limit.lent_is_stuck(false);
         }
     }
 
     fn take_back(&self) {
-        if self.lent.swap(false, AcqRel) {
-            self.limit.take_back(1);
+        match self.lent.swap(0, AcqRel) {
+            0 => {}
+            mark => self.limit.take_back(mark == 2),
         }
     }
 }
 
-/// A claim whose thread begins to wait, while another one finishes it or it is found to be stuck, is not
-/// lent after that; and never twice, though it is taken back by each.
+/// A claim whose thread begins to wait, while another one finishes it or it is found to be stuck: the first
+/// is not lent after that, and the other has one substitute; and it is never taken back twice.
 #[test]
-fn what_is_finished_or_stuck_is_not_lent() {
-    for finishes in [false, true] {
+fn what_is_finished_is_not_lent_and_what_is_stuck_has_one_substitute() {
+    for (finishes, replaced) in [(false, 0), (false, 1), (true, 0)] {
         checker::model(move || {
             let (limit, word) = (ClaimLimit::new(), claimed());
-            limit.set(1, 0);
+            limit.set(1, replaced);
             word.stop(1, Cause::Force);
-            let (out, lent) = (AtomicBool::new(true), AtomicBool::new(false));
+            let (out, lent) = (AtomicBool::new(true), AtomicUsize::new(0));
             let all = Arc::new(Lending { limit, word, out, lent });
             let waits = {
                 let all = all.clone();
                 thread::spawn(move || all.lend())
             };
-            match finishes {
-                true => all.out.store(false, Release),
-                false => _ = all.word.mark_stuck(1),
+            if finishes {
+                all.out.store(false, Release);
+                all.take_back();
+            } else {
+                assert!(all.word.mark_stuck(1));
+                all.count_stuck();
+                all.limit.count_stuck();
             }
-            all.take_back();
             waits.join().unwrap();
-            assert_eq!(all.limit.most(), 1);
+            assert_eq!(all.limit.most(), 1 + usize::from(!finishes));
             all.take_back();
-            assert_eq!(all.limit.most(), 1);
+            assert_eq!(all.limit.most(), 1 + replaced);
+            all.take_back();
+            assert_eq!(all.limit.most(), 1 + replaced);
         });
     }
 }
