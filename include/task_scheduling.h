@@ -1078,8 +1078,9 @@ typedef struct {
     /// sizeof(ts_pump_options).
     size_t size;
     /// Called when there is something to run and was nothing before, on the
-    /// thread that added it, or that ended the task before it; and at the end
-    /// of a ts_pump_run that leaves something. Or NULL.
+    /// thread that brought that about: it added the task, or ended or stopped
+    /// the one before it, or is the library's own that looks after time-outs;
+    /// and at the end of a ts_pump_run that leaves something. Or NULL.
     ts_ready_fn ready;
     /// Handed to ready.
     void *user_data;

@@ -32,8 +32,9 @@ pub struct ts_pump_options {
     /// sizeof(ts_pump_options).
     pub size: usize,
     /// Called when there is something to run and was nothing before, on the
-    /// thread that added it, or that ended the task before it; and at the end
-    /// of a ts_pump_run that leaves something. Or NULL.
+    /// thread that brought that about: it added the task, or ended or stopped
+    /// the one before it, or is the library's own that looks after time-outs;
+    /// and at the end of a ts_pump_run that leaves something. Or NULL.
     pub ready: ts_ready_fn,
     /// Handed to ready.
     pub user_data: *mut c_void,
