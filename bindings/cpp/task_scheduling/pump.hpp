@@ -37,9 +37,8 @@ public:
     static Result<Pump> try_create(const Scheduler &scheduler) { return make(scheduler, nullptr); }
 
     /// The callable is called without parameters when there is something to
-    /// run and was nothing before, on the thread that added it, or that ended
-    /// the task before it. What it throws is lost. It is destroyed with the
-    /// pump.
+    /// run and was nothing before, on the thread that brought that about (see
+    /// ts_pump_options). What it throws is lost. It is destroyed with the pump.
     template <class Ready>
     static Result<Pump> try_create(const Scheduler &scheduler, Ready &&ready)
     {
