@@ -283,10 +283,14 @@ impl Core {
             }
             self.history.take_out(&mut order, index);
         }
-        // Somebody else may keep the record, but not the result.
-        let result = {
+        // Somebody else may keep the record, but not the result. Of a task that is about to end it is
+        // still that one's.
+        let result = if word.is_final() {
+            annotate::acquire(record);
             let _room = self.rooms.lock(index);
             record.see_extra(|extra| extra.result.take()).flatten()
+        } else {
+            None
         };
         let garbage = super::evicted::let_go(self.places(), index);
         drop(order);
