@@ -42,9 +42,7 @@ impl Core {
         if code == 0 && self.ends_plainly(claim.index, claim.word) {
             // Written before the state is visible; what a stop that came first changes is below.
             record.set_ended(seat.now(), code);
-            if !seat.note_end(self, claim.index) {
-                self.enter_history(claim.index, seat);
-            }
+            self.note_or_enter(claim.index, seat);
             self.annotate_end(record);
             if let Ok(word) = record.word.finish_at_once(state) {
                 self.say_ended(claim.index, word, seat);
@@ -58,9 +56,7 @@ impl Core {
             // As above, once what it used is dropped. From here on no stop comes.
             drop_user_data(record);
             record.set_ended(seat.now(), code);
-            if !seat.note_end(self, claim.index) {
-                self.enter_history(claim.index, seat);
-            }
+            self.note_or_enter(claim.index, seat);
             return self.finish(claim.index, word, state, seat);
         }
         self.end_returned(claim.index, word, code, seat)
@@ -231,6 +227,14 @@ impl Core {
         self.finish_from(index, State::Pending, state, &mut seat)
     }
 
+    /// A task that has nothing left to drop is noted, where that may be, or enters history.
+    #[inline(always)]
+    fn note_or_enter(&self, index: u32, seat: &mut impl Seat) {
+        if !seat.note_end(self, index) {
+            self.enter_history(index, seat);
+        }
+    }
+
     /// A task enters history, and what that evicts is freed.
     #[inline]
     fn enter_history(&self, index: u32, seat: &mut impl Seat) {
@@ -308,8 +312,8 @@ impl Core {
         }
     }
 
-    /// The result of a task that has not ended, if it has one.
-    fn take_result(&self, index: u32) -> Option<Outcome> {
+    /// The result of a task, if it has one. Not ended, or under history's lock.
+    pub(super) fn take_result(&self, index: u32) -> Option<Outcome> {
         let _room = self.rooms.lock(index);
         let result = self.records.at(index).see_extra(|extra| extra.result.take()).flatten();
         if Canary::DropUnderLock.sings() {

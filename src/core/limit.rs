@@ -78,8 +78,8 @@ impl ClaimLimit {
     /// One that is lent is stuck, or was not after all. The gate is to be looked at again.
     pub fn lent_is_stuck(&self, is: bool) {
         match is {
-            true => self.lent.fetch_add(HALF + 1, SeqCst),
-            false => self.lent.fetch_sub(HALF + 1, SeqCst),
+            true => self.lent.fetch_add(ONE_STUCK, SeqCst),
+            false => self.lent.fetch_sub(ONE_STUCK, SeqCst),
         };
     }
 
@@ -132,7 +132,8 @@ impl ClaimLimit {
 
 const HALF_BITS: u32 = 32;
 const HALF: u64 = (1 << HALF_BITS) - 1;
+const ONE_STUCK: u64 = 1 << HALF_BITS;
 
 fn one_lent(stuck: bool) -> u64 {
-    1 + if stuck { HALF + 1 } else { 0 }
+    1 + if stuck { ONE_STUCK } else { 0 }
 }

@@ -1,8 +1,8 @@
 //! What a task has to wait for before it can end, of what is known of those who wait themselves.
 //!
 //! * One that runs ends when its function returns: so not before the thread that runs it, or the one
-//!   that holds its claim, or has given it back, goes on. An async one is held up by its own wait, if that is all that it
-//!   waits for; nothing on a loop's thread waits otherwise.
+//!   that holds its claim, or has given it back, goes on. An async one is held up by its own wait, if
+//!   that is all that it waits for; nothing on a loop's thread waits otherwise.
 //! * One that is pending starts when fewer of its lane run than may, and then its runner takes it: a
 //!   worker, if there is one that does not wait or one more may be made; a loop; the thread of a pump;
 //!   the host, while fewer claims are out than may be. What is pending before it waits for nothing

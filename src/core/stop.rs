@@ -259,7 +259,7 @@ impl Core {
             self.go_on(lane);
         }
         if first && seen.has(word::CLAIMS) {
-            // Never lent and replaced at once.
+            // While it is lent it has no other substitute.
             if let Some(all) = self.holders() {
                 all.is_stuck(record.slot(), task.index, generation);
             }
@@ -302,12 +302,13 @@ impl Core {
     /// cancelled and are only to be ended by who takes claims.
     pub fn remains(&self) -> (Vec<TaskStatus>, usize) {
         let (mut tasks, mut claims) = (Vec::new(), 0);
-        let is_over = |record: &Record| record.word.load().state().is_none_or(State::is_final);
+        let is_over = |word: Snapshot| word.state().is_none_or(State::is_final);
         // Most places may be free: no lock for these.
-        for (index, record) in self.each_record().filter(|(_, record)| !is_over(record)) {
+        let seen = self.each_record().filter(|(_, record)| !is_over(record.word.load()));
+        for (index, record) in seen {
             let _history = self.lock_history();
             let word = record.word.load();
-            if word.state().is_none_or(State::is_final) {
+            if is_over(word) {
                 continue;
             }
             match word.has(word::CLAIMS) && word.state() == Some(State::Pending) {

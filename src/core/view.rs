@@ -287,8 +287,7 @@ impl Core {
         // still that one's.
         let result = if word.is_final() {
             annotate::acquire(record);
-            let _room = self.rooms.lock(index);
-            record.see_extra(|extra| extra.result.take()).flatten()
+            self.take_result(index)
         } else {
             None
         };

@@ -105,8 +105,7 @@ impl Floats {
         if registers::sse() != self.sse {
             registers::set_sse(self.sse);
         }
-        self.settle();
-        if registers::x87_flags() != self.x87_flags {
+        if registers::x87() != self.x87 || registers::x87_flags() != self.x87_flags {
             registers::set_x87(self.x87, self.x87_flags);
         }
     }

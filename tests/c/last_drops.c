@@ -31,18 +31,23 @@ static void *finish_slowly(void *argument)
     return NULL;
 }
 
-static void a_shutdown_waits_for_the_drop_of_a_result_that_nobody_keeps(void)
+static void shut_down_beside(void *(*ends_slowly)(void *))
 {
     pthread_t other;
     memset(&slowly, 0, sizeof slowly);
     slowly.scheduler = scheduler_with("maximum_task_info_storage: 0");
-    other = thread(finish_slowly, NULL);
+    other = thread(ends_slowly, NULL);
     await(&slowly.entered, 1);
     GIVES(TS_OK, ts_shutdown(slowly.scheduler, false));
     count(&slowly.down);
     CHECK(counted(&slowly.left) == 1);
     pthread_join(other, NULL);
     ts_scheduler_free(slowly.scheduler);
+}
+
+static void a_shutdown_waits_for_the_drop_of_a_result_that_nobody_keeps(void)
+{
+    shut_down_beside(finish_slowly);
 }
 
 static int32_t run_slowly(ts_token *token, void *user_data)
@@ -64,16 +69,7 @@ static void *pump_slowly(void *argument)
 
 static void a_shutdown_waits_for_the_drop_of_a_result_in_a_pump(void)
 {
-    pthread_t other;
-    memset(&slowly, 0, sizeof slowly);
-    slowly.scheduler = scheduler_with("maximum_task_info_storage: 0");
-    other = thread(pump_slowly, NULL);
-    await(&slowly.entered, 1);
-    GIVES(TS_OK, ts_shutdown(slowly.scheduler, false));
-    count(&slowly.down);
-    CHECK(counted(&slowly.left) == 1);
-    pthread_join(other, NULL);
-    ts_scheduler_free(slowly.scheduler);
+    shut_down_beside(pump_slowly);
 }
 
 /* Forget, and a shutdown, where a completion was not taken. */

@@ -19,9 +19,10 @@ static void drop_waits(void *user_data)
     count(&waiting.called);
 }
 
-static void a_result_pushed_out_by_a_claim_may_not_wait_for_it(void)
+/* The next end pushes a result out whose drop waits. */
+static void leave_what_waits(void)
 {
-    ts_claim first, second;
+    ts_claim first;
     ts_value result;
     memset(&waiting, 0, sizeof waiting);
     waiting.scheduler = scheduler_with("maximum_task_info_storage: 1");
@@ -30,6 +31,12 @@ static void a_result_pushed_out_by_a_claim_may_not_wait_for_it(void)
     result.size = 0;
     result.drop = drop_waits;
     GIVES(TS_OK, ts_claim_finish(waiting.scheduler, &first, 0, &result, NULL, NULL));
+}
+
+static void a_result_pushed_out_by_a_claim_may_not_wait_for_it(void)
+{
+    ts_claim second;
+    leave_what_waits();
     second = start_one(waiting.scheduler, NULL, NULL, NULL, 0);
     waiting.target = second.id;
     finish(waiting.scheduler, &second);
@@ -40,15 +47,8 @@ static void a_result_pushed_out_by_a_claim_may_not_wait_for_it(void)
 
 static void a_result_pushed_out_by_a_claim_may_not_wait_for_the_next_of_its_lane(void)
 {
-    ts_claim first, second, third;
-    ts_value result;
-    memset(&waiting, 0, sizeof waiting);
-    waiting.scheduler = scheduler_with("maximum_task_info_storage: 1");
-    first = start_one(waiting.scheduler, NULL, NULL, NULL, 0);
-    result.data = &waiting;
-    result.size = 0;
-    result.drop = drop_waits;
-    GIVES(TS_OK, ts_claim_finish(waiting.scheduler, &first, 0, &result, NULL, NULL));
+    ts_claim second, third;
+    leave_what_waits();
     second = start_one(waiting.scheduler, "name", NULL, NULL, 0);
     waiting.target = queue_up(waiting.scheduler, "name", NULL, NULL, 0);
     third = finish_for_next(waiting.scheduler, &second);
@@ -232,6 +232,7 @@ static struct {
     ts_error gave;
     const char *words;
 } there;
+
 /* The id is known first. */
 static int await_id, id_is_known;
 
@@ -247,6 +248,7 @@ static void hear(ts_log_level level, const char *text, void *user_data)
         count(&there.called);
     }
 }
+
 static int32_t run_sleeps(ts_token *token, void *user_data)
 {
     (void)user_data;
@@ -275,6 +277,7 @@ static void the_log_of_the_watchdog_may_not_wait_for_a_time_out(void)
     CHECK(ended(there.scheduler, there.target) == TS_TIMEOUT);
     ts_scheduler_free(there.scheduler);
 }
+
 static void ready_waits(void *user_data)
 {
     (void)user_data;
@@ -283,6 +286,7 @@ static void ready_waits(void *user_data)
     there.gave = ts_wait(there.scheduler, there.target, 3, NULL);
     count(&there.called);
 }
+
 static void *run_pump(void *argument)
 {
     ts_pump_run((ts_pump *)argument, 1, 0, NULL);

@@ -295,14 +295,16 @@ TEST(a_coroutine_that_never_began_is_destroyed_too)
     CHECK(first.stop());
 }
 
+/// Leaving it throws.
+struct Bitter {
+    Bitter() = default;
+    Bitter(const Bitter &) = delete;
+    Bitter &operator=(const Bitter &) = delete;
+    ~Bitter() noexcept(false) { throw std::logic_error("bitter"); }
+};
+
 TEST(a_destructor_that_throws_at_a_stop_does_no_harm)
 {
-    struct Bitter {
-        Bitter() = default;
-        Bitter(const Bitter &) = delete;
-        Bitter &operator=(const Bitter &) = delete;
-        ~Bitter() noexcept(false) { throw std::logic_error("bitter"); }
-    };
     ts::Scheduler scheduler;
     Event there;
     auto task = scheduler.add_async("a", [&there]() -> ts::Async<> {
@@ -318,12 +320,6 @@ TEST(a_destructor_that_throws_at_a_stop_does_no_harm)
 
 TEST(a_value_that_another_end_takes_the_place_of_is_destroyed)
 {
-    struct Bitter {
-        Bitter() = default;
-        Bitter(const Bitter &) = delete;
-        Bitter &operator=(const Bitter &) = delete;
-        ~Bitter() noexcept(false) { throw std::logic_error("bitter"); }
-    };
     ts::Scheduler scheduler;
     Count count;
     {
